@@ -1,0 +1,189 @@
+"""The seams between the edges: what gateway, spool, host and upstream know of one another.
+
+The edges never import each other; assembly hands each of them an object that satisfies one of these protocols. The
+records that cross a seam stand here too. There is no logic in this module.
+
+Everything here is called in the reactor thread. An `Awaitable` returned by an edge is a Twisted Deferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from agent.delivery import Answer, OutboundRequest, Outcome, State
+from agent.errors import SenderError
+from agent.event import Event
+
+
+class Waiting(Protocol):
+    """Someone who waits for an event to be on disk: a place in a connection's line of answers.
+
+    Exactly one of the two is called, once. Neither may raise: one sender's fault must not reach the others of its batch.
+    """
+
+    def stored(self) -> None:
+        """The event is committed and synced."""
+
+    def refused(self, error: SenderError) -> None:
+        """The event is not stored and will not be; `error` carries status 503 and when to come back."""
+
+
+class EventSink(Protocol):
+    """Where the gateway puts events. Never blocks; the answer comes back in a batch with others."""
+
+    def offer(self, event: Event, waiting: Waiting) -> None:
+        """Store `event` with the next group commit, then tell `waiting`."""
+
+
+@attrs.frozen(kw_only=True)
+class StoredEvent:
+    """An event with its place in the spool. `seq` counts up without gaps in order of storing.
+
+    `attempt` counts the times it was begun before (0: never). `due_us` is the wall-clock time in microseconds before
+    which a waiting event is not tried again, 0 where it is not waiting.
+    """
+
+    seq: int
+    event: Event
+    state: State = State.RECEIVED
+    attempt: int = 0
+    due_us: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class StoredRequest:
+    """An outbound request with its place in the spool.
+
+    `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
+    receiver can drop doubles.
+    """
+
+    seq: int
+    id: str
+    event_seq: int
+    service: str
+    group: str
+    request: OutboundRequest
+    state: State = State.RECEIVED
+    attempt: int = 0
+    due_us: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class EventSettlement:
+    """What came of one attempt at an event. `requests` are stored in the same transaction.
+
+    `begun_us`/`ended_us`: wall-clock microseconds of the attempt. `reason` is the sentence for the operator (empty when
+    it went well), `detail` a traceback or other long text. `due_us` says when a postponed event is due.
+    """
+
+    seq: int
+    outcome: Outcome
+    begun_us: int
+    ended_us: int
+    requests: tuple[OutboundRequest, ...] = ()
+    reason: str = ""
+    detail: str = ""
+    due_us: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RequestSettlement:
+    """What came of one attempt at sending a request; the answer, if there was one, is kept."""
+
+    seq: int
+    outcome: Outcome
+    begun_us: int
+    ended_us: int
+    answer: Answer | None = None
+    reason: str = ""
+    due_us: int = 0
+
+
+class Spool(Protocol):
+    """The durable queue, as those see it who work it off.
+
+    Listeners are told after the commit, in order of `seq`, in the reactor thread.
+    """
+
+    def on_events(self, listener: Callable[[Sequence[StoredEvent]], None]) -> None:
+        """Call `listener` with each batch of newly stored events."""
+
+    def on_requests(self, listener: Callable[[Sequence[StoredRequest]], None]) -> None:
+        """Call `listener` with each batch of newly stored requests."""
+
+    def open_events(self, service: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredEvent]]:
+        """Events of `service` still to be worked on, in order, at most `limit`."""
+
+    def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
+        """Requests for `destination` still to be sent, in order, at most `limit`."""
+
+    def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
+        """Change the event's state and store what it produced, in one transaction."""
+
+    def settle_request(self, settlement: RequestSettlement) -> Awaitable[None]:
+        """Change the request's state and store the answer, in one transaction."""
+
+    def store_answered(self, event: Event, settlement: EventSettlement) -> Awaitable[None]:
+        """Store an event that a service has already answered to its sender, done, with what it produced.
+
+        `settlement.seq` is not used: the event gets its place here.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class HttpRequest:
+    """A request that a service answers itself. Header names are lower case; `path` as in `Event.path`."""
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    peer: str
+
+
+@attrs.frozen(kw_only=True)
+class HttpResponse:
+    """What the sender is told. Header names and values are checked before they go out."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+class ServiceHost(Protocol):
+    """The running services, as the gateway sees them."""
+
+    def answers_http(self, service: str) -> bool:
+        """Whether this service answers senders itself (it defines `on_http`)."""
+
+    def ask(self, event: Event, request: HttpRequest) -> Awaitable[HttpResponse | None]:
+        """Let the service answer, and store what it produced before returning.
+
+        None: the service declined to answer itself; treat the request as an ordinary event. Raises `ServiceError`.
+        """
+
+
+class Counters(Protocol):
+    """Where the edges count. Names are dotted and lower case, `gateway.refused`; labels are few and bounded."""
+
+    def count(self, name: str, label: str = "", by: int = 1) -> None:
+        """Add `by` to a counter."""
+
+
+class AgentView(Protocol):
+    """The running agent, as the control link shows it. Plain JSON-able mappings, documented in `docs/control-api.rst`."""
+
+    def status(self) -> Mapping[str, object]: ...
+
+    def services(self) -> Sequence[Mapping[str, object]]: ...
+
+    def events(self, query: Mapping[str, str]) -> Awaitable[Sequence[Mapping[str, object]]]: ...
+
+    def event(self, event_id: str) -> Awaitable[Mapping[str, object] | None]: ...
+
+    def stop(self, *, now: bool) -> None: ...

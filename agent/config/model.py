@@ -1,0 +1,217 @@
+"""The configuration as frozen objects: what `iaconfig.xml` and the service descriptors mean, defaults filled in.
+
+Nothing reads XML after this, and each edge is handed only its own part. All paths are absolute. Units stand in the
+names. Defaults carry their reason; `docs/configuration.rst` repeats them for operators.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import PurePath
+from typing import Final
+
+import attrs
+
+from agent.names import ServiceName
+from agent.secret import Secret
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+
+@attrs.frozen(kw_only=True)
+class GatewayLimits:
+    """What one sender may cost the service gateway.
+
+    Precedents for the sizes: nginx 1 MiB body, 8 KiB per header line; Apache 8190 B lines; Jetty 8 KiB head;
+    Node 16 KiB head. For the times: nginx 60 s head and body, 75 s idle; Apache 20 s head with a minimum rate.
+    """
+
+    max_connections: int = 4096
+    max_request_line_bytes: int = 8 * KIB
+    max_head_bytes: int = 32 * KIB
+    max_header_count: int = 100
+    max_body_bytes: int = 10 * MIB
+    """Monitoring events are a few KiB; ticket systems attach whole histories. Counts after inflating gzip, too."""
+    max_inflate_ratio: int = 100
+    """Real XML shrinks 10 to 30 times; 1000 times is a bomb."""
+    max_pipelined: int = 64
+    header_timeout_s: float = 20.0
+    body_timeout_s: float = 20.0
+    """`content_read_timeout` of the EMS, 20,000 ms: longest silence inside a body; see also the minimum rate."""
+    min_body_rate_bytes_s: int = 240
+    """A drip that resets the silence timer with each byte must end as well (Apache's MinRate is 500, ours lower)."""
+    idle_timeout_s: float = 75.0
+    answer_timeout_s: float = 30.0
+    """How long a sender waits for a service that answers itself, and how long a peer may refuse to read an answer."""
+    max_xml_depth: int = 64
+    """Events nest 3 to 10 deep; SOAP about 15; libxml2 itself stops at 256."""
+
+
+@attrs.frozen(kw_only=True)
+class GatewayConfig:
+    """One `<service-gateway>`. `host` is the address to bind, empty for all; port 0 takes a free one (for tests)."""
+
+    host: str = ""
+    port: int = 8081
+    ssl: bool = False
+    limits: GatewayLimits = attrs.field(factory=GatewayLimits)
+
+
+@attrs.frozen(kw_only=True)
+class BasicCredentials:
+    """User and password for HTTP Basic (RFC 7617)."""
+
+    user: str
+    password: Secret
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When to try again: full-jitter exponential backoff (first delay, factor, cap), and when to give up."""
+
+    first_delay_s: float = 1.0
+    factor: float = 2.0
+    max_delay_s: float = 300.0
+    max_attempts: int = 0
+    """0: no limit on attempts; the age decides."""
+    max_age_s: float = 3 * 24 * 3600.0
+    """Three days: an outage over a weekend must not lose an alarm."""
+
+
+@attrs.frozen(kw_only=True)
+class OutboxDestination:
+    """A file of JSON lines, synced: the default, so that a newcomer sees the result without any account."""
+
+    name: str
+    path: PurePath
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+
+
+@attrs.frozen(kw_only=True)
+class HttpDestination:
+    """An `http:` or `https:` endpoint."""
+
+    name: str
+    url: str
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    credentials: BasicCredentials | None = None
+    timeout_s: float = 30.0
+    """`OutboundTimeout` of the Integration Runtime, 30 s: the whole exchange."""
+    concurrency: int = 4
+    max_answer_bytes: int = 64 * KIB
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+
+
+Destination = OutboxDestination | HttpDestination
+
+
+class InitialState(enum.StrEnum):
+    """`<initial-state>`: every service is read and checked; only active ones take events."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class ValueType(enum.StrEnum):
+    """Types of mapped parameters and constants."""
+
+    AUTO = "auto"
+    STRING = "string"
+    NUMERIC = "numeric"
+
+
+@attrs.frozen(kw_only=True)
+class MappedParameter:
+    """One `<parameter>` of `<mapped-input>`: its position gives the command-line value its token name."""
+
+    name: str
+    type: ValueType = ValueType.AUTO
+
+
+@attrs.frozen(kw_only=True)
+class MappedInput:
+    """How the values of an APClient command line become tokens."""
+
+    method: str
+    subclass: str = ""
+    parameters: tuple[MappedParameter, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Constant:
+    """A token added to what is submitted: only when absent, or replacing what is there with `overwrite`."""
+
+    name: str
+    value: str
+    type: ValueType = ValueType.AUTO
+    overwrite: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class EncryptedConstant:
+    """A constant whose text is read from an encrypted password file when it is needed."""
+
+    name: str
+    path: PurePath
+    type: ValueType = ValueType.AUTO
+    overwrite: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ServiceConfig:
+    """One integration service, as its descriptor gives it. `descriptor` and `script` are absolute paths.
+
+    Thread counts are hook calls at a time per priority; the samples of the original have 3 and 3, and so have we when
+    `<concurrency>` is absent. `destination` is where `context.send` goes when the service names none.
+    """
+
+    name: ServiceName
+    descriptor: PurePath
+    script: PurePath
+    initial_state: InitialState = InitialState.ACTIVE
+    normal_threads: int = 3
+    high_threads: int = 3
+    mapped_input: MappedInput | None = None
+    constants: tuple[Constant, ...] = ()
+    encrypted_constants: tuple[EncryptedConstant, ...] = ()
+    destination: str = "outbox"
+    hook_timeout_s: float = 10.0
+    """`maxThreadLife` of the Integration Runtime, 10,000 ms."""
+    retry: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_attempts=10))
+
+    @property
+    def is_active(self) -> bool:
+        return self.initial_state is InitialState.ACTIVE
+
+
+class LogLevel(enum.StrEnum):
+    """Least important lines that are still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+@attrs.frozen(kw_only=True)
+class LogConfig:
+    """The agent's log: `var/log/agent.log`, rotated. Sizes as in the Integration Runtime (5 MB, 9 files)."""
+
+    level: LogLevel = LogLevel.INFO
+    max_file_bytes: int = 5 * 1000 * 1000
+    max_files: int = 9
+
+
+@attrs.frozen(kw_only=True)
+class AgentConfig:
+    """Everything the agent is told. `home` is the agent home, `source` the configuration file it came from."""
+
+    home: PurePath
+    source: PurePath
+    agent_id: str
+    gateways: tuple[GatewayConfig, ...]
+    services: tuple[ServiceConfig, ...]
+    destinations: tuple[Destination, ...]
+    log: LogConfig = attrs.field(factory=LogConfig)

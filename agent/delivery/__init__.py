@@ -1,0 +1,9 @@
+"""The rules of delivery, without a clock or a disk: the life of an event, retry arithmetic, order.
+
+`life` is the table every change of state goes through; `request` names what services send and what came back.
+"""
+
+from agent.delivery.life import LIFE, OPEN_STATES, Outcome, State, next_state
+from agent.delivery.request import Answer, OutboundRequest
+
+__all__ = ["LIFE", "OPEN_STATES", "Answer", "OutboundRequest", "Outcome", "State", "next_state"]

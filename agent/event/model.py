@@ -1,0 +1,50 @@
+"""The event: what a management system said, as the agent keeps it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import attrs
+
+DEFAULT_GROUP: Final = ""
+
+
+class BodyKind(enum.StrEnum):
+    """How the body is to be read; decided once, at the gateway, from the bytes and not from the Content-Type."""
+
+    XML = "xml"
+    JSON = "json"
+
+
+class Priority(enum.IntEnum):
+    """The two priorities of a service; they never wait for one another."""
+
+    NORMAL = 0
+    HIGH = 1
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """One event, complete and checked: its body parsed once without fault, its service exists and is active.
+
+    `id` is a UUIDv7 (RFC 9562) in its 36-character text form: ids sort by time. `service` is the agent client id
+    (`applications|sample-plan`). `received_us` counts microseconds since 1970 UTC. `body` holds the bytes as sent
+    (after content decoding); `charset` is the encoding the transport claimed, which wins over the document's own
+    declaration (RFC 7303, section 3). `path` is what followed the service name in the URL, decoded, with its leading
+    slash, or empty; `query` the raw query without `?`. `group` is the process group; empty is the group of all events
+    that name none.
+    """
+
+    id: str
+    service: str
+    received_us: int
+    peer: str
+    kind: BodyKind
+    body: bytes
+    content_type: str = ""
+    charset: str | None = None
+    path: str = ""
+    query: str = ""
+    priority: Priority = Priority.NORMAL
+    group: str = DEFAULT_GROUP
