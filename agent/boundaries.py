@@ -21,7 +21,8 @@ from agent.event import Event
 class Waiting(Protocol):
     """Someone who waits for an event to be on disk: a place in a connection's line of answers.
 
-    Exactly one of the two is called, once. Neither may raise: one sender's fault must not reach the others of its batch.
+    Exactly one of the two is called, once. Neither may raise: one sender's fault must not reach the others of the
+    batch.
     """
 
     def stored(self) -> None:
@@ -176,7 +177,7 @@ class Counters(Protocol):
 
 
 class AgentView(Protocol):
-    """The running agent, as the control link shows it. Plain JSON-able mappings, documented in `docs/control-api.rst`."""
+    """The running agent, as the control link shows it: JSON-able mappings, documented in `docs/control-api.rst`."""
 
     def status(self) -> Mapping[str, object]: ...
 

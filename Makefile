@@ -1,0 +1,48 @@
+# make run    starts the agent in the foreground with a home in ./home (made on first use)
+# make test   lint, types and the whole test suite
+# Both need nothing but Python 3.11+, make and the package index.
+
+PYTHON ?= python3
+VENV   ?= .venv
+HOME_DIR ?= home
+BIN    := $(VENV)/bin
+
+.PHONY: run test lint types unit e2e wheel clean
+
+run: $(VENV)/.installed
+	@test -d $(HOME_DIR)/conf || $(BIN)/iadmin init $(HOME_DIR)
+	@exec $(BIN)/integration-agent --home $(HOME_DIR)
+
+test: lint types unit
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test-installed
+	$(BIN)/mypy
+
+unit: $(VENV)/.test-installed
+	$(BIN)/python -m pytest
+
+e2e: $(VENV)/.test-installed
+	$(BIN)/python -m pytest tests/e2e
+
+# The wheel in a clean environment: what somebody gets who installs it elsewhere.
+wheel: $(VENV)/.installed
+	sh tests/wheel.sh $(PYTHON)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The agent needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=/path/to/python3.11 run")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.test-installed: setup.cfg pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
