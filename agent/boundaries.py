@@ -59,7 +59,7 @@ class StoredRequest:
     """An outbound request with its place in the spool.
 
     `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
-    receiver can drop doubles.
+    receiver can drop doubles. `created_us` is the wall-clock time of storing, from which `RetryPolicy.max_age_s` counts.
     """
 
     seq: int
@@ -71,6 +71,7 @@ class StoredRequest:
     state: State = State.RECEIVED
     attempt: int = 0
     due_us: int = 0
+    created_us: int = 0
 
 
 @attrs.frozen(kw_only=True)
