@@ -1,0 +1,38 @@
+"""A home for each test, and the agent that runs on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import LiveHome
+
+CURL_MISSING = "curl is not installed: the end-to-end tests post with the real one"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is end-to-end, and needs curl."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            if shutil.which("curl") is None:
+                item.add_marker(pytest.mark.skip(reason=CURL_MISSING))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[LiveHome]:
+    """A fresh home; the agent is not started."""
+    live = LiveHome(tmp_path / "home")
+    yield live
+    live.close()
+
+
+@pytest.fixture
+def agent(home: LiveHome) -> LiveHome:
+    """A fresh home with the agent running on it."""
+    home.start()
+    return home

@@ -1,0 +1,76 @@
+"""What the operator reads when the agent does not start."""
+
+from __future__ import annotations
+
+import socket
+
+from tests.support.live import LiveHome, command, lines, run
+
+
+def test_ten_faults_are_ten_lines(home: LiveHome) -> None:
+    """All problems are reported at once, with file and line, and the exit status is 78."""
+    home.config_file.write_text(
+        """<iaconfig xmlns="http://www.alarmpoint.com/schema">
+<service-gateway ssl="maybe" port="80810"/>
+<service-gateway port="x"/>
+<log level="loud"/>
+<destinations>
+<destination name="a" url="ftp://example.com/"/>
+<destination name="a" url="http://example.com/"/>
+<destination url="http://example.com/"/>
+</destinations>
+<service-configs dir="../services">
+<path>nowhere/nowhere.xml</path>
+<path></path>
+</service-configs>
+<primary-servers><url>example.com</url></primary-servers>
+</iaconfig>
+""",
+        encoding="utf-8",
+    )
+    started = run(command("integration-agent"), "--home", home.folder)
+    checked = home.iadmin("config", "check")
+    assert (78, 78) == (started.returncode, checked.returncode)
+    said = [line for line in lines(started.stderr) if "iaconfig.xml:" in line]
+    assert len(said) >= 10, said
+    assert any('iaconfig.xml:2: service-gateway/@port: "80810" is not a port (1-65535)' in line for line in said)
+    assert not any("Traceback" in line for line in lines(started.stderr))
+    assert all(any(line in other for other in lines(checked.stdout + checked.stderr)) for line in said)
+
+
+def test_a_port_in_use_is_named_with_its_owner(home: LiveHome) -> None:
+    """One sentence, exit status 69."""
+    with socket.create_server(("127.0.0.1", home.port)):
+        started = run(command("integration-agent"), "--home", home.folder)
+    assert 69 == started.returncode
+    last = lines(started.stderr)[-1]
+    assert str(home.port) in last
+    assert "python" in last
+
+
+def test_the_second_agent_on_a_home_refuses(agent: LiveHome) -> None:
+    """It names the pid of the first, which goes on."""
+    assert agent.process is not None
+    second = run(command("integration-agent"), "--home", agent.folder)
+    assert second.returncode not in (0, 1)
+    assert str(agent.process.pid) in lines(second.stderr)[-1]
+    assert 202 == agent.post("<event><properties/></event>")[0]
+
+
+def test_no_home_is_one_sentence(home: LiveHome) -> None:
+    """A folder that is no home says how to make one."""
+    started = run(command("integration-agent"), "--home", home.folder.parent / "nothing")
+    assert started.returncode in (66, 78)
+    assert "iadmin init" in started.stderr.decode()
+
+
+def test_commands_that_need_only_files_work_without_the_agent(home: LiveHome) -> None:
+    """The list of events is read from the spool, and the operator is told that the agent is down."""
+    home.start()
+    event_id = home.accept("<event><properties><city>Victoria</city></properties></event>")
+    home.stop()
+    listed = home.iadmin("event", "list")
+    assert 0 == listed.returncode
+    assert event_id in listed.stdout.decode()
+    assert "not running" in listed.stderr.decode()
+    assert 0 == home.iadmin("config", "show").returncode
