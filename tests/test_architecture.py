@@ -19,7 +19,7 @@ SOURCES = {
 }
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("agent.errors", "agent.names", "agent.secret"),
+    ("agent.errors", "agent.names", "agent.secret", "agent.templates"),
     (
         "agent.config",
         "agent.event",
