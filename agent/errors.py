@@ -43,6 +43,11 @@ class AgentError(Exception):
         if exit_status is not None:
             self.exit_status = exit_status
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a terminal shows: one line, or one per fault where many are reported at once."""
+        return (self.sentence,)
+
 
 class OperatorError(AgentError):
     """The operator can mend it: configuration, arguments, files of the home."""
