@@ -117,11 +117,27 @@ class Spool(Protocol):
     def on_requests(self, listener: Callable[[Sequence[StoredRequest]], None]) -> None:
         """Call `listener` with each batch of newly stored requests."""
 
-    def open_events(self, service: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredEvent]]:
-        """Events of `service` still to be worked on, in order, at most `limit`."""
+    def open_events(
+        self,
+        service: str,
+        *,
+        after_seq: int,
+        limit: int,
+        priority: int | None = None,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
+    ) -> Awaitable[Sequence[StoredEvent]]:
+        """Events of `service` still to be worked on, in order, at most `limit`.
+
+        The last three narrow the choice; they are the fields of `agent.delivery.Refill`. Fewer than `limit` may come
+        back because the bytes of one answer are bounded: only an empty answer means that there are no more.
+        """
 
     def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
-        """Requests for `destination` still to be sent, in order, at most `limit`."""
+        """Requests for `destination` still to be sent, in order, at most `limit`.
+
+        As with `open_events`, only an empty answer means that there are no more.
+        """
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
         """Change the event's state and store what it produced, in one transaction."""
