@@ -1,0 +1,10 @@
+"""The agent's voice: log lines and counters.
+
+`line` turns a log event into one readable line, `scribe` carries lines to where they are written without making the
+reactor wait, `logfile` is the rotated file, `log` puts them together, `counters` counts what the edges report.
+"""
+
+from agent.observe.counters import CounterStore
+from agent.observe.log import start_logging
+
+__all__ = ["CounterStore", "start_logging"]

@@ -1,0 +1,170 @@
+"""Puts the agent's voice together: one observer for Twisted's logger, the standard library's logging and warnings.
+
+Rooms of the agent log under their bare name (`gateway`, `spool`). A namespace with a dot, and everything that came
+through an older interface, is a library talking: its INFO is our DEBUG ("Starting factory ..." is no fact for an
+operator).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from twisted.logger import (
+    ILogObserver,
+    LogBeginner,
+    LogEvent,
+    LogLevel,
+    LogPublisher,
+    globalLogBeginner,
+    globalLogPublisher,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from agent.config.model import LogConfig
+from agent.config.model import LogLevel as ConfiguredLevel
+from agent.observe.line import Liner
+from agent.observe.logfile import LogFile
+from agent.observe.scribe import Scribe
+
+RANKS: Final = {
+    LogLevel.debug: 10,
+    LogLevel.info: 20,
+    LogLevel.warn: 30,
+    LogLevel.error: 40,
+    LogLevel.critical: 50,
+}
+THRESHOLDS: Final = {
+    ConfiguredLevel.DEBUG: 10,
+    ConfiguredLevel.INFO: 20,
+    ConfiguredLevel.WARN: 30,
+    ConfiguredLevel.ERROR: 40,
+}
+URGENT_RANK: Final = 40
+"""From here on a line is written at once: it may be the last thing the process says."""
+
+LEGACY: Final = frozenset({"log_legacy", "-", ""})
+
+
+@implementer(ILogObserver)
+class Voice:
+    """Observes log events: drops what is below the level, makes a line of the rest, gives it to each scribe."""
+
+    def __init__(self, *, threshold: int, liner: Liner, scribes: tuple[Scribe, ...]) -> None:
+        self._threshold = threshold
+        self._liner = liner
+        self._scribes = scribes
+
+    def __call__(self, event: LogEvent) -> None:
+        rank = RANKS.get(event["log_level"], 20)
+        if rank < self._threshold:
+            return
+        if rank == 20 and self._threshold > 10 and _is_foreign(event.get("log_namespace") or ""):
+            return
+        line = self._liner.line(event)
+        for scribe in self._scribes:
+            scribe.put(line, urgent=rank >= URGENT_RANK)
+
+
+class StandardLogging(logging.Handler):
+    """Leads the standard library's logging into a `Voice`. Exceptions keep their traceback."""
+
+    def __init__(self, voice: Callable[[LogEvent], None]) -> None:
+        super().__init__()
+        self._voice = voice
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            event: dict[str, Any] = {
+                "log_level": _twisted_level(record.levelno),
+                "log_namespace": f"python.{record.name}",
+                "log_time": record.created,
+                "log_format": "{text}",
+                "text": record.getMessage(),
+            }
+            exc = record.exc_info[1] if record.exc_info else None
+            if record.exc_info and exc is not None:
+                event["log_failure"] = Failure(exc, exc_tb=record.exc_info[2])  # type: ignore[no-untyped-call]
+            self._voice(event)
+        except Exception:  # logging's own rule: whoever logs must not fail by it
+            self.handleError(record)
+
+
+def start_logging(
+    *,
+    config: LogConfig,
+    path: Path | None,
+    console: TextIO | None,
+    beginner: LogBeginner = globalLogBeginner,
+    publisher: LogPublisher = globalLogPublisher,
+    root: logging.Logger | None = None,
+) -> Callable[[], None]:
+    """Write log lines to `path` and to `console` from now on; return what ends it, which writes out the last lines.
+
+    Neither a full disk nor a closed console raises here or later. What was logged before is written first.
+    """
+    liner = Liner(tracebacks=config.level is ConfiguredLevel.DEBUG)
+    scribes: list[Scribe] = []
+    log_file: LogFile | None = None
+    if path is not None:
+        log_file = LogFile(path=path, max_bytes=config.max_file_bytes, max_old=config.max_files)
+        scribes.append(Scribe(name="log-file", write=log_file.write, lost_line=_lost_line))
+    if console is not None:
+        scribes.append(Scribe(name="log-console", write=_Console(console).write, lost_line=_lost_line))
+    voice = Voice(threshold=THRESHOLDS[config.level], liner=liner, scribes=tuple(scribes))
+    for scribe in scribes:
+        scribe.start()
+    beginner.beginLoggingTo([voice], redirectStandardIO=False)
+    root = root or logging.getLogger()
+    handler = StandardLogging(voice)
+    root.addHandler(handler)
+    old_level = root.level
+    root.setLevel(logging.DEBUG if config.level is ConfiguredLevel.DEBUG else logging.WARNING)
+
+    def end() -> None:
+        publisher.removeObserver(voice)
+        root.removeHandler(handler)
+        root.setLevel(old_level)
+        for scribe in scribes:
+            scribe.end()
+
+    return end
+
+
+class _Console:
+    """A console that may close at any time; one that did is left alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        self._stream.flush()
+
+
+def _lost_line(count: int) -> str:
+    return Liner().line(
+        {
+            "log_level": LogLevel.warn,
+            "log_namespace": "observe",
+            "log_time": time.time(),
+            "log_format": "{count} log lines are missing here: they could not be written in time",
+            "count": count,
+        }
+    )
+
+
+def _is_foreign(namespace: str) -> bool:
+    return "." in namespace or namespace in LEGACY
+
+
+def _twisted_level(level: int) -> Any:
+    for name, rank in ((LogLevel.critical, 50), (LogLevel.error, 40), (LogLevel.warn, 30), (LogLevel.info, 20)):
+        if level >= rank:
+            return name
+    return LogLevel.debug

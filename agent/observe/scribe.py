@@ -1,0 +1,95 @@
+"""Carries lines to where they are written, in a thread of its own.
+
+A terminal that has been stopped with Ctrl-S, a pipe that nobody reads, a disk that takes a second per write: none may
+make the reactor wait. So each place has a thread and a bounded line of lines; what does not fit is dropped and counted,
+and the next line that gets through says how many are missing.
+
+Lines are written together: the thread sleeps `PAUSE_S` after the first, unless one is urgent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+PAUSE_S: Final = 0.2
+"""How long a line may wait for others: short for an eye, long enough for thousands of lines in one write."""
+
+MAX_WAITING_LINES: Final = 50_000
+"""Some 10 MB of text; two seconds of the busiest agent."""
+
+END_PATIENCE_S: Final = 2.0
+"""How long the end waits for the last lines; a place that blocks for ever must not keep the process."""
+
+
+class Scribe:
+    """Writes the lines it is given through `write`, in order.
+
+    `write` may raise: the lines of that write are lost and counted. `lost_line(n)` makes the line that says so.
+    """
+
+    def __init__(self, *, name: str, write: Callable[[str], None], lost_line: Callable[[int], str]) -> None:
+        self._name = name
+        self._write = write
+        self._lost_line = lost_line
+        self._lines: deque[str] = deque()
+        self._lost = 0
+        self._some = threading.Event()
+        self._urgent = threading.Event()
+        self._ending = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, line: str, *, urgent: bool = False) -> None:
+        """Take one line, from any thread; never blocks. Urgent: write at once."""
+        lines = self._lines
+        if len(lines) >= MAX_WAITING_LINES:
+            self._lost += 1  # a count lost to a race of two threads is bearable, a lock on this path is not
+            return
+        lines.append(line)
+        if not self._some.is_set():
+            self._some.set()
+        if urgent:
+            self._urgent.set()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Write what is left and stop; waits at most `END_PATIENCE_S`."""
+        self._ending = True
+        self._urgent.set()
+        self._some.set()
+        if self._thread is not None:
+            self._thread.join(END_PATIENCE_S)
+
+    def write_out(self) -> None:
+        """Write everything that waits, in one call of `write`. For the thread; tests call it themselves."""
+        batch: list[str] = []
+        lost, self._lost = self._lost, 0
+        try:
+            while True:
+                batch.append(self._lines.popleft())
+        except IndexError:
+            pass
+        if not batch:
+            self._lost += lost
+            return
+        if lost:
+            batch.insert(0, self._lost_line(lost))
+        try:
+            self._write("".join(batch))
+        except (OSError, ValueError):  # a full disk, a closed console; ValueError is Python's word for a closed file
+            self._lost += lost + len(batch) - bool(lost)
+
+    def _work(self) -> None:
+        while not self._ending:
+            self._some.wait()
+            self._urgent.wait(PAUSE_S)
+            self._some.clear()
+            self._urgent.clear()
+            self.write_out()
+        self.write_out()

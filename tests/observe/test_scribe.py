@@ -1,0 +1,95 @@
+"""Lines are carried in order, together, and never at the reactor's cost."""
+
+from __future__ import annotations
+
+import threading
+
+from agent.observe import scribe as scribe_module
+from agent.observe.scribe import Scribe
+
+
+class Place:
+    """Remembers each write; raises when told to."""
+
+    def __init__(self):
+        self.writes = []
+        self.fault = None
+
+    def write(self, text):
+        if self.fault is not None:
+            raise self.fault
+        self.writes.append(text)
+
+
+def scribe_for(place):
+    return Scribe(name="test", write=place.write, lost_line=lambda n: f"{n} lost\n")
+
+
+def test_lines_are_written_together_and_in_order():
+    """One write for all that wait."""
+    place = Place()
+    scribe = scribe_for(place)
+    for number in range(3):
+        scribe.put(f"{number}\n")
+    scribe.write_out()
+    scribe.write_out()
+    assert ["0\n1\n2\n"] == place.writes
+
+
+def test_a_full_disk_loses_lines_and_later_says_how_many():
+    """The next write that succeeds begins with the number of those that are missing."""
+    place = Place()
+    scribe = scribe_for(place)
+    place.fault = OSError(28, "No space left on device")
+    scribe.put("a\n")
+    scribe.put("b\n")
+    scribe.write_out()
+    scribe.put("c\n")
+    scribe.write_out()
+    place.fault = None
+    scribe.put("d\n")
+    scribe.write_out()
+    assert ["3 lost\nd\n"] == place.writes
+
+
+def test_a_closed_console_raises_nothing():
+    """A closed Python stream raises ValueError."""
+    place = Place()
+    place.fault = ValueError("I/O operation on closed file")
+    scribe = scribe_for(place)
+    scribe.put("a\n")
+    scribe.write_out()
+    assert [] == place.writes
+
+
+def test_what_does_not_fit_is_dropped_and_counted(monkeypatch):
+    """Memory is bounded when nobody reads."""
+    monkeypatch.setattr(scribe_module, "MAX_WAITING_LINES", 2)
+    place = Place()
+    scribe = scribe_for(place)
+    for number in range(5):
+        scribe.put(f"{number}\n")
+    scribe.write_out()
+    assert ["3 lost\n0\n1\n"] == place.writes
+
+
+def test_the_end_writes_the_last_lines():
+    """Whatever was put before the end is written when it returns."""
+    place = Place()
+    scribe = scribe_for(place)
+    scribe.start()
+    scribe.put("a\n", urgent=True)
+    scribe.put("b\n")
+    scribe.end()
+    assert "a\nb\n" == "".join(place.writes)
+
+
+def test_a_place_that_blocks_does_not_block_the_end(monkeypatch):
+    """The end gives up after its patience."""
+    monkeypatch.setattr(scribe_module, "END_PATIENCE_S", 0.01)
+    gate = threading.Event()
+    scribe = Scribe(name="test", write=lambda _: gate.wait(), lost_line=str)
+    scribe.start()
+    scribe.put("a\n", urgent=True)
+    scribe.end()
+    gate.set()
