@@ -1,0 +1,51 @@
+"""Sample stores, the real keytool where there is one, and keys made at run time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Examples run keys through 200 000 rounds; shared machines are slow: no deadline for a single example.
+settings.register_profile("keystores", deadline=None)
+settings.load_profile("keystores")
+
+# Where a collection of recorded stores lies; without it the tests that need it are skipped and say so.
+SAMPLES = Path(os.environ.get("KEYSTORE_SAMPLES", "no-recorded-stores"))
+
+
+def manifest() -> list[dict[str, Any]]:
+    """The description of every sample file; empty where the collection is absent."""
+    path = SAMPLES / "manifest.json"
+    return list(json.loads(path.read_text("utf-8"))["items"]) if path.exists() else []
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of recorded stores."""
+    if not SAMPLES.is_dir():
+        pytest.skip("no recorded stores here (KEYSTORE_SAMPLES)")
+    return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def keytool() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the real keytool with the given arguments and returns what it said."""
+    program = shutil.which("keytool")
+    if program is None:
+        pytest.skip("no keytool here: not compared with the real one")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        return subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False
+        )
+
+    return run

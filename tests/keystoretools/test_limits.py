@@ -1,0 +1,26 @@
+"""limits: numbers are refused before they cost anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from keystoretools import Budget, LimitError, Limits
+
+
+@pytest.mark.parametrize(
+    "iterations", [-1, 0, 5_000_001, 10**9, 10**6000], ids=["negative", "zero", "above", "billion", "digits"]
+)
+def test_counts_out_of_range_are_refused(iterations: int) -> None:
+    """Zero, negative and absurd counts, also of thousands of digits, give one sentence."""
+    with pytest.raises(LimitError) as caught:
+        Budget().spend(iterations, "an iteration count for the MAC")
+    assert (caught.value.found, len(caught.value.sentence) < 250) == (iterations, True)
+
+
+def test_the_sum_is_bounded() -> None:
+    """Many keys at the ceiling are refused when their sum is beyond it."""
+    budget = Budget(limits=Limits(iterations_in_all=10_000_000))
+    budget.spend(5_000_000, "a count")
+    budget.spend(5_000_000, "a count")
+    with pytest.raises(LimitError):
+        budget.spend(1, "a count")
