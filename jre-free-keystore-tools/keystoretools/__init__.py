@@ -1,0 +1,111 @@
+"""Keystores of Java and of everybody else, without Java: read, explained, changed and written.
+
+The primitives::
+
+    from keystoretools import open_keystore, save_keystore
+
+    store = open_keystore(data, "alarmpoint")            # any format, told by its content, never by a file's
+    name for entry in store:                                  # in the order of the file
+        print(entry.alias, entry.created)
+    key = store.unlock("apia")                           # opened only now; its repr shows nothing
+    other = open_keystore(pfx, "pfx password")
+    store = store.import_(other)                         # its keys come under *this* store's password
+    store = store.rename("new-cert", "ia-2026").remove("apia")
+    data = save_keystore(store)                          # a JKS stays a JKS; untouched entries keep their
+    octets
+
+* `Keystore` is frozen; `add`, `remove`, `rename`, `import_`, `set_password`, `set_key_password` give a new
+one.
+* `PrivateKeyEntry`, `TrustedCertificateEntry`, `SecretKeyEntry` keep the octets they were read from: keys
+whose
+  password nobody gave, dates, certificates and unknown attributes survive a rewrite.
+* `Certificate` is raw DER with a tolerant, lazy view; `to_cryptography` where more is wanted.
+* `sniff` says what any file is, keystore or not, and `Detected.sentence` says it to the operator.
+* Only `KeystoreError` leaves this package; its `code` is stable and its `sentence` is for the operator.
+* `Limits` holds every ceiling; one `Budget` bounds what one call may calculate.
+
+Nothing here touches files, clocks or logs.  `cryptography` is imported when a key is opened, not before.
+"""
+
+from keystoretools.certificate import Certificate, Extension
+from keystoretools.detect import Detected, Kind, sniff
+from keystoretools.entries import (
+    Attribute,
+    Entry,
+    KeyEntry,
+    PrivateKeyEntry,
+    SecretKeyEntry,
+    TrustedCertificateEntry,
+    fold_alias,
+)
+from keystoretools.errors import (
+    CorruptError,
+    ErrorCode,
+    KeystoreError,
+    LimitError,
+    MangledError,
+    NotAKeystoreError,
+    OperationError,
+    PasswordNeededError,
+    TruncatedError,
+    UnsupportedError,
+    WrongKeyPasswordError,
+    WrongPasswordError,
+)
+from keystoretools.limits import Budget, Limits
+from keystoretools.lockedkey import LockedKey, SecretKey
+from keystoretools.model import Format, Keystore, Note
+from keystoretools.names import AlternativeName, Name
+from keystoretools.privatekey import PrivateKey, read_private_key
+from keystoretools.profiles import LEGACY, MODERN, PORTABLE, PROFILES, Profile
+from keystoretools.publickey import PublicKey
+from keystoretools.secret import Password, SecretBytes
+from keystoretools.store import open_keystore, save_keystore
+
+__all__ = [
+    "LEGACY",
+    "MODERN",
+    "PORTABLE",
+    "PROFILES",
+    "AlternativeName",
+    "Attribute",
+    "Budget",
+    "Certificate",
+    "CorruptError",
+    "Detected",
+    "Entry",
+    "ErrorCode",
+    "Extension",
+    "Format",
+    "KeyEntry",
+    "Keystore",
+    "KeystoreError",
+    "Kind",
+    "LimitError",
+    "Limits",
+    "LockedKey",
+    "MangledError",
+    "Name",
+    "NotAKeystoreError",
+    "Note",
+    "OperationError",
+    "Password",
+    "PasswordNeededError",
+    "PrivateKey",
+    "PrivateKeyEntry",
+    "Profile",
+    "PublicKey",
+    "SecretBytes",
+    "SecretKey",
+    "SecretKeyEntry",
+    "TruncatedError",
+    "TrustedCertificateEntry",
+    "UnsupportedError",
+    "WrongKeyPasswordError",
+    "WrongPasswordError",
+    "fold_alias",
+    "open_keystore",
+    "read_private_key",
+    "save_keystore",
+    "sniff",
+]

@@ -1,0 +1,114 @@
+"""Octets to Keystore and back, whatever the format.  No files are touched here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import attrs
+
+from keystoretools import detect
+from keystoretools.detect import Kind
+from keystoretools.errors import (
+    CorruptError,
+    KeystoreError,
+    LimitError,
+    MangledError,
+    NotAKeystoreError,
+    PasswordNeededError,
+    TruncatedError,
+    UnsupportedError,
+    WrongPasswordError,
+)
+from keystoretools.limits import Budget, Limits, check
+from keystoretools.model import Format, Keystore
+from keystoretools.profiles import PORTABLE, Profile
+from keystoretools.secret import Password
+
+
+def open_keystore(
+    data: bytes,
+    password: Password | str | None = None,
+    *,
+    limits: Limits | None = None,
+    budget: Budget | None = None,
+) -> Keystore:
+    """Read a keystore of any format this package knows, told by its content.
+
+    Without a password the store is listed unverified, keys locked.  Base64 text around a store is taken off.
+    Raises NotAKeystoreError (saying what it is), MangledError, TruncatedError, CorruptError,
+    WrongPasswordError, LimitError, UnsupportedError.
+    """
+    budget = Budget(limits=limits or Limits()) if budget is None else budget
+    check("a file with a size in octets", len(data), budget.limits.file_bytes)
+    found = detect.sniff(data)
+    given = None if password is None else Password.of(password)
+    try:
+        return _read(found, given, budget)
+    except (TruncatedError, CorruptError, LimitError, WrongPasswordError) as error:
+        damage = detect.line_end_damage(found.content)
+        if damage is None:
+            raise
+        raise MangledError(
+            f"The {found.kind.words} was damaged on its way here ({damage}). Fetch it again in binary mode.",
+            damage=damage,
+        ) from error
+
+
+def _read(found: detect.Detected, password: Password | None, budget: Budget) -> Keystore:
+    if found.kind in (Kind.JKS, Kind.JCEKS):
+        from keystoretools.jks import read_jks
+
+        return read_jks(found.content, password, budget)
+    raise not_a_keystore(found)
+
+
+def not_a_keystore(found: detect.Detected) -> KeystoreError:
+    """The error for content that is no readable keystore, with what it is and what to do."""
+    if found.kind is Kind.MANGLED:
+        return MangledError(found.sentence, damage=found.detail)
+    if found.kind.is_keystore:
+        return UnsupportedError(found.sentence, name=found.kind.words)
+    return NotAKeystoreError(found.sentence, looks_like=found.kind.words)
+
+
+def save_keystore(
+    keystore: Keystore,
+    password: Password | str | None = None,
+    *,
+    format: Format | None = None,
+    profile: Profile = PORTABLE,
+    now_ms: int = 0,
+    random: Callable[[int], bytes] = os.urandom,
+    budget: Budget | None = None,
+) -> bytes:
+    """The octets of the store under `password` (None: `keystore.password`).
+
+    `format` None keeps the store's: a JKS never becomes a PKCS#12 by accident.  `profile` matters for what
+    must be encrypted anew; untouched entries stay octet for octet where the format allows.  `now_ms`
+    (milliseconds since 1970) dates entries without a date in formats that need one.  A new password takes
+    along the keys that were under the old one (`Keystore.set_password` with `keys_too=False` first, where
+    that is not wanted). Raises PasswordNeededError, OperationError, WrongKeyPasswordError, UnsupportedError
+    (format not written).
+    """
+    budget = Budget() if budget is None else budget
+    chosen = keystore.password if password is None else Password.of(password)
+    if chosen is None:
+        raise PasswordNeededError("A password is needed to save the keystore.")
+    if keystore.password is not None and chosen != keystore.password:
+        keystore = keystore.set_password(chosen, budget=budget)
+    target = keystore
+    if format is not None and format is not keystore.format:
+        target = attrs.evolve(keystore, format=format, state=None)
+    if target.format in (Format.JKS, Format.JCEKS):
+        from keystoretools.jks import write_jks
+
+        return write_jks(
+            target,
+            chosen,
+            now_ms=now_ms,
+            random=random,
+            budget=budget,
+            jceks_iterations=profile.jceks_iterations,
+        )
+    raise UnsupportedError(f"{target.format.value} keystores are not written here.", name=target.format.value)
