@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from agent.config.platform import PlatformConfig
 from agent.names import ServiceName
 from agent.secret import Secret
 
@@ -50,7 +51,7 @@ class GatewayLimits:
 
 @attrs.frozen(kw_only=True)
 class GatewayConfig:
-    """One `<service-gateway>`. `host` is the address to bind, empty for all; port 0 takes a free one (for tests)."""
+    """One `<service-gateway>`. `host` is the name or address to bind, empty for all; port 0: any."""
 
     host: str = ""
     port: int = 8081
@@ -77,6 +78,10 @@ class RetryPolicy:
     """0: no limit on attempts; the age decides."""
     max_age_s: float = 3 * 24 * 3600.0
     """Three days: an outage over a weekend must not lose an alarm."""
+
+
+SERVICE_RETRY: Final = RetryPolicy(max_attempts=10)
+"""For hooks: a service that failed ten times, over a quarter of an hour or more, needs a person."""
 
 
 @attrs.frozen(kw_only=True)
@@ -179,7 +184,7 @@ class ServiceConfig:
     destination: str = "outbox"
     hook_timeout_s: float = 10.0
     """`maxThreadLife` of the Integration Runtime, 10,000 ms."""
-    retry: RetryPolicy = attrs.field(factory=lambda: RetryPolicy(max_attempts=10))
+    retry: RetryPolicy = SERVICE_RETRY
 
     @property
     def is_active(self) -> bool:
@@ -215,3 +220,4 @@ class AgentConfig:
     services: tuple[ServiceConfig, ...]
     destinations: tuple[Destination, ...]
     log: LogConfig = attrs.field(factory=LogConfig)
+    platform: PlatformConfig = attrs.field(factory=PlatformConfig)

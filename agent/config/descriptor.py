@@ -1,0 +1,203 @@
+"""A service descriptor -> `ServiceConfig`.
+
+The original runs JavaScript and JavaClient integrations; both are recognised and refused with what to do instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Final
+
+import attrs
+
+from agent.config.document import local_name, parse_document
+from agent.config.grammar import Grammar, check_units, set_aside
+from agent.config.lookup import relative_name, resolved, slashed
+from agent.config.model import (
+    SERVICE_RETRY,
+    Constant,
+    EncryptedConstant,
+    InitialState,
+    MappedInput,
+    MappedParameter,
+    ServiceConfig,
+    ValueType,
+)
+from agent.config.problem import Problem, has_errors, nearest, shown
+from agent.config.section import Problems, Section
+from agent.config.sending import DEFAULT_DESTINATION, Surroundings, read_retry
+from agent.config.values import Unfit, boolean, choice, decimal, service_part, text, whole
+from agent.names import ServiceName
+
+ROOT: Final = "integration-service"
+MAX_THREADS: Final = 1000
+DEFAULT_HOOK_TIMEOUT_S: Final = 10.0
+COUNTERPART: Final = "write a Python counterpart (docs/services.rst), or take the service out of service-configs"
+
+
+@attrs.frozen(kw_only=True)
+class Descriptor:
+    """What came of reading one descriptor: the service where it has no errors, its name where that could be read."""
+
+    name: ServiceName | None
+    service: ServiceConfig | None
+    problems: tuple[Problem, ...]
+
+
+def read_descriptor(
+    path: PurePath, data: bytes, *, grammar: Grammar, around: Surroundings, destinations: frozenset[str]
+) -> Descriptor:
+    """Read the descriptor at the absolute `path`. `destinations` are the names it may send to."""
+    file = relative_name(path, around.home)
+    root = parse_document(file, data)
+    if isinstance(root, Problem):
+        return Descriptor(name=None, service=None, problems=(root,))
+    problems = Problems(file=file, anchor=root)
+    if local_name(root) != ROOT:
+        problems.error(root, f"the root element is {shown(local_name(root))}, not {shown(ROOT)}: not a descriptor")
+        return Descriptor(name=None, service=None, problems=tuple(problems.found))
+    word = grammar.word(ROOT)
+    set_aside(root, word, problems)
+    section = Section(element=root, problems=problems)
+    domain = section.required_value("domain", service_part)
+    own = section.required_value("name", service_part)
+    name = ServiceName(domain=domain, name=own) if domain and own else None
+    if _refuse_foreign(section, path):
+        return Descriptor(name=name, service=None, problems=tuple(problems.found))
+    service = _read_service(section, name or ServiceName(domain="", name=""), path, around, destinations)
+    check_units(root, word, grammar, problems)
+    found = tuple(problems.found)
+    return Descriptor(name=name, service=None if has_errors(found) else service, problems=found)
+
+
+def _read_service(
+    section: Section, name: ServiceName, path: PurePath, around: Surroundings, destinations: frozenset[str]
+) -> ServiceConfig:
+    version = section.attribute("version", text, "1.0")
+    if version != "1.0":
+        section.warning(f'{shown(version)} is not "1.0", the only version there is; read as 1.0', at="@version")
+    threads = section.child("concurrency")
+    normal = high = 3
+    if threads is not None:
+        normal = threads.value("normal-priority-thread-count", whole(1, MAX_THREADS), normal)
+        high = threads.value("high-priority-thread-count", whole(1, MAX_THREADS), high)
+    classpath = section.child("classpath")
+    if classpath is not None and any(classpath.children("path")):
+        classpath.warning("has no effect: Python services have no class path")
+    destination = section.value("destination", text, DEFAULT_DESTINATION)
+    if destination not in destinations:
+        hint = nearest(destination, destinations)
+        section.error(f"there is no destination {shown(destination)} in iaconfig.xml{hint}", at="destination")
+    constants, encrypted = _read_constants(section, path, around)
+    return ServiceConfig(
+        name=name,
+        descriptor=path,
+        script=_read_script(section, path, around) or path,
+        initial_state=section.required_value("initial-state", choice(InitialState)) or InitialState.INACTIVE,
+        normal_threads=normal,
+        high_threads=high,
+        mapped_input=_read_mapped_input(section),
+        constants=constants,
+        encrypted_constants=encrypted,
+        destination=destination,
+        hook_timeout_s=section.value("hook-timeout", decimal(0.1, 86400, "seconds"), DEFAULT_HOOK_TIMEOUT_S),
+        retry=read_retry(section, SERVICE_RETRY),
+    )
+
+
+def _refuse_foreign(section: Section, path: PurePath) -> bool:
+    """Note that a service is written for the original's Java engine; nothing else about it matters then."""
+    for name in ("javaclient", "script"):
+        for element in section.children(name):
+            language = (element.element.get("lang") or "").strip().lower()
+            if name == "script" and language not in {"js", "javascript"}:
+                continue
+            kind = "a JavaScript service" if name == "script" else "a JavaClient integration"
+            file = next(iter(element.children("file")), None)
+            text_of_file = "" if file is None else (file.element.text or "").strip()
+            named = f" ({shown(text_of_file)})" if text_of_file else ""
+            element.error(f"{path.name} is {kind}{named}, which this agent cannot run; {COUNTERPART}")
+            return True
+    return False
+
+
+def _read_script(section: Section, path: PurePath, around: Surroundings) -> PurePath | None:
+    script = section.required_child("script")
+    if script is None:
+        return None
+    language = script.required_attribute("lang", text)
+    file = script.required_value("file", slashed)
+    if language not in {"python", None}:
+        script.error(f'{shown(language)} is not a language for services; the only one is "python"', at="@lang")
+    if file is None:
+        return None
+    whole_path = resolved(path.parent, file)
+    if file.startswith("/") or not whole_path.is_relative_to(around.home):
+        script.error(f"{shown(file)} must be relative to the descriptor and stay in the agent home", at="file")
+    elif trouble := around.files.trouble(whole_path):
+        script.error(f"the script {relative_name(whole_path, around.home)} {trouble}", at="file")
+    return whole_path
+
+
+def _read_mapped_input(section: Section) -> MappedInput | None:
+    mapped = section.child("mapped-input")
+    if mapped is None:
+        return None
+    method = mapped.required_attribute("method", text)
+    parameters: list[MappedParameter] = []
+    for parameter in mapped.children("parameter"):
+        name = parameter.text(text, "")
+        if name in {earlier.name for earlier in parameters if name}:
+            parameter.warning(f"{shown(name)} stands twice; the later value will replace the earlier")
+        kind = parameter.attribute("type", choice(ValueType), ValueType.AUTO)
+        parameters.append(MappedParameter(name=name, type=kind))
+    subclass = mapped.attribute("subclass", text, "")
+    return MappedInput(method=method or "", subclass=subclass, parameters=tuple(parameters))
+
+
+def _read_constants(
+    section: Section, path: PurePath, around: Surroundings
+) -> tuple[tuple[Constant, ...], tuple[EncryptedConstant, ...]]:
+    parent = section.child("constants")
+    plain: list[Constant] = []
+    encrypted: list[EncryptedConstant] = []
+    if parent is None:
+        return (), ()
+    seen: set[str] = set()
+    for element in parent.element:
+        constant = Section(element=element, problems=section.problems)
+        name = constant.required_attribute("name", text) or ""
+        if name and name in seen:
+            constant.error(f"the constant {shown(name)} stands twice; keep one of the two", at="@name")
+        seen.add(name)
+        kind = constant.attribute("type", choice(ValueType), ValueType.AUTO)
+        overwrite = constant.attribute("overwrite", boolean, False)
+        if local_name(element) == "constant":
+            value = constant.text(_any_text, "", may_be_empty=True)
+            plain.append(Constant(name=name, value=value, type=kind, overwrite=overwrite))
+        else:
+            file = _read_encrypted(constant, path, around)
+            encrypted.append(EncryptedConstant(name=name, path=file or path, type=kind, overwrite=overwrite))
+    return tuple(plain), tuple(encrypted)
+
+
+def _read_encrypted(constant: Section, path: PurePath, around: Surroundings) -> PurePath | None:
+    """Find an encrypted password file: from the descriptor's folder, else from the home, as the samples write it."""
+    file = constant.required_value("file", slashed)
+    if file is None:
+        return None
+    candidates = [resolved(path.parent, file), resolved(around.home, file)]
+    troubles = {candidate: around.files.trouble(candidate) for candidate in candidates}
+    for candidate, trouble in troubles.items():
+        if not trouble:
+            return candidate
+    told = "; ".join(f"{relative_name(candidate, around.home)} {trouble}" for candidate, trouble in troubles.items())
+    constant.error(f"the password file cannot be read: {told}", at="file")
+    return None
+
+
+def _any_text(value: str) -> str:
+    """Read the value of a constant: line breaks are welcome."""
+    if len(value) > 65536:
+        raise Unfit(f"{shown(value)} is {len(value)} characters long, at most 65536 are allowed")
+    return value

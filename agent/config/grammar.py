@@ -1,0 +1,195 @@
+"""The grammar `iaconfig.rng` in two uses: as the list of known names, and as the last check of the structure.
+
+libxml2's RELAX NG stops at the first fault and speaks of patterns, not of settings. Hence the order in which a file is
+checked:
+
+1. What the grammar does not know is set aside with a warning (`set_aside`).
+2. The readers of the sections report what they find, value by value.
+3. `check_units` validates each unit by itself, innermost first, and speaks only where the readers were silent. A unit
+   is an element with a `<define>` of its own; the grammar promises that units are optional where they stand.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+from lxml import etree
+
+from agent.config.document import line_of, local_name
+from agent.config.problem import nearest, shown
+from agent.config.section import Problems
+
+RNG: Final = "{http://relaxng.org/ns/structure/1.0}"
+
+_EVERYWHERE: Final = (
+    "{http://www.w3.org/XML/1998/namespace}",
+    "{http://www.w3.org/2001/XMLSchema-instance}",
+)
+"""Namespaces of attributes that may stand on any element and mean nothing to us: xml:lang, xsi:schemaLocation."""
+
+_SENTENCES: Final = (
+    (r"Expecting an element (\S*), got nothing", r'the element "\1" is missing'),
+    (r"Expecting element (\S+), got (\S+)", r'"\2" stands where "\1" is expected'),
+    (r"Element (\S+) has extra content: (\S+)", r'"\2" does not belong here, or stands too often'),
+    (r"Did not expect element (\S+) there", r'"\1" does not belong here, or stands too often'),
+    (r"Extra element (\S+) in interleave", r'"\1" does not belong here, or stands too often'),
+    (r"Did not expect text in element (\S+) content", r"text does not belong here"),
+    (r"Invalid attribute (\S+) for element (\S+)", r'the attribute "\1" does not belong here'),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Word:
+    """A known element: the attributes and children it may have, and whether text may stand in it.
+
+    `unit` is the name of its `<define>`, empty for an element that is described inside another.
+    """
+
+    name: str
+    unit: str
+    attributes: frozenset[str]
+    children: dict[str, Word]
+    takes_text: bool
+
+
+class Grammar:
+    """The parsed grammar. Raises `ValueError` for a schema that is not well-formed: a fault of ours."""
+
+    def __init__(self, schema: bytes) -> None:
+        try:
+            self._root = etree.fromstring(schema)
+        except etree.XMLSyntaxError as error:
+            raise ValueError(f"iaconfig.rng: {error}") from error
+        self._defines = {define.get("name", ""): define for define in self._root.iterfind(f"{RNG}define")}
+        self._compiled: dict[str, etree.RelaxNG] = {}
+
+    def word(self, define: str) -> Word:
+        """Return the element that a `<define>` describes; alternatives of one name are merged."""
+        words = [word for word in self._words(self._defines[define]) if word.name]
+        return _merged(words, unit=define)
+
+    def check(self, element: etree._Element, define: str) -> tuple[int, str] | None:
+        """Return line and sentence of the first fault of `element` against `<define>`, None where there is none."""
+        schema = self._compiled.get(define)
+        if schema is None:
+            schema = self._compiled[define] = self._compile(define)
+        if schema.validate(copy.deepcopy(element)):
+            return None
+        entries = [(int(entry.line), _sentence(entry.message)) for entry in schema.error_log]
+        told = [entry for entry in entries if entry[1]]
+        return told[0] if told else (line_of(element), "the structure is not the one that iaconfig.rng describes")
+
+    def _compile(self, define: str) -> etree.RelaxNG:
+        root = copy.deepcopy(self._root)
+        start = root.find(f"{RNG}start")
+        if start is None:
+            raise ValueError("iaconfig.rng has no start")
+        start[:] = [etree.Element(f"{RNG}ref", name=define)]
+        return etree.RelaxNG(root)
+
+    def _words(self, pattern: etree._Element, unit: str = "") -> Iterator[Word]:
+        """Yield the elements that stand directly in `pattern`."""
+        for child in pattern.iterchildren(tag=etree.Element):
+            if child.tag == f"{RNG}element":
+                yield self._element(child, unit)
+            elif child.tag == f"{RNG}ref":
+                name = child.get("name", "")
+                yield from self._words(self._defines[name], unit=name)
+            elif child.tag != f"{RNG}attribute":
+                yield from self._words(child, unit)
+
+    def _element(self, pattern: etree._Element, unit: str) -> Word:
+        children: dict[str, list[Word]] = {}
+        for word in self._words(pattern):
+            children.setdefault(word.name, []).append(word)
+        own = list(_own_patterns(pattern))
+        return Word(
+            name=pattern.get("name", ""),
+            unit=unit,
+            attributes=frozenset(p.get("name", "") for p in own if p.tag == f"{RNG}attribute"),
+            children={name: _merged(words, unit=words[0].unit) for name, words in children.items()},
+            takes_text=any(p.tag in {f"{RNG}text", f"{RNG}data", f"{RNG}value"} for p in own),
+        )
+
+
+def _own_patterns(pattern: etree._Element) -> Iterator[etree._Element]:
+    """Yield the patterns that describe the element itself: not inside its attributes and child elements."""
+    for child in pattern.iterchildren(tag=etree.Element):
+        yield child
+        if child.tag not in {f"{RNG}attribute", f"{RNG}element", f"{RNG}ref"}:
+            yield from _own_patterns(child)
+
+
+def _merged(words: list[Word], unit: str) -> Word:
+    children: dict[str, Word] = {}
+    for word in words:
+        children |= word.children
+    return Word(
+        name=words[0].name,
+        unit=unit,
+        attributes=frozenset().union(*(word.attributes for word in words)),
+        children=children,
+        takes_text=any(word.takes_text for word in words),
+    )
+
+
+def _sentence(message: str) -> str:
+    """Translate a message of libxml2; empty for one that only says that a part of the whole did not fit."""
+    for pattern, words in _SENTENCES:
+        if match := re.match(pattern, message):
+            return match.expand(words)
+    return ""
+
+
+def set_aside(element: etree._Element, word: Word, problems: Problems) -> None:
+    """Take out of `element`, with a warning each, what the grammar does not know; report text between elements."""
+    where = problems.where(element)
+    for name in map(str, element.attrib):
+        if name in word.attributes:
+            continue
+        if not name.startswith(_EVERYWHERE):
+            bare = etree.QName(name).localname
+            hint = nearest(bare, word.attributes)
+            problems.warning(element, f"the attribute {shown(bare)} is not known{hint}; it is left alone", where=where)
+        del element.attrib[name]
+    if not word.takes_text:
+        for piece in (element.text, *(child.tail for child in element)):
+            if piece and piece.strip():
+                problems.error(element, f"the text {shown(piece.strip())} does not belong here", where=where)
+    unknown = []
+    for child in element:
+        name = local_name(child)
+        if name in word.children:
+            set_aside(child, word.children[name], problems)
+        else:
+            hint = nearest(name, word.children)
+            problems.warning(child, f"the element {shown(name)} is not known here{hint}; it is left alone")
+            unknown.append(child)
+    for child in unknown:
+        element.remove(child)
+
+
+def check_units(element: etree._Element, word: Word, grammar: Grammar, problems: Problems) -> None:
+    """Validate the units in `element`, innermost first, and report faults where the readers found none.
+
+    Takes the tree apart: each unit is removed once it has been checked, so that the next one is judged without it.
+    """
+    units = [(unit, define, problems.where(unit)) for unit, define in _units(element, word)]
+    for unit, define, where in reversed(units):
+        fault = None if any(part in problems.blamed for part in unit.iter()) else grammar.check(unit, define)
+        if fault is not None:
+            problems.error(unit, fault[1], where=where, line=fault[0])
+        parent = unit.getparent()
+        if unit is not element and parent is not None:
+            parent.remove(unit)
+
+
+def _units(element: etree._Element, word: Word) -> Iterator[tuple[etree._Element, str]]:
+    if word.unit:
+        yield element, word.unit
+    for child in element:
+        yield from _units(child, word.children[local_name(child)])

@@ -1,0 +1,77 @@
+"""The sections about xMatters -> `PlatformConfig`. Checked now, so that they are right on the day they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from agent.config.lookup import relative_name, resolved, slashed
+from agent.config.platform import PlatformConfig, ProxyConfig, RequestMode
+from agent.config.section import Section
+from agent.config.sending import Surroundings
+from agent.config.values import boolean, choice, host, port, text, web_url, whole
+
+DAY_S = 24 * 3600
+
+
+def read_platform(sections: Mapping[str, Section], around: Surroundings) -> PlatformConfig:
+    """Read what there is of the platform's sections, by their names."""
+    default = PlatformConfig()
+    auth = sections.get("web-services-auth")
+    request = sections.get("external-service-request")
+    exchange = sections.get("apxml-exchange")
+    heartbeat = sections.get("heartbeat")
+    password = auth and auth.child("password")
+    proxy = sections.get("proxy-config")
+    return PlatformConfig(
+        user=auth.value("user", text, default.user) if auth else default.user,
+        company=auth.value("company", text, default.company) if auth else default.company,
+        password_path=_read_path(password, "file", around) if password else None,
+        primary_urls=_read_urls(sections.get("primary-servers")),
+        secondary_urls=_read_urls(sections.get("secondary-servers")),
+        mode=request.attribute("mode", choice(RequestMode), default.mode) if request else default.mode,
+        exchange_size=exchange.value("size", whole(1, 10_000), 100) if exchange else default.exchange_size,
+        exchange_interval_s=exchange.value("interval", whole(1, DAY_S), 5) if exchange else default.exchange_interval_s,
+        heartbeat_s=heartbeat.attribute("interval", whole(1, DAY_S), 60) if heartbeat else default.heartbeat_s,
+        proxy=_read_proxy(proxy, around) if proxy else default.proxy,
+    )
+
+
+def _read_urls(section: Section | None) -> tuple[str, ...]:
+    urls: list[str] = []
+    for element in section.children("url") if section else ():
+        url = element.text(web_url(query=False), None)
+        if url is not None and url in urls:
+            element.warning(f"{url} stands twice; the second is of no use")
+        elif url is not None:
+            urls.append(url)
+    return tuple(urls)
+
+
+def _read_proxy(section: Section, around: Surroundings) -> ProxyConfig:
+    enabled = section.value("proxy-enabled", boolean, False)
+    proxy_host, proxy_port = section.value("proxy-host", host, ""), section.value("proxy-port", port, 0)
+    for name in ("proxy-host", "proxy-port"):
+        if enabled and section.child(name) is None:
+            section.error(f'the element "{name}" is missing, and the proxy is enabled')
+    # An empty user is what the original takes for "no user name, but do send the header"; here it is no user.
+    user = section.child("proxy-auth-username")
+    return ProxyConfig(
+        enabled=enabled,
+        host=proxy_host,
+        port=proxy_port,
+        user=user.text(text, "", may_be_empty=True) if user else "",
+        password_path=_read_path(section, "proxy-auth-password-path", around),
+    )
+
+
+def _read_path(section: Section, name: str, around: Surroundings) -> PurePath | None:
+    """Read the path of an encrypted password file; that it is missing is a warning as long as nothing reads it."""
+    element = section.child(name)
+    value = element.text(slashed, "", may_be_empty=True) if element else ""
+    if element is None or not value:
+        return None
+    path = resolved(around.folder, value)
+    if trouble := around.files.trouble(path):
+        element.warning(f"the password file {relative_name(path, around.home)} {trouble}; it is not used yet")
+    return path
