@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,21 +16,17 @@ from hypothesis import settings
 settings.register_profile("keystores", deadline=None)
 settings.load_profile("keystores")
 
-# Where a collection of recorded stores lies; without it the tests that need it are skipped and say so.
-SAMPLES = Path(os.environ.get("KEYSTORE_SAMPLES", "no-recorded-stores"))
+SAMPLES = Path(__file__).parent / "samples"
 
 
 def manifest() -> list[dict[str, Any]]:
-    """The description of every sample file; empty where the collection is absent."""
-    path = SAMPLES / "manifest.json"
-    return list(json.loads(path.read_text("utf-8"))["items"]) if path.exists() else []
+    """The description of every sample file."""
+    return list(json.loads((SAMPLES / "manifest.json").read_text("utf-8"))["items"])
 
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The folder of recorded stores."""
-    if not SAMPLES.is_dir():
-        pytest.skip("no recorded stores here (KEYSTORE_SAMPLES)")
     return SAMPLES
 
 
