@@ -133,10 +133,19 @@ class Spool(Protocol):
         back because the bytes of one answer are bounded: only an empty answer means that there are no more.
         """
 
-    def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
+    def open_requests(
+        self,
+        destination: str,
+        *,
+        after_seq: int,
+        limit: int,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
+    ) -> Awaitable[Sequence[StoredRequest]]:
         """Requests for `destination` still to be sent, in order, at most `limit`.
 
-        As with `open_events`, only an empty answer means that there are no more.
+        The last two narrow the choice, so that a group that is stuck does not hide the others behind it. As with
+        `open_events`, only an empty answer means that there are no more.
         """
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
