@@ -1,0 +1,200 @@
+"""`iadmin status` and `iadmin stop`: the agent as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from agent.errors import ExitStatus, MachineError
+from iadmin.commands.lazy import Command
+from iadmin.commands.service import service_table
+from iadmin.commands.tools import Tools, pass_tools
+from iadmin.model import Block, Outcome
+from iadmin.render import Cell, Column, Facts, Line, Table, clock, duration, exact, moment, safe, state_cell
+
+STOP_PATIENCE_S: Final = 60.0
+"""The agent itself gives hooks and deliveries 30 s at most before it ends; twice that means that it hangs."""
+STATUS_EXITS: Final = {"starting": ExitStatus.TEMPORARY, "stopping": ExitStatus.TEMPORARY}
+"""A script that waits for the agent tries again on 75, and does something about 69."""
+
+
+@click.command(cls=Command)
+@pass_tools
+def status(tools: Tools) -> Outcome:
+    """Show the agent's state on one page.
+
+    Exit status 0 when the agent runs, 75 while it starts or stops, 69 when it does not run.
+    """
+    if tools.agent_pid() is None:
+        return _stopped(tools)
+    found = tools.open_link(tools.home).status()
+    return Outcome(
+        data=found,
+        blocks=tuple(_page(found, tools.now())),
+        exit_status=STATUS_EXITS.get(str(found.get("state")), ExitStatus.OK),
+    )
+
+
+@click.command(cls=Command)
+@click.option("--now", is_flag=True, help="Do not wait for hooks and deliveries in hand; they are repeated later.")
+@click.option(
+    "--patience",
+    "patience_s",
+    type=click.FloatRange(0, 3600),
+    default=STOP_PATIENCE_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the end of the process.",
+)
+@pass_tools
+def stop(tools: Tools, now: bool, patience_s: float) -> Outcome:
+    """Stop the agent and wait until it is gone.
+
+    Nothing that was acknowledged is lost. Exit status 0 when no agent runs (any more), 75 when it still runs after the
+    patience has ended.
+    """
+    home = tools.home
+    pid = tools.agent_pid()
+    if pid is None:
+        return _was_not_running(home)
+    # Hold on to the process before it is told to go: afterwards its pid may belong to somebody else.
+    process = tools.watch(pid) if pid else None
+    try:
+        tools.open_link(home).stop(now=now)
+    except MachineError as error:
+        if error.code != "not-running":
+            raise
+        if tools.agent_pid() is None:
+            return _was_not_running(home)
+        raise MachineError(
+            "no-control-socket",
+            f"the agent on {home} (pid {pid}) is still starting, or its control socket is gone; "
+            f'try again, or end it with "kill {pid}"',
+            exit_status=ExitStatus.TEMPORARY,
+        ) from None
+    if process is not None:
+        with tools.working(f"waiting for the agent (pid {pid}) to stop"):
+            gone = process.is_gone(within_s=patience_s)
+        if not gone:
+            raise MachineError(
+                "still-running",
+                f"the agent (pid {pid}) on {home} still runs after {duration(patience_s)}; "
+                f'hurry it with "iadmin --home {home} stop --now", or end it with "kill -9 {pid}": nothing '
+                "acknowledged is lost",
+                exit_status=ExitStatus.TEMPORARY,
+            )
+    return Outcome(
+        data={"home": str(home), "was_running": True, "pid": pid},
+        blocks=(Line(f"The agent (pid {pid}) on {home} has stopped.", "good"),),
+    )
+
+
+def _was_not_running(home: object) -> Outcome:
+    return Outcome(
+        data={"home": str(home), "was_running": False, "pid": None},
+        blocks=(Line(f"No agent runs on {home}; there is nothing to stop."),),
+    )
+
+
+def _stopped(tools: Tools) -> Outcome:
+    """What can be said without the agent: that it is down, and what waits for it."""
+    home = tools.home
+    counts: Mapping[str, Any] = {}
+    if (home / "var" / "spool").is_dir():
+        counts = tools.open_journal(home / "var" / "spool").counts()
+    return Outcome(
+        data={"state": "stopped", "home": str(home), "spool": dict(counts)},
+        blocks=(
+            Facts(pairs=(("state", state_cell("stopped")), ("home", str(home)))),
+            *_spool(counts),
+            Line(f'Start it with "integration-agent --home {home}".'),
+        ),
+        exit_status=ExitStatus.UNAVAILABLE,
+    )
+
+
+def _page(found: Mapping[str, Any], now: datetime) -> list[Block]:
+    """One page: warnings first, then the agent, its gateways, services and destinations."""
+    warnings = [Line(f"warning: {warning}", "warn") for warning in found.get("warnings", ())]
+    started = moment(found.get("started"))
+    uptime = f" (up {duration((now - started).total_seconds())})" if started else ""
+    facts = Facts(
+        pairs=(
+            ("state", state_cell(found.get("state", ""))),
+            ("agent", str(found.get("agent_id", ""))),
+            ("version", str(found.get("version", ""))),
+            ("pid", str(found.get("pid", ""))),
+            ("started", (exact(found["started"], now.tzinfo) + uptime) if started else ""),
+            ("home", str(found.get("home", ""))),
+            *(("gateway", _gateway(gateway)) for gateway in found.get("gateways", ())),
+        )
+    )
+    return [
+        *warnings,
+        facts,
+        *_spool(found.get("spool", {})),
+        service_table(found.get("services", ()), now, title="Services"),
+        _destinations(found.get("destinations", ()), now),
+    ]
+
+
+def _gateway(gateway: Mapping[str, Any]) -> str:
+    host = str(gateway.get("host") or "*")
+    scheme = "https" if gateway.get("ssl") else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{gateway.get('port', '')}"
+
+
+def _spool(counts: Mapping[str, Any]) -> list[Block]:
+    """Backlog and dead letters: the counts that ask for somebody's attention, per service and destination."""
+    rows = []
+    for kind in ("services", "destinations"):
+        states: Mapping[str, int]
+        for name, states in sorted(dict(counts.get(kind, {})).items()):
+            open_ones = sum(states.get(state, 0) for state in ("received", "claimed", "waiting"))
+            dead = states.get("dead", 0)
+            rows.append(
+                (
+                    kind.removesuffix("s"),
+                    name,
+                    Cell(str(open_ones), "warn" if states.get("waiting") else ""),
+                    Cell(str(dead), "bad" if dead else ""),
+                    str(states.get("done", 0)),
+                )
+            )
+    if not rows:
+        return []
+    columns = (
+        Column("FOR"),
+        Column("NAME", flexible=True),
+        Column("OPEN", "right"),
+        Column("DEAD", "right"),
+        Column("DONE", "right"),
+    )
+    return [Table(title="Spool", columns=columns, rows=rows)]
+
+
+def _destinations(destinations: Sequence[Mapping[str, Any]], now: datetime) -> Table:
+    return Table(
+        title="Destinations",
+        columns=(
+            Column("DESTINATION"),
+            Column("BACKLOG", "right"),
+            Column("LAST SUCCESS"),
+            Column("TARGET", flexible=True),
+            Column("LAST ERROR", spare=True),
+        ),
+        rows=[
+            (
+                str(destination.get("destination", "")),
+                str(destination.get("backlog", 0)),
+                clock(destination.get("last_success"), now) or "none",
+                str(destination.get("target", "")),
+                Cell(safe(str(destination.get("last_error") or "")), "bad"),
+            )
+            for destination in destinations
+        ],
+        empty="none",
+    )

@@ -1,0 +1,90 @@
+"""`iadmin config`: the configuration as the agent would read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from agent.config.problem import ConfigFaults, Problem, Severity
+from agent.errors import ExitStatus
+from iadmin.commands.lazy import Command, Group
+from iadmin.commands.tools import Tools, pass_tools
+from iadmin.model import Outcome
+from iadmin.render import Facts, Line
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Check and show the configuration."""
+
+
+@config.command(cls=Command)
+@pass_tools
+def check(tools: Tools) -> Outcome:
+    """Report every problem of the configuration and of the service descriptors.
+
+    Exit status 78 when there are faults that keep the agent from starting, 0 when there are none or only warnings.
+    """
+    faults: Sequence[Problem] = ()
+    try:
+        settings, warnings = tools.load_config(tools.home)
+        good = f"{settings.source} is good: {_count(len(settings.services), 'service')}, "
+        good += _count(len(settings.destinations), "destination")
+        if warnings:
+            good += f", {_count(len(warnings), 'warning')}"
+        last = Line(good + ".", "good")
+    except ConfigFaults as error:
+        warnings = [problem for problem in error.problems if problem.severity is Severity.WARNING]
+        faults = [problem for problem in error.problems if problem.severity is Severity.ERROR]
+        last = Line(f"{_count(len(faults), 'fault')}: an agent would not start with this configuration.", "bad")
+    lines = [Line(str(problem), "bad" if problem in faults else "warn") for problem in (*faults, *warnings)]
+    return Outcome(
+        data={
+            "good": not faults,
+            "faults": [_problem(problem) for problem in faults],
+            "warnings": [_problem(problem) for problem in warnings],
+        },
+        blocks=(*lines, last),
+        exit_status=ExitStatus.CONFIG if faults else ExitStatus.OK,
+    )
+
+
+@config.command(cls=Command)
+@pass_tools
+def show(tools: Tools) -> Outcome:
+    """Show the effective configuration: defaults filled in, secrets masked."""
+    settings, warnings = tools.load_config(tools.home)
+    effective = tools.effective(settings)
+    return Outcome(
+        data=effective,
+        blocks=(Facts(pairs=tuple(_flat(effective))),),
+        notes=tuple(str(warning) for warning in warnings),
+    )
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {"file": problem.file, "line": problem.line, "where": problem.where, "text": problem.text}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values as lines that can be searched: `services.1.name`, counting from 1 as people do."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value, 1):
+            yield from _flat(inner, f"{path}.{number}")
+    else:
+        yield path, _word(value)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

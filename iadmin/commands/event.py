@@ -1,0 +1,156 @@
+"""`iadmin event`: events that came in, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO
+
+import click
+
+from agent.delivery import State
+from agent.errors import AgentError, ExitStatus, OperatorError
+from iadmin.commands.arguments import find_moment, find_service
+from iadmin.commands.lazy import Command, Group
+from iadmin.commands.records import open_records
+from iadmin.commands.road import road_blocks
+from iadmin.commands.sending import answer_outcome, content_type_of, gateway_url
+from iadmin.commands.tools import Tools, pass_tools
+from iadmin.model import Outcome
+from iadmin.render import Column, Table, clock, size, state_cell
+
+MAX_LISTED = 1000
+"""The control API's own limit for one answer."""
+
+
+@click.group(cls=Group)
+def event() -> None:
+    """Look at events, and send one."""
+
+
+@event.command("list", cls=Command)
+@click.option("--service", metavar="NAME", default="", help="Only events of this service.")
+@click.option("--state", type=click.Choice([state.label for state in State]), help="Only events that stand there.")
+@click.option("--since", metavar="TIME", default="", help="Only events received since: 15m, 2h, 3d, today, or a time.")
+@click.option("--limit", type=click.IntRange(1, MAX_LISTED), default=50, show_default=True, help="How many at most.")
+@pass_tools
+def list_events(tools: Tools, service: str, state: str | None, since: str, limit: int) -> Outcome:
+    """List events, newest first."""
+    filters = {
+        "service": _service_filter(tools, service),
+        "state": state or "",
+        "since": find_moment(since, tools.now()).isoformat() if since else "",
+        "limit": str(limit),
+    }
+    records = open_records(tools)
+    events = records.events(filters)
+    now = tools.now()
+    named = _short_names([str(one.get("service", "")) for one in events])
+    table = Table(
+        columns=(
+            Column("RECEIVED"),
+            Column("STATE"),
+            Column("SERVICE", flexible=True),
+            Column("ID"),
+            Column("TRIES", "right", spare=True),
+            Column("SIZE", "right", spare=True),
+            Column("FROM", spare=True),
+            Column("REASON", spare=True),
+        ),
+        rows=[
+            (
+                clock(one.get("received"), now),
+                state_cell(one.get("state", "")),
+                named[str(one.get("service", ""))],
+                str(one.get("id", "")),
+                str(one.get("attempt", "")),
+                size(int(one.get("size_bytes") or 0)),
+                str(one.get("peer") or ""),
+                str(one.get("reason") or ""),
+            )
+            for one in events
+        ],
+        empty="There are no such events." if any((service, state, since)) else "There are no events yet.",
+    )
+    return Outcome(data={"events": events}, blocks=(table,), notes=records.notes)
+
+
+@event.command(cls=Command)
+@click.argument("event_id", metavar="[ID]", default="")
+@pass_tools
+def show(tools: Tools, event_id: str) -> Outcome:
+    """Tell the whole road of one event, with times.
+
+    Received, stored, handed to the service, what it sent where, and the answer. ID may be the beginning of an id;
+    without it, the newest event is shown.
+    """
+    records = open_records(tools)
+    wanted = event_id.strip().lower()
+    if not wanted:
+        newest = records.events({"limit": "1"})
+        if not newest:
+            raise OperatorError(
+                "no-events",
+                f'there are no events yet on {tools.home}; send one with "iadmin event send SERVICE FILE"',
+                exit_status=ExitStatus.FAILED,
+            )
+        wanted = str(newest[0]["id"])
+    found = records.event(wanted)
+    if found is None:
+        raise OperatorError(
+            "no-such-event",
+            f'no event, or more than one, has an id that begins with {event_id!r}; "iadmin event list" shows the ids',
+            exit_status=ExitStatus.FAILED,
+        )
+    return Outcome(data=found, blocks=road_blocks(found, tools.now()), notes=records.notes)
+
+
+@event.command(cls=Command)
+@click.argument("service", metavar="SERVICE")
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--content-type", metavar="TYPE", help="Content-Type to send (default: from the first characters).")
+@pass_tools
+def send(tools: Tools, service: str, file: str, content_type: str | None) -> Outcome:
+    """Post FILE (- for standard input) to SERVICE through the service gateway.
+
+    SERVICE is domain|name, domain_name, or a bare name that is unambiguous. Exit status 0 when the event was accepted,
+    65 when the gateway refused the event, 75 when it asks to come back later, 69 when it cannot be reached.
+    """
+    settings, _ = tools.load_config(tools.home)
+    name = find_service([one.name for one in settings.services], service)
+    body = _read(tools.stdin, tools, file)
+    url = gateway_url(tools, settings) + f"/http/{name.url_name}"
+    with tools.working(f"sending to {url}"):
+        answer = tools.post(url, content_type or content_type_of(body), body)
+    return answer_outcome(answer, url=url, service=name)
+
+
+def _read(stdin: BinaryIO, tools: Tools, file: str) -> bytes:
+    if file == "-":
+        return stdin.read()
+    try:
+        return (tools.cwd / file).read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            "no-input", f"cannot read {file!r}: {error.strerror}", exit_status=ExitStatus.NO_INPUT
+        ) from error
+
+
+def _service_filter(tools: Tools, text: str) -> str:
+    """The client id of a service. `domain|name` need not be configured: events outlive the services they were for."""
+    if not text or "|" in text:
+        return text
+    try:
+        settings, _ = tools.load_config(tools.home)
+    except AgentError as error:
+        raise OperatorError(
+            "no-config",
+            f"{text!r} cannot be looked up because the configuration has faults (iadmin config check); "
+            'say "domain|name"',
+        ) from error
+    return find_service([one.name for one in settings.services], text).client_id
+
+
+def _short_names(client_ids: Sequence[str]) -> Mapping[str, str]:
+    """Bare names where they tell the services apart, else the whole client ids: a table row has 80 columns."""
+    bare = {client_id: client_id.rpartition("|")[2] for client_id in client_ids}
+    return bare if len(set(bare.values())) == len(bare) else {client_id: client_id for client_id in bare}

@@ -1,0 +1,100 @@
+"""The road of one event, as `iadmin event show` tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from iadmin.model import Block
+from iadmin.render import Body, Cell, Column, Facts, Line, Table, duration, exact, moment, size, state_cell
+
+
+def road_blocks(event: Mapping[str, Any], now: datetime) -> tuple[Block, ...]:
+    """Facts about the event, one time line of it and of its requests, then bodies: its own, those sent, the answers."""
+    requests = event.get("requests") or ()
+    return (
+        _facts(event, now),
+        _time_line(event, now),
+        *_body("What came in", event),
+        *(block for request in requests for block in _request(request)),
+    )
+
+
+def _facts(event: Mapping[str, Any], now: datetime) -> Facts:
+    path = str(event.get("path") or "") + (f"?{event['query']}" if event.get("query") else "")
+    kind = " ".join(str(event[name]) for name in ("kind", "content_type", "charset") if event.get(name))
+    return Facts(
+        pairs=(
+            ("event", Cell(str(event.get("id", "")), "bold")),
+            ("state", state_cell(event.get("state", ""))),
+            ("reason", Cell(str(event.get("reason") or ""), "warn")),
+            ("service", str(event.get("service", ""))),
+            ("received", exact(event.get("received"), now.tzinfo)),
+            ("from", str(event.get("peer") or "")),
+            ("path", path),
+            ("body", f"{size(int(event.get('size_bytes') or 0))} {kind}"),
+            ("priority", str(event.get("priority", ""))),
+            ("group", str(event.get("group") or "")),
+            ("tries", str(event.get("attempt", ""))),
+        )
+    )
+
+
+def _time_line(event: Mapping[str, Any], now: datetime) -> Table:
+    """All steps in order of time; those of the same millisecond stay in the order in which they are told."""
+    steps = [("event", step) for step in event.get("steps") or ()]
+    for number, request in enumerate(event.get("requests") or (), 1):
+        steps += [(f"request {number}", step) for step in request.get("steps") or ()]
+    steps.sort(key=lambda step: str(step[1].get("at", "")))
+    begin = moment(steps[0][1].get("at")) if steps else None
+    rows = []
+    for whose, step in steps:
+        at = moment(step.get("at"))
+        after = duration((at - begin).total_seconds()) if at and begin else ""
+        clock_time = at.astimezone(now.tzinfo).strftime("%H:%M:%S.%f")[:-3] if at else str(step.get("at", ""))
+        rows.append(
+            (clock_time, "+" + after, whose, Cell(str(step.get("step", "")), "bold"), str(step.get("text", "")))
+        )
+    return Table(
+        title="Road",
+        columns=(Column("TIME"), Column("AFTER", "right"), Column("OF"), Column("STEP"), Column("", flexible=True)),
+        rows=rows,
+        empty="nothing is known of it",
+    )
+
+
+def _request(request: Mapping[str, Any]) -> list[Block]:
+    number = str(request.get("id", "")).rpartition("/")[2]
+    blocks: list[Block] = [
+        Facts(
+            title=f"Request {number} to {request.get('destination', '')}",
+            pairs=(
+                ("state", state_cell(request.get("state", ""))),
+                ("reason", Cell(str(request.get("reason") or ""), "warn")),
+                ("sent", " ".join(str(request[n]) for n in ("method", "path", "content_type") if request.get(n))),
+                ("tries", str(request.get("attempt", ""))),
+                *(("header", f"{name}: {value}") for name, value in _headers(request.get("headers"))),
+            ),
+        ),
+        *_body("What was sent", request),
+    ]
+    answer = request.get("answer")
+    if answer is None:
+        blocks.append(Line("No answer yet." if request.get("state") != "dead" else "No answer.", "dim"))
+        return blocks
+    said = f"status {answer['status']}" if answer.get("status") else "written"
+    blocks.append(Facts(pairs=(("answer", f"{said}, {answer.get('where', '')}"),)))
+    return [*blocks, *_body("What was answered", answer)]
+
+
+def _headers(headers: Any) -> list[tuple[str, str]]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return [(str(name), str(value)) for name, value in pairs]
+
+
+def _body(title: str, holder: Mapping[str, Any]) -> list[Block]:
+    text = str(holder.get("body") or "")
+    if not text:
+        return []
+    return [Body(title=title + (" (cut)" if holder.get("body_cut") else ""), text=text.rstrip("\r\n"))]

@@ -1,0 +1,90 @@
+"""`iadmin service`: integration services and their workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from agent.config.model import ServiceConfig
+from iadmin.commands.lazy import Command, Group
+from iadmin.commands.tools import Tools, pass_tools
+from iadmin.model import Outcome
+from iadmin.render import Cell, Column, Facts, Table, clock, state_cell
+
+
+@click.group(cls=Group)
+def service() -> None:
+    """Look at integration services."""
+
+
+@service.command("list", cls=Command)
+@pass_tools
+def list_services(tools: Tools) -> Outcome:
+    """List the services with their state, backlog and last error."""
+    if tools.agent_pid() is not None:
+        services = tools.open_link(tools.home).services()
+        notes: tuple[str, ...] = ()
+    else:
+        settings, _ = tools.load_config(tools.home)
+        services = [_from_config(one) for one in settings.services]
+        notes = (f"the agent on {tools.home} is not running; this is what its configuration says",)
+    errors = [(str(one["service"]), Cell(str(one["last_error"]), "bad")) for one in services if one.get("last_error")]
+    return Outcome(
+        data={"services": services},
+        blocks=(
+            service_table(services, tools.now()),
+            *((Facts(title="Last errors", pairs=errors),) if errors else ()),
+        ),
+        notes=notes,
+    )
+
+
+def service_table(services: Sequence[Mapping[str, Any]], now: datetime, *, title: str = "") -> Table:
+    """The table of services, as `service list` and `status` show it."""
+    return Table(
+        title=title,
+        columns=(
+            Column("SERVICE", flexible=True),
+            Column("STATE"),
+            Column("WAITING", "right"),
+            Column("IN HAND", "right"),
+            Column("RESTARTS", "right"),
+            Column("LAST REQUEST"),
+            Column("PID", "right", spare=True),
+            Column("HOOKS", spare=True),
+        ),
+        rows=[
+            (
+                str(one.get("service", "")),
+                state_cell(one.get("state", "")),
+                str(one.get("waiting", 0)),
+                str(one.get("in_hand", 0)),
+                str(one.get("restarts", 0)),
+                clock(one.get("last_request"), now) or "none",
+                str(one.get("pid") or ""),
+                ", ".join(map(str, one.get("hooks") or ())),
+            )
+            for one in services
+        ],
+        empty="none",
+    )
+
+
+def _from_config(one: ServiceConfig) -> dict[str, Any]:
+    """The keys of a running service, for one of which only the configuration is known."""
+    return {
+        "service": one.name.client_id,
+        "state": "stopped" if one.is_active else "inactive",
+        "url_name": one.name.url_name,
+        "pid": None,
+        "started": None,
+        "hooks": [],
+        "restarts": 0,
+        "in_hand": 0,
+        "waiting": 0,
+        "last_error": "",
+        "last_request": None,
+    }

@@ -1,0 +1,117 @@
+"""What commands are handed: the edges behind factories, so that a command reaches only for what it needs.
+
+`iadmin.main` fills a `Tools` with the real ones, tests fill it with fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import attrs
+import click
+
+from agent.config.model import AgentConfig
+from agent.config.problem import Problem
+from agent.errors import ExitStatus, OperatorError
+from iadmin.commands.lazy import Switches
+
+CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
+"""What the configuration file in `conf/` may be called; one of them makes a folder a home."""
+
+
+class AgentLink(Protocol):
+    """The running agent; `iadmin.link.Link` is the real one."""
+
+    def status(self) -> dict[str, Any]: ...
+
+    def services(self) -> list[dict[str, Any]]: ...
+
+    def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
+
+    def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def stop(self, *, now: bool) -> None: ...
+
+
+class EventJournal(Protocol):
+    """The spool's files, read without the agent; `agent.spool.journal.Journal` is the real one."""
+
+    def events(
+        self, *, service: str = "", state: str = "", limit: int = 50, since: str = "", before: str = ""
+    ) -> list[dict[str, Any]]: ...
+
+    def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+
+class Process(Protocol):
+    """A process that may end."""
+
+    def is_gone(self, *, within_s: float) -> bool:
+        """Wait for its end; False when it still lives after the time."""
+
+
+@attrs.frozen(kw_only=True)
+class PostAnswer:
+    """What the service gateway said to a posted event."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Tools:
+    """Everything outside of iadmin. Factories take the agent home, an absolute path.
+
+    `load_config` raises `AgentError` (`ConfigFaults` with all problems); `effective` turns a configuration into
+    JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
+    tells a person at a terminal what is being waited for.
+    """
+
+    switches: Switches
+    environ: Mapping[str, str]
+    cwd: Path
+    stdin: BinaryIO
+    now: Callable[[], datetime]
+    template: Callable[[str], Traversable]
+    load_config: Callable[[Path], tuple[AgentConfig, Sequence[Problem]]]
+    effective: Callable[[AgentConfig], dict[str, object]]
+    open_journal: Callable[[Path], EventJournal]
+    open_link: Callable[[Path], AgentLink]
+    running_pid: Callable[[Path], int | None]
+    watch: Callable[[int], Process]
+    post: Callable[[str, str, bytes], PostAnswer]
+    working: Callable[[str], AbstractContextManager[object]]
+
+    @property
+    def home(self) -> Path:
+        """The agent home: `--home`, else `$IA_HOME`, else `./home`. Raises `OperatorError` when it is not one."""
+        named = self.switches.home or self.environ.get("IA_HOME", "")
+        home = self.cwd / (named or "home")
+        if is_home(home):
+            return home
+        if named:
+            source = "--home" if self.switches.home else "IA_HOME"
+            found = f"{source} names {str(home)!r}, which is no agent home (it has no conf/{CONFIG_NAMES[0]})"
+        else:
+            found = "neither --home nor IA_HOME names an agent home, and there is none in ./home"
+        raise OperatorError("no-home", f'{found}; "iadmin init DIR" makes a new one', exit_status=ExitStatus.NO_INPUT)
+
+    def agent_pid(self) -> int | None:
+        """The pid of the agent on this home, 0 when it has just started, None when there is none."""
+        return self.running_pid(self.home / "var" / "run" / "agent.pid")
+
+
+def is_home(folder: Path) -> bool:
+    """Whether a folder is an agent home. A folder that we may not look into is not."""
+    return any((folder / "conf" / name).is_file() for name in CONFIG_NAMES)
+
+
+pass_tools = click.make_pass_decorator(Tools)

@@ -1,0 +1,192 @@
+"""The client of the running agent's control API (`docs/control-api.rst`): the only module that speaks it.
+
+Blocking, standard library only, one connection per question. `Link` knows the API; how a connection is made is a
+function that is passed in, so that another transport can take the place of the Unix socket.
+
+Every wait ends, every answer has a size limit, and each failure is a typed error with the sentence for the operator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from agent.errors import ExitStatus, MachineError
+
+TIMEOUT_S: Final = 30.0
+"""Longer than the agent's own limit for an answer (20 s), so that its explanation arrives here."""
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""Far above the largest answer (1000 events, or one event with many requests), far below the memory of a machine."""
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""`sun_path` has 108 bytes with the closing NUL (unix(7))."""
+
+
+class LinkError(MachineError):
+    """The running agent could not be asked."""
+
+
+class NotRunning(LinkError):
+    """No agent listens on the control socket."""
+
+
+class NotAllowed(LinkError):
+    """The socket is not ours to open."""
+
+    exit_status = ExitStatus.NO_PERMISSION
+
+
+class NoAnswer(LinkError):
+    """An agent listens and did not answer in time, or answered something else than its API promises."""
+
+
+class Refused(LinkError):
+    """The agent answered with a problem document; `status` is its HTTP status."""
+
+    exit_status = ExitStatus.FAILED
+
+    def __init__(self, code: str, sentence: str, *, status: int) -> None:
+        super().__init__(code, sentence)
+        self.status: Final = status
+
+
+class Link:
+    """Asks one agent. `connect` makes an unconnected `HTTPConnection`; `where` names the agent in sentences."""
+
+    def __init__(self, connect: Callable[[], HTTPConnection], *, where: str) -> None:
+        self._connect = connect
+        self._where = where
+
+    def status(self) -> dict[str, Any]:
+        """The agent's state on one page."""
+        return self._ask("GET", "/v1/status")
+
+    def services(self) -> list[dict[str, Any]]:
+        """The services and their workers."""
+        return self._list("/v1/services", "services")
+
+    def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Summaries of events, newest first; the filters are those of `/v1/events`."""
+        query = urlencode({name: value for name, value in filters.items() if value})
+        return self._list("/v1/events" + ("?" + query if query else ""), "events")
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        """One event by its id or the unique beginning of it; None when there is no such one."""
+        try:
+            return self._ask("GET", "/v1/events/" + quote(event_id, safe=""))
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def stop(self, *, now: bool) -> None:
+        """Ask the agent to stop; it does so after it has answered."""
+        self._ask("POST", "/v1/stop", {"now": now})
+
+    def _list(self, path: str, key: str) -> list[dict[str, Any]]:
+        found = self._ask("GET", path).get(key)
+        if not isinstance(found, list):
+            raise self._nonsense(f"no list of {key}")
+        return found
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        connection = self._connect()
+        try:
+            status, raw = self._exchange(connection, method, path, body)
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+            raise NotRunning("not-running", f"no agent runs on {self._where}") from error
+        except PermissionError as error:
+            raise NotAllowed("not-allowed", f"{_whose(error)} may administer the agent on {self._where}") from error
+        except (TimeoutError, OSError, HTTPException) as error:
+            raise NoAnswer(
+                "no-answer",
+                f"the agent on {self._where} does not answer ({str(error) or type(error).__name__}); "
+                "the end of its log (var/log/agent.log) may say why",
+            ) from error
+        finally:
+            connection.close()
+        try:
+            document = json.loads(raw)
+        except ValueError as error:
+            raise self._nonsense("something else than JSON") from error
+        if not isinstance(document, dict):
+            raise self._nonsense("JSON that is not an object")
+        if status >= 300:
+            raise Refused(str(document.get("code", "refused")), self._detail(status, document), status=status)
+        return document
+
+    def _exchange(self, connection: HTTPConnection, method: str, path: str, body: object) -> tuple[int, bytes]:
+        headers = {"Accept": "application/json"}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode("ascii")
+            headers["Content-Type"] = "application/json"
+        connection.request(method, path, data, headers)
+        answer = connection.getresponse()
+        raw = answer.read(MAX_ANSWER_BYTES + 1)
+        if len(raw) > MAX_ANSWER_BYTES:
+            raise HTTPException(f"its answer is larger than {MAX_ANSWER_BYTES} bytes")
+        return answer.status, raw
+
+    def _detail(self, status: int, document: Mapping[str, Any]) -> str:
+        detail = document.get("detail") or document.get("title") or f"status {status}"
+        return f"the agent on {self._where} refused: {detail}"
+
+    def _nonsense(self, found: str) -> NoAnswer:
+        return NoAnswer(
+            "not-our-api",
+            f"the agent on {self._where} answered {found}; are agent and iadmin of the same version?",
+        )
+
+
+class UnixConnection(HTTPConnection):
+    """HTTP/1.1 over a Unix socket, however long the path of the socket is."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self._connect_by_name_or_folder()
+        except PermissionError as error:
+            error.filename = str(self._path)
+            raise
+
+    def _connect_by_name_or_folder(self) -> None:
+        if len(os.fsencode(self._path)) <= MAX_SOCKET_PATH_BYTES:
+            self.sock.connect(str(self._path))
+            return
+        folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        finally:
+            os.close(folder)
+
+
+def unix_link(home: Path, *, timeout_s: float = TIMEOUT_S) -> Link:
+    """The link to the agent that runs on `home` on this machine."""
+    path = home / "var" / "run" / "control.sock"
+    return Link(lambda: UnixConnection(path, timeout_s=timeout_s), where=str(home))
+
+
+def _whose(error: PermissionError) -> str:
+    """`only the user "ia" and root`, from the owner of the nearest folder that we may look at."""
+    path = Path(str(error.filename or "."))
+    for folder in (path, *path.parents):
+        try:
+            owner = folder.stat().st_uid
+            return f'only the user "{pwd.getpwuid(owner).pw_name}" and root'
+        except KeyError:
+            return f"only the user with uid {owner} and root"
+        except OSError:
+            continue
+    return "only the agent's own user and root"

@@ -1,0 +1,232 @@
+"""`iadmin`: arguments -> command -> outcome -> text or JSON -> exit status.
+
+The one place where failures of any kind become a sentence and an exit status, and where commands are wired to the
+edges. Imports are as late as they can be: `iadmin --version` and `--help` load click and nothing of ours but names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from agent.errors import AgentError, ExitStatus
+from iadmin.commands.lazy import LazyGroup, Switches, switch_options
+
+if TYPE_CHECKING:
+    from iadmin.commands.tools import Tools
+    from iadmin.model import Outcome
+
+COMMANDS: Final = {
+    "init": ("iadmin.commands.init:init", "Make a new agent home in DIR."),
+    "config": ("iadmin.commands.config:config", "Check and show the configuration."),
+    "status": ("iadmin.commands.agent:status", "Show the agent's state on one page."),
+    "service": ("iadmin.commands.service:service", "Look at integration services."),
+    "event": ("iadmin.commands.event:event", "Look at events, and send one."),
+    "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
+    "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
+}
+"""Name -> where it is, and what help says of it (the same sentence as the command's own help; a test compares)."""
+
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+"""128 + signal number, as shells report a command that SIGINT or SIGPIPE ended: that is what it comes to."""
+
+BuildTools = Callable[[Switches], "Tools"]
+
+
+def main(argv: Sequence[str] | None = None, *, build: BuildTools | None = None) -> int:
+    """Run one command and return its exit status; `build` makes the tools, the real ones where it is None."""
+    switches = Switches()
+    for stream in (sys.stdout, sys.stderr):
+        # An ellipsis on a terminal that cannot show one must not end the command.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv), switches, build or _real_tools)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough. Nothing more may be written, also not by the interpreter's last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def _run(arguments: list[str], switches: Switches, build: BuildTools) -> int:
+    try:
+        result = _cli(switches, build).main(arguments, "iadmin", standalone_mode=False, obj=switches)
+        # click returns an exit status instead of a result where it has answered itself (--help, --version).
+        return result if isinstance(result, int) else _show(result, switches)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "iadmin"
+        sentence = f'{error.format_message().rstrip(".")}; see "{where} --help"'
+        return _fail("usage", (sentence,), ExitStatus.USAGE, switches)
+    except click.ClickException as error:
+        return _fail("usage", (error.format_message(),), ExitStatus.USAGE, switches)
+    except AgentError as error:
+        return _fail(error.code, error.lines, error.exit_status, switches)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = f"{str(error.filename)!r}: " if error.filename else ""
+        return _fail("os-error", (f"{place}{error.strerror or error}",), _os_status(error), switches)
+    except Exception as error:
+        sentence = (
+            f"iadmin itself failed, which is a fault of ours: {type(error).__name__}: {error}; "
+            "run it again with --debug and report what it shows"
+        )
+        return _fail("internal", (sentence,), ExitStatus.SOFTWARE, switches)
+
+
+def _cli(switches: Switches, build: BuildTools) -> click.Group:
+    """The root command. Made anew for each run: what it hands on belongs to the run."""
+
+    @click.group(cls=LazyGroup, lazy=COMMANDS)
+    @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show it.")
+    @click.pass_context
+    def iadmin(ctx: click.Context) -> None:
+        """Run the integration agent: make a home, look at it, send to it, stop it."""
+        ctx.obj = build(switches)
+
+    iadmin.params = [*switch_options(), *iadmin.params]
+    return iadmin
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"iadmin {version('integration-agent')}")
+    except PackageNotFoundError:
+        click.echo("iadmin (not installed: run from its source tree)")
+    ctx.exit()
+
+
+def _show(outcome: Outcome, switches: Switches) -> int:
+    from iadmin.render import needs_gap, page, safe
+
+    for note in outcome.notes:
+        click.echo(f"iadmin: {safe(note)}", err=True)
+    if switches.as_json:
+        click.echo(json.dumps(outcome.data, indent=2))
+    elif outcome.blocks and sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(highlight=False, markup=False, emoji=False)
+        for index, block in enumerate(outcome.blocks):
+            if needs_gap(outcome.blocks, index):
+                console.print()
+            console.print(block.rich(console.width), soft_wrap=False)
+    else:
+        click.echo(page(outcome.blocks), nl=False)
+    return outcome.exit_status
+
+
+def _fail(code: str, lines: Sequence[str], status: ExitStatus, switches: Switches) -> int:
+    from iadmin.render import safe
+
+    if switches.debug and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    for line in lines:
+        click.echo(f"iadmin: {safe(line)}", err=True)
+    if switches.as_json:
+        click.echo(
+            json.dumps({"error": {"code": code, "sentences": list(lines), "exit_status": int(status)}}, indent=2)
+        )
+    return status
+
+
+def _os_status(error: OSError) -> ExitStatus:
+    if isinstance(error, PermissionError):
+        return ExitStatus.NO_PERMISSION
+    return ExitStatus.NO_INPUT if isinstance(error, FileNotFoundError) else ExitStatus.IO_ERROR
+
+
+def _real_tools(switches: Switches) -> Tools:
+    """Wire the commands to the edges; each edge is imported when a command reaches for it."""
+    from datetime import datetime
+    from pathlib import Path
+
+    from iadmin.commands.tools import Tools
+
+    def template(folder: str) -> Any:
+        from agent.templates import template
+
+        return template(folder)
+
+    def load_config(home: Path) -> Any:
+        from agent.config.files import load_config
+
+        return load_config(home)
+
+    def effective(settings: Any) -> dict[str, object]:
+        from agent.config.show import show_config
+
+        return show_config(settings)
+
+    def open_journal(spool: Path) -> Any:
+        from agent.spool.journal import Journal
+
+        return Journal(spool)
+
+    def open_link(home: Path) -> Any:
+        from iadmin.link import unix_link
+
+        return unix_link(home)
+
+    def running_pid(path: Path) -> int | None:
+        from agent.control.lock import running_pid
+
+        return running_pid(path)
+
+    def watch(pid: int) -> Any:
+        from iadmin.commands.process import watch
+
+        return watch(pid)
+
+    def post(url: str, content_type: str, body: bytes) -> Any:
+        from iadmin.commands.sending import post
+
+        return post(url, content_type, body)
+
+    return Tools(
+        switches=switches,
+        environ=os.environ,
+        cwd=Path.cwd(),
+        stdin=sys.stdin.buffer,
+        now=lambda: datetime.now().astimezone(),
+        template=template,
+        load_config=load_config,
+        effective=effective,
+        open_journal=open_journal,
+        open_link=open_link,
+        running_pid=running_pid,
+        watch=watch,
+        post=post,
+        working=_working,
+    )
+
+
+def _working(what: str) -> Any:
+    """A spinner where a person looks at standard error, silence elsewhere."""
+    import contextlib
+
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, emoji=False).status(what)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""How answers look: safe text, times, sizes, and the blocks that commands answer with.
+
+Whatever came from outside (event bodies, paths, reasons) passes through `safe` here, at the last moment and in one
+place, so that no event can move the cursor, colour the screen or reorder a line of the operator's terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Final, Literal
+
+import attrs
+
+Tone = Literal["", "good", "bad", "warn", "dim", "bold"]
+STYLES: Final[Mapping[Tone, str]] = {
+    "": "",
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "dim": "dim",
+    "bold": "bold",
+}
+STATE_TONES: Final[Mapping[str, Tone]] = {
+    "done": "good",
+    "active": "good",
+    "running": "good",
+    "dead": "bad",
+    "failing": "bad",
+    "waiting": "warn",
+    "starting": "warn",
+    "stopping": "warn",
+    "stopped": "warn",
+    "suppressed": "dim",
+    "inactive": "dim",
+}
+GAP: Final = 2
+"""Blanks between columns: one reads as a blank inside a value."""
+
+
+def safe(text: str, *, keep: str = "") -> str:
+    """Return `text` with everything unprintable as an escape, except the characters in `keep`.
+
+    Unprintable are control and format characters, lone surrogates, and white space other than the blank
+    (`str.isprintable`): ESC sequences, carriage returns, bidirectional overrides.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def size(count: int) -> str:
+    """`231 B`, `1.2 KiB`, `10 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    amount = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= 1024
+        if amount < 1024 or unit == "GiB":
+            break
+    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """`3 ms`, `4.2 s`, `2 min 5 s`, `2 h 13 min`, `3 d 4 h`: two units at most, the rest is noise."""
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    for large, large_name, small, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{whole // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
+    return f"{whole} s"
+
+
+def moment(text: object) -> datetime | None:
+    """Read an ISO 8601 time with zone as the API gives it; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def clock(text: object, now: datetime) -> str:
+    """A time for a table, in the zone of `now`: `10:22:31` today, `30 Jul 10:22` this year, else `2024-07-30`."""
+    at = moment(text)
+    if at is None:
+        return safe(str(text or ""))
+    at = at.astimezone(now.tzinfo)
+    if at.date() == now.date():
+        return at.strftime("%H:%M:%S")
+    return f"{at.day:2} {MONTHS[at.month - 1]} {at:%H:%M}" if at.year == now.year else at.strftime("%Y-%m-%d")
+
+
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Not strftime's: the text must not depend on the operator's locale."""
+
+
+def exact(text: object, zone: tzinfo | None) -> str:
+    """A time to the millisecond, with its zone: `2025-07-30 10:22:31.123+02:00`."""
+    at = moment(text)
+    return safe(str(text or "")) if at is None else at.astimezone(zone).isoformat(sep=" ", timespec="milliseconds")
+
+
+@attrs.frozen
+class Cell:
+    """A text and what it means: the tone becomes a colour on a terminal, nothing elsewhere."""
+
+    text: str
+    tone: Tone = ""
+
+
+def state_cell(state: object) -> Cell:
+    """A state's word in its colour."""
+    word = str(state)
+    return Cell(word, STATE_TONES.get(word, ""))
+
+
+def _cell(value: str | Cell) -> Cell:
+    return Cell(safe(value)) if isinstance(value, str) else Cell(safe(value.text), value.tone)
+
+
+@attrs.frozen
+class Column:
+    """One column. Where a terminal is too narrow, `spare` columns are left out, the last one first, and then `flexible`
+    columns are cut with an ellipsis; all others are shown whole (an id that is cut is worth nothing)."""
+
+    name: str
+    align: Literal["left", "right"] = "left"
+    spare: bool = False
+    flexible: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """Rows under a heading; `empty` is the sentence shown when there are none."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str | Cell]]
+    title: str = ""
+    empty: str = ""
+
+    def plain(self) -> Iterator[str]:
+        if self.title:
+            yield self.title
+        if not self.rows:
+            yield self.empty
+            return
+        lines = [[column.name for column in self.columns], *([_cell(c).text for c in row] for row in self.rows)]
+        widths = self._widths(range(len(self.columns)))
+        for line in lines:
+            yield (" " * GAP).join(map(self._justified, self.columns, line, widths)).rstrip()
+
+    def rich(self, width: int) -> object:
+        from rich.console import Group
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        title = [Text(self.title, style="bold")] if self.title else []
+        if not self.rows:
+            return Group(*title, Text(self.empty, style="dim"))
+        chosen = self._chosen(width)
+        table = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
+        for index in chosen:
+            column = self.columns[index]
+            # Rich shrinks columns without a lower bound first; the others keep their natural width.
+            natural = None if column.flexible else self._widths([index])[0]
+            table.add_column(column.name, justify=column.align, no_wrap=True, overflow="ellipsis", min_width=natural)
+        for row in self.rows:
+            cells = [_cell(row[index]) for index in chosen]
+            table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in cells))
+        return Group(*title, table)
+
+    def _widths(self, chosen: Iterable[int]) -> list[int]:
+        return [max([len(self.columns[i].name), *(len(_cell(row[i]).text) for row in self.rows)]) for i in chosen]
+
+    def _chosen(self, width: int) -> list[int]:
+        """Leave out spare columns, the last first, until the rest fits."""
+        chosen = list(range(len(self.columns)))
+        spare = [index for index in chosen if self.columns[index].spare]
+        while spare and sum(self._widths(chosen)) + GAP * (len(chosen) - 1) > width:
+            chosen.remove(spare.pop())
+        return chosen
+
+    @staticmethod
+    def _justified(column: Column, text: str, width: int) -> str:
+        return text.rjust(width) if column.align == "right" else text.ljust(width)
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """Names and values, one pair per line; values that are empty are left out."""
+
+    pairs: Sequence[tuple[str, str | Cell]]
+    title: str = ""
+
+    def _shown(self) -> list[tuple[str, Cell]]:
+        cells = [(name, _cell(value)) for name, value in self.pairs]
+        return [(name, cell) for name, cell in cells if cell.text]
+
+    def plain(self) -> Iterator[str]:
+        if self.title:
+            yield self.title
+        shown = self._shown()
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, cell in shown:
+            yield f"{name.ljust(width)}  {cell.text}"
+
+    def rich(self, width: int) -> object:
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        grid = RichTable.grid(padding=(0, GAP))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        if self.title:
+            grid.add_row(Text(self.title, style="bold"), "")
+        for name, cell in self._shown():
+            grid.add_row(name, Text(cell.text, style=STYLES[cell.tone]))
+        return grid
+
+
+@attrs.frozen
+class Line:
+    """One sentence."""
+
+    text: str
+    tone: Tone = ""
+
+    def plain(self) -> Iterator[str]:
+        yield safe(self.text)
+
+    def rich(self, width: int) -> object:
+        from rich.text import Text
+
+        return Text(safe(self.text), style=STYLES[self.tone])
+
+
+@attrs.frozen(kw_only=True)
+class Body:
+    """A text of several lines from outside: its line ends and tabs are kept, everything else is made safe."""
+
+    text: str
+    title: str = ""
+
+    def plain(self) -> Iterator[str]:
+        if self.title:
+            yield self.title
+        yield from safe(self.text.replace("\r\n", "\n"), keep="\n\t").split("\n")
+
+    def rich(self, width: int) -> object:
+        from rich.text import Text
+
+        text = Text()
+        if self.title:
+            text.append(self.title + "\n", style="bold")
+        return text.append(safe(self.text.replace("\r\n", "\n"), keep="\n\t"))
+
+
+@attrs.frozen
+class Script:
+    """A text of our own for another program to read (a completion script): given out to the letter."""
+
+    text: str
+
+    def plain(self) -> Iterator[str]:
+        yield from self.text.rstrip("\n").split("\n")
+
+    def rich(self, width: int) -> object:
+        from rich.text import Text
+
+        return Text(self.text.rstrip("\n"), no_wrap=True, overflow="ignore")
+
+
+def page(blocks: Sequence[Any]) -> str:
+    """Plain blocks as one text: a blank line between blocks, none between two sentences."""
+    lines: list[str] = []
+    for index, block in enumerate(blocks):
+        if needs_gap(blocks, index):
+            lines.append("")
+        lines.extend(block.plain())
+    return "".join(line + "\n" for line in lines)
+
+
+def needs_gap(blocks: Sequence[Any], index: int) -> bool:
+    """Whether a blank line stands before the block at `index`."""
+    return index > 0 and not (isinstance(blocks[index], Line) and isinstance(blocks[index - 1], Line))
