@@ -123,6 +123,8 @@ def _cannot(error: OSError | ValueError) -> str:
 
 def _other_case(path: Path) -> str:
     """Return a hint where only the case of a name differs, as it does in files that come from Windows."""
+    while not path.parent.exists() and path.parent != path:
+        path = path.parent
     try:
         alike = [entry for entry in os.listdir(path.parent) if entry.lower() == path.name.lower()]  # noqa: PTH208
     except OSError:

@@ -34,11 +34,23 @@ _EVERYWHERE: Final = (
 _SENTENCES: Final = (
     (r"Expecting an element (\S*), got nothing", r'the element "\1" is missing'),
     (r"Expecting element (\S+), got (\S+)", r'"\2" stands where "\1" is expected'),
-    (r"Element (\S+) has extra content: (\S+)", r'"\2" does not belong here, or stands too often'),
-    (r"Did not expect element (\S+) there", r'"\1" does not belong here, or stands too often'),
-    (r"Extra element (\S+) in interleave", r'"\1" does not belong here, or stands too often'),
+    (
+        r"Element (\S+) has extra content: (\S+)",
+        r'"\2" does not belong here, stands too often or does not hold what it should',
+    ),
+    (
+        r"Did not expect element (\S+) there",
+        r'"\1" does not belong here, stands too often or does not hold what it should',
+    ),
+    (
+        r"Extra element (\S+) in interleave",
+        r'"\1" does not belong here, stands too often or does not hold what it should',
+    ),
     (r"Did not expect text in element (\S+) content", r"text does not belong here"),
-    (r"Invalid attribute (\S+) for element (\S+)", r'the attribute "\1" does not belong here'),
+    (
+        r"Invalid attribute (\S+) for element (\S+)",
+        r'the attribute "\1" does not belong here, or its value does not fit',
+    ),
 )
 
 
@@ -79,7 +91,8 @@ class Grammar:
             schema = self._compiled[define] = self._compile(define)
         if schema.validate(copy.deepcopy(element)):
             return None
-        entries = [(int(entry.line), _sentence(entry.message)) for entry in schema.error_log]
+        # libxml2 gives no line for some faults of an interleave.
+        entries = [(int(entry.line) or line_of(element), _sentence(entry.message)) for entry in schema.error_log]
         told = [entry for entry in entries if entry[1]]
         return told[0] if told else (line_of(element), "the structure is not the one that iaconfig.rng describes")
 
@@ -159,7 +172,9 @@ def set_aside(element: etree._Element, word: Word, problems: Problems) -> None:
     if not word.takes_text:
         for piece in (element.text, *(child.tail for child in element)):
             if piece and piece.strip():
-                problems.error(element, f"the text {shown(piece.strip())} does not belong here", where=where)
+                # Whoever writes a password where its file should stand must not read it on the console.
+                found = "text" if "pass" in word.name else f"the text {shown(piece.strip())}"
+                problems.error(element, f"{found} does not belong here", where=where)
     unknown = []
     for child in element:
         name = local_name(child)

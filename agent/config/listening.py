@@ -67,9 +67,14 @@ def _read_limits(section: Section) -> GatewayLimits:
 
 
 def check_ports(sections: Sequence[Section], gateways: Sequence[GatewayConfig]) -> None:
-    """Note each gateway that would find its port taken by an earlier one."""
-    for number, (section, gateway) in enumerate(zip(sections, gateways, strict=True)):
-        for earlier_section, earlier in zip(sections[:number], gateways[:number], strict=True):
+    """Note each gateway that would find its port taken by an earlier one.
+
+    A gateway that could not be read is left out: its defaults are not what the operator wrote.
+    """
+    pairs = zip(sections, gateways, strict=True)
+    sound = [(section, gateway) for section, gateway in pairs if section.element not in section.problems.blamed]
+    for number, (section, gateway) in enumerate(sound):
+        for earlier_section, earlier in sound[:number]:
             if gateway.port and gateway.port == earlier.port and _overlap(gateway.host, earlier.host):
                 line = line_of(earlier_section.element)
                 section.error(f"port {gateway.port} is already used by the service-gateway of line {line}", at="@port")

@@ -206,7 +206,8 @@ def _read_path(
     path = resolved(folder, value.lstrip("/"))
     if value.startswith("/"):
         name = relative_name(path, around.home)
-        entry.warning(f"{shown(value)} begins with a slash; read as {name}, relative to service-configs/@dir")
+        written = (entry.element.text or "").strip()
+        entry.warning(f"{shown(written)} begins with a slash; read as {name}, relative to service-configs/@dir")
     if not path.is_relative_to(folder) or path == folder:
         entry.error(f"{shown(value)} leads out of the folder {relative_name(folder, around.home)}")
         return None

@@ -21,7 +21,9 @@ def read_platform(sections: Mapping[str, Section], around: Surroundings) -> Plat
     request = sections.get("external-service-request")
     exchange = sections.get("apxml-exchange")
     heartbeat = sections.get("heartbeat")
-    password = auth and auth.child("password")
+    password = auth.child("password") if auth else None
+    if password:
+        password.required_child("file")
     proxy = sections.get("proxy-config")
     return PlatformConfig(
         user=auth.value("user", text, default.user) if auth else default.user,

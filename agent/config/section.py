@@ -31,6 +31,7 @@ class Problems:
     anchor: etree._Element | None = None
     found: list[Problem] = attrs.field(factory=list)
     blamed: set[etree._Element] = attrs.field(factory=set)
+    _noted: set[tuple[etree._Element, str, str]] = attrs.field(factory=set, init=False)
 
     def error(self, element: etree._Element, text: str, *, where: str = "", line: int = 0) -> None:
         """Note what keeps the agent from starting."""
@@ -44,21 +45,18 @@ class Problems:
     def _note(self, element: etree._Element, text: str, where: str, line: int, severity: Severity) -> None:
         line = line or line_of(element)
         where = where or self.where(element)
-        problem = Problem(file=self.file, line=line, where=where, text=text, severity=severity)
         # Two readers may look at the same element; the operator hears of it once.
-        if problem not in self.found:
-            self.found.append(problem)
+        if (element, where, text) not in self._noted:
+            self._noted.add((element, where, text))
+            self.found.append(Problem(file=self.file, line=line, where=where, text=text, severity=severity))
 
     def where(self, element: etree._Element) -> str:
-        """Return the place of an element, `destinations/destination[2]`: a number only where several could be meant."""
+        """Return the place of an element, `destinations/destination/basic`; which of several, the line says."""
         steps: list[str] = []
         step: etree._Element | None = element
         while step is not None and step is not self.anchor:
-            name = local_name(step)
-            parent = step.getparent()
-            alike = [] if parent is None else parent.findall(f"{{*}}{name}")
-            steps.append(name if len(alike) < 2 else f"{name}[{alike.index(step) + 1}]")
-            step = parent
+            steps.append(local_name(step))
+            step = step.getparent()
         return "/".join(reversed(steps)) or local_name(element)
 
 

@@ -27,6 +27,7 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", re.ASCII)
+_USER_INFO: Final = re.compile(r"//[^/?#]*@")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -134,6 +135,9 @@ def web_url(*, query: bool) -> Callable[[str], str]:
     """Make a reader for http and https URLs without fragment and credentials; `query` says whether `?...` may stand."""
 
     def read(value: str) -> str:
+        # First of all, because every other sentence repeats the value.
+        if _USER_INFO.search(value):
+            raise Unfit("credentials do not belong into a URL: it is shown and logged")
         text(value)
         # urlsplit drops tabs and line breaks silently and keeps blanks; none of them belongs into a URL (RFC 3986).
         if not value.isascii() or any(c.isspace() for c in value):
@@ -150,8 +154,6 @@ def web_url(*, query: bool) -> Callable[[str], str]:
         host(name)
         if parts.port == 0:
             raise Unfit(f'{shown(value)} names port "0", which is not a port (1-65535)')
-        if "@" in parts.netloc:
-            raise Unfit("credentials do not belong into a URL: it is shown and logged")
         if "#" in value:
             raise Unfit(f'{shown(value)} has a fragment ("#..."), which is never sent')
         if "?" in value and not query:

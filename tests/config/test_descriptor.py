@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.config.model import (
+    SERVICE_RETRY,
+    Constant,
+    EncryptedConstant,
+    InitialState,
+    MappedInput,
+    MappedParameter,
+    ServiceConfig,
+    ValueType,
+)
+from agent.names import ServiceName
+from tests.config.memory import DESCRIPTOR, HOME, MemoryFiles, config_of, wrapped_problems
+
+LISTED = "<service-configs><path>p/pumps.xml</path></service-configs>"
+
+
+def files(descriptor: str, **more: str) -> MemoryFiles:
+    return MemoryFiles({"services/p/pumps.xml": descriptor, "services/p/pumps.py": "", **more})
+
+
+def service(descriptor: str, **more: str) -> ServiceConfig:
+    return config_of(LISTED, files(descriptor, **more)).services[0]
+
+
+def problems(descriptor: str) -> list[str]:
+    return wrapped_problems(LISTED, files(descriptor))
+
+
+def with_inner(inner: str) -> str:
+    return DESCRIPTOR.replace("</integration-service>", inner + "</integration-service>")
+
+
+def test_the_smallest_descriptor_gets_all_defaults():
+    """Identity, state and script are enough; the script is found beside the descriptor."""
+    assert ServiceConfig(
+        name=ServiceName(domain="applications", name="pumps"),
+        descriptor=HOME / "services/p/pumps.xml",
+        script=HOME / "services/p/pumps.py",
+        initial_state=InitialState.ACTIVE,
+        normal_threads=3,
+        high_threads=3,
+        destination="outbox",
+        hook_timeout_s=10.0,
+        retry=SERVICE_RETRY,
+    ) == service(DESCRIPTOR)
+
+
+def test_a_full_descriptor_is_read_whole():
+    """Everything that the original's descriptors hold arrives, and so do our additions."""
+    found = service(
+        with_inner(
+            "<concurrency><normal-priority-thread-count>5</normal-priority-thread-count></concurrency><classpath/>"
+            '<mapped-input method="add" subclass="event"><parameter type="numeric">t</parameter>'
+            "</mapped-input>"
+            '<constants><constant name="site" overwrite="true">\n plant \n 7 </constant><constant name="e"/>'
+            '<encrypted-constant name="pw" type="string"><file>.pw</file></encrypted-constant></constants>'
+            "<hook-timeout>2.5</hook-timeout><retry><max-attempts>2</max-attempts></retry>"
+        ),
+        **{"services/p/.pw": "x"},
+    )
+    assert (5, 3, 2.5, 2) == (found.normal_threads, found.high_threads, found.hook_timeout_s, found.retry.max_attempts)
+    assert (
+        MappedInput(method="add", subclass="event", parameters=(MappedParameter(name="t", type=ValueType.NUMERIC),))
+        == found.mapped_input
+    )
+    assert (Constant(name="site", value="plant \n 7", overwrite=True), Constant(name="e", value="")) == found.constants
+    assert (
+        EncryptedConstant(name="pw", path=HOME / "services/p/.pw", type=ValueType.STRING),
+    ) == found.encrypted_constants
+
+
+def test_encrypted_constants_are_also_found_from_the_home():
+    """The original's samples write the path from the home; its working directory was the home."""
+    inner = '<constants><encrypted-constant name="pw"><file>conf/.pw</file></encrypted-constant></constants>'
+    assert HOME / "conf/.pw" == service(with_inner(inner), **{"conf/.pw": "x"}).encrypted_constants[0].path
+
+
+@pytest.mark.parametrize(
+    ("inner", "kind"),
+    [
+        ('<script lang="js"><file>pumps.js</file></script>', 'a JavaScript service ("pumps.js")'),
+        ('<javaclient><file>old.xml</file></javaclient><script lang="js"/>', 'a JavaClient integration ("old.xml")'),
+    ],
+)
+def test_services_of_the_original_engine_get_one_clear_sentence(inner, kind):
+    """It names the file and says what to do, and nothing else about the service is told."""
+    text = DESCRIPTOR.replace('<script lang="python"><file>pumps.py</file></script>', inner)
+    (problem,) = problems(text.replace("active", "whatever"))
+    assert problem.startswith("services/p/pumps.xml:5: ")
+    assert (
+        f"pumps.xml is {kind}, which this agent cannot run; write a Python counterpart (docs/services.rst)" in problem
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("<domain>applications</domain>", "", 'the element "domain" is missing'),
+        ("<name>pumps</name>", "<name></name>", "name: a value is missing here"),
+        ("<name>pumps</name>", "<name>a|b</name>", 'name: "a|b" is not a service name'),
+        ("active<", "on<", 'initial-state: "on" is not active or inactive'),
+        ("pumps.py", "nowhere.py", "script/file: the script services/p/nowhere.py does not exist"),
+        ("pumps.py", "/etc/passwd", '"/etc/passwd" must be relative to the descriptor and stay in the agent home'),
+        ("pumps.py", "../../../x.py", '"../../../x.py" must be relative to the descriptor and stay in the agent home'),
+        (
+            'lang="python"',
+            'lang="perl"',
+            'script/@lang: "perl" is not a language for services; the only one is "python"',
+        ),
+        ('lang="python"', "", 'script: the attribute "lang" is missing'),
+        ("<domain>", "<destination>nowhere</destination><domain>", 'there is no destination "nowhere" in iaconfig.xml'),
+        ("<domain>", "<constants><constant name='a'/><constant name='a'/></constants><domain>", "stands twice"),
+        ("<domain>", "<classpath><path>lib/a.jar</path></classpath><domain>", "warning: classpath: has no effect"),
+        ("<domain>", "<domain>x</domain><domain>", '"domain" may stand only once here'),
+        ("<domain>", "<mapped-input/><domain>", 'mapped-input: the attribute "method" is missing'),
+        ("1.0", "2.0", 'warning: @version: "2.0" is not "1.0"'),
+        ("integration-service", "service", 'the root element is "service", not "integration-service"'),
+    ],
+)
+def test_faults_of_a_descriptor(old, new, sentence):
+    """Each fault gets its sentence, with the descriptor's path from the home."""
+    (problem,) = problems(DESCRIPTOR.replace(old, new))
+    assert sentence.removeprefix("warning: ") in problem.replace("integration-service/@", "@")
+    assert problem.startswith("services/p/pumps.xml:")
+
+
+def test_a_malformed_descriptor_does_not_hide_the_rest():
+    """Faults of the configuration and of every descriptor come together."""
+    found = wrapped_problems('<log level="loud"/>' + LISTED, files("<integration-service>"))
+    assert ["iaconfig.xml:1", "services/p/pumps.xml:1"] == [":".join(line.split(":")[:2]) for line in found]

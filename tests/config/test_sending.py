@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from agent.config.model import HttpDestination, OutboxDestination, RetryPolicy
+from agent.config.sending import RETRY
+from tests.config.memory import HOME, MemoryFiles, config_of, wrapped_problems
+
+BASIC = "<basic><user>ia_user</user><password-file>pw</password-file></basic>"
+
+
+def http(inner: str = "", *, url: str = "https://example.com/t") -> str:
+    return f'<destinations><destination name="x" url="{url}">{inner}</destination></destinations>'
+
+
+def test_outbox_is_always_there():
+    """A newcomer's services have a destination without any setting."""
+    assert (OutboxDestination(name="outbox", path=HOME / "var/outbox/outbox.jsonl"),) == config_of("").destinations
+
+
+def test_outbox_can_be_something_else():
+    """Who calls an http destination `outbox` sends everything there, and nothing is added."""
+    config = config_of('<destinations><destination name="outbox" url="http://127.0.0.1/"/></destinations>')
+    assert [HttpDestination(name="outbox", url="http://127.0.0.1/")] == list(config.destinations)
+
+
+def test_an_http_destination_is_read_whole():
+    """Every setting arrives in its field."""
+    inner = (
+        f'<header name="Accept">application/json</header><header name="X-Empty"/>{BASIC}'
+        "<timeout-s>2.5</timeout-s><concurrency>1</concurrency><max-answer-bytes>10</max-answer-bytes>"
+        "<retry><max-attempts>3</max-attempts></retry>"
+    )
+    text = http(inner, url='https://e.com/a?b=c" method="PUT')
+    found = config_of(text, MemoryFiles({"conf/pw": " geheim ü\r\nnot this"})).destinations[0]
+    assert isinstance(found, HttpDestination)
+    assert found.credentials is not None
+    assert ("ia_user", " geheim ü") == (found.credentials.user, found.credentials.password.reveal())
+    assert HttpDestination(
+        name="x",
+        url="https://e.com/a?b=c",
+        method="PUT",
+        headers=(("Accept", "application/json"), ("X-Empty", "")),
+        timeout_s=2.5,
+        concurrency=1,
+        max_answer_bytes=10,
+        retry=RetryPolicy(max_attempts=3),
+    ) == attrs.evolve(found, credentials=None)
+
+
+def test_every_field_of_the_retry_policy_can_be_set():
+    """Each field of `RetryPolicy` has its element."""
+    assert {field.name for field in attrs.fields(RetryPolicy)} == {field for field, _ in RETRY.values()}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "the password file conf/pw does not exist"),
+        (b"", "the first line of the password file conf/pw is empty; it must hold the password"),
+        (b"\nsecond", "the first line of the password file conf/pw is empty; it must hold the password"),
+        (b"\xff", "the password file conf/pw is not UTF-8 text"),
+        (b"canary\x07", "the first line of the password file conf/pw holds a control character"),
+        (b"x" * 5000, "the password file conf/pw is larger than 4096 bytes, the limit for it"),
+    ],
+)
+def test_password_files_that_do_not_serve(content, sentence):
+    """The fault is told without repeating anything of the password."""
+    files = MemoryFiles({} if content is None else {"conf/pw": content})
+    place = "iaconfig.xml:1: destinations/destination/basic/password-file: "
+    assert [place + sentence] == wrapped_problems(http(BASIC), files)
+
+
+def test_a_password_that_everybody_can_read_warns():
+    """The sentence says how to mend it."""
+    files = MemoryFiles({"conf/pw": "geheim"}, readable_by_others=True)
+    (problem,) = wrapped_problems(http(BASIC), files)
+    assert "every account of this machine can read conf/pw; chmod 600 would mend it" in problem
+    assert "geheim" not in problem
+
+
+@pytest.mark.parametrize(("url", "warned"), [("http://example.com/", True), ("http://127.0.0.1:1/", False)])
+def test_basic_over_http_warns(url, warned):
+    """Credentials in the clear are worth a warning, unless they stay on the machine."""
+    problems = wrapped_problems(http(BASIC, url=url), MemoryFiles({"conf/pw": "x"}))
+    assert warned is any("travel unprotected" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (http('<header name="Host">a</header>'), '"Host" is written by the agent itself; take the element out'),
+        (http('<header name="a b">a</header>'), '"a b" is not the name of an HTTP header'),
+        (http("<header>a</header>"), 'the attribute "name" is missing'),
+        (http("<basic><user>a:b</user></basic>"), "a user name of HTTP Basic cannot hold a colon"),
+        (http("<basic><user>a</user></basic>"), 'the element "password-file" is missing'),
+        (http("<timeout-s>0</timeout-s>"), '"0" is not a number of seconds from 0.1 to 3600'),
+        (http("<timeout-s>1</timeout-s><timeout-s>1</timeout-s>"), '"timeout-s" may stand only once here'),
+        (http("<retry><first-delay-s>400</first-delay-s></retry>"), "400 is more than max-delay-s, 300"),
+        ('<destinations><destination name="x"/></destinations>', 'the attribute "url" is missing'),
+        ('<destinations><destination name="a/b" type="outbox"/></destinations>', '"a/b" is not a name'),
+        ('<destinations><destination name="a" type="file"/></destinations>', '"file" is not http or outbox'),
+        ('<destinations><destination name="a" type="outbox" url="http://a"/></destinations>', "an outbox is a file"),
+        ('<destinations><destination name="a" url="http://a" method="post"/></destinations>', 'did you mean "POST"?'),
+    ],
+)
+def test_faults_of_a_destination(text, sentence):
+    """Each fault gets its sentence."""
+    assert any(sentence in problem for problem in wrapped_problems(text)), wrapped_problems(text)
