@@ -1,0 +1,147 @@
+"""One HTTP exchange: how far it has come, so that a failure can be named by its phase.
+
+Twisted's `Agent` does not tell whether it took a connection from the pool, nor how far a time-out has come. It does ask
+for an endpoint with each request: the endpoint made here belongs to one exchange and notes what happens to it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import attrs
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import URI, HTTPConnectionPool
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from agent.upstream.trust import TrustedPeer
+
+
+class Phase(enum.StrEnum):
+    """What was being done; the texts complete `timed out while ...`."""
+
+    CONNECTING = "connecting"
+    HANDSHAKE = "agreeing on TLS"
+    WAITING = "waiting for the answer"
+    READING = "reading the answer"
+
+
+@attrs.define(kw_only=True)
+class Exchange:
+    """`is_fresh`: its connection was made for it. `connection` is the pool's protocol, once there is one."""
+
+    phase: Phase = Phase.WAITING
+    is_fresh: bool = False
+    connection: Any = None
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a TLS farewell that the far end could delay."""
+        transport = getattr(self.connection, "transport", None)
+        if transport is not None:
+            transport.abortConnection()
+
+
+@implementer(IAgentEndpointFactory)
+@attrs.frozen(kw_only=True)
+class ExchangeEndpoints:
+    """Makes the endpoint of one exchange. `context` is called for https only; `timeout_s` bounds the connecting."""
+
+    reactor: IReactorTime
+    context: Callable[[], SSL.Context]
+    exchange: Exchange
+    timeout_s: float
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
+        is_tls = uri.scheme == b"https"
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, host, uri.port, timeout=self.timeout_s)
+        if is_tls:
+            peer = TrustedPeer(context=self.context(), host=host, shaken=self._shaken)
+            endpoint = wrapClientTLS(peer, endpoint)
+        return NotedEndpoint(endpoint=endpoint, exchange=self.exchange, is_tls=is_tls)
+
+    def _shaken(self) -> None:
+        self.exchange.phase = Phase.WAITING
+
+
+@implementer(IStreamClientEndpoint)
+@attrs.frozen(kw_only=True)
+class NotedEndpoint:
+    """Wraps an endpoint and notes in the exchange what becomes of it."""
+
+    endpoint: IStreamClientEndpoint
+    exchange: Exchange
+    is_tls: bool
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        self.exchange.is_fresh = True
+        self.exchange.phase = Phase.CONNECTING
+        connecting: Deferred[IProtocol] = self.endpoint.connect(protocolFactory)
+        return connecting.addCallback(self._connected)
+
+    def _connected(self, protocol: IProtocol) -> IProtocol:
+        self.exchange.phase = Phase.HANDSHAKE if self.is_tls else Phase.WAITING
+        return protocol
+
+
+class NotedPool(HTTPConnectionPool):
+    """A pool that tells the exchange which connection it got.
+
+    Nothing is repeated behind our back: the sender decides (see `HttpSender`).
+    """
+
+    def __init__(self, reactor: IReactorTime, *, max_idle: int, idle_s: float) -> None:
+        super().__init__(reactor)  # type: ignore[no-untyped-call]
+        self.retryAutomatically = False
+        self.maxPersistentPerHost = max_idle
+        self.cachedConnectionTimeout = idle_s  # type: ignore[assignment]  # Twisted says int, callLater takes floats
+
+    def getConnection(self, key: Hashable, endpoint: IStreamClientEndpoint) -> Deferred[Any]:
+        return super().getConnection(key, endpoint).addCallback(_note, endpoint)
+
+
+def _note(connection: Any, endpoint: IStreamClientEndpoint) -> Any:
+    if isinstance(endpoint, NotedEndpoint):
+        endpoint.exchange.connection = connection
+    return connection
+
+
+class BodyReader(Protocol):
+    """Collects the body of an answer up to a limit, then drops the connection. `done` never fails."""
+
+    def __init__(self, *, exchange: Exchange, max_bytes: int) -> None:
+        self.done: Deferred[None] = Deferred(lambda _: self._stop())
+        self._exchange = exchange
+        self._room = max_bytes
+        self._chunks: list[bytes] = []
+
+    @property
+    def body(self) -> bytes:
+        """What has come so far, cut at the limit."""
+        return b"".join(self._chunks)
+
+    def dataReceived(self, data: bytes) -> None:
+        taken = data[: self._room]
+        self._room -= len(taken)
+        self._chunks.append(taken)
+        if len(taken) < len(data):
+            self._stop()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        # Complete or cut off: the status has decided, and what came of the body is kept.
+        self._finish()
+
+    def _stop(self) -> None:
+        self._exchange.abort()
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.done.called:
+            self.done.callback(None)

@@ -1,0 +1,87 @@
+"""What is known of a destination's health, and told: log lines, counters, the last success and the last error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+from twisted.logger import Logger
+
+from agent.boundaries import Counters, StoredRequest
+from agent.delivery import Answer, Outcome
+
+log = Logger(namespace="upstream")
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What one attempt came to. `pause_s`: until the next one, where there is one."""
+
+    outcome: Outcome
+    answer: Answer | None = None
+    reason: str = ""
+    pause_s: float = 0.0
+
+
+class Health:
+    """Of one destination. An outage is one warning and not one per attempt: repetitions are told at INFO."""
+
+    def __init__(self, *, name: str, counters: Counters) -> None:
+        self._name: Final = name
+        self._counters = counters
+        self._is_failing = False
+        self._last_success_us = 0
+        self.last_error = ""
+
+    @property
+    def last_success(self) -> str | None:
+        """ISO 8601 with zone; None before the first one."""
+        if not self._last_success_us:
+            return None
+        return datetime.fromtimestamp(self._last_success_us / 1e6, UTC).astimezone().isoformat(timespec="milliseconds")
+
+    def tell(self, request: StoredRequest, verdict: Verdict, *, attempt: int, began_us: int, now_us: int) -> None:
+        """Log and count what came of one attempt."""
+        facts: dict[str, Any] = {
+            "id": request.id,
+            "event_id": event_id_of(request),
+            "name": self._name,
+            "attempt": attempt,
+            "reason": verdict.reason,
+        }
+        match verdict.outcome:
+            case Outcome.SUCCEED:
+                self._succeeded(verdict, facts, took_ms=(now_us - began_us) // 1000, now_us=now_us)
+            case Outcome.POSTPONE:
+                self._postponed(verdict, facts)
+            case _:
+                self._counters.count("upstream.dead", self._name)
+                self.last_error = verdict.reason
+                log.error("gave up on {id} for {name}, attempt {attempt}: {reason}", **facts)
+
+    def _succeeded(self, verdict: Verdict, facts: dict[str, Any], *, took_ms: int, now_us: int) -> None:
+        self._counters.count("upstream.sent", self._name)
+        if self._is_failing:
+            self._is_failing = False
+            log.info("{name} takes requests again", name=self._name)
+        self._last_success_us = now_us
+        status = verdict.answer.status if verdict.answer is not None else 0
+        told = f"answered {status}" if status else "written"
+        log.info("sent {id} to {name}: {told}, attempt {attempt}, {took_ms} ms", told=told, took_ms=took_ms, **facts)
+
+    def _postponed(self, verdict: Verdict, facts: dict[str, Any]) -> None:
+        self._counters.count("upstream.postponed", self._name)
+        say = log.info if self._is_failing and self.last_error == verdict.reason else log.warn
+        self._is_failing = True
+        self.last_error = verdict.reason
+        say(
+            "{name} did not take {id}, attempt {attempt}, next in {pause_s:.1f} s: {reason}",
+            pause_s=verdict.pause_s,
+            **facts,
+        )
+
+
+def event_id_of(request: StoredRequest) -> str:
+    """The id of the event that the request came from."""
+    return request.id.partition("/")[0]

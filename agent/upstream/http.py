@@ -1,0 +1,239 @@
+"""Sends requests to one HTTP or HTTPS destination, over a pool of connections."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlsplit
+
+from OpenSSL import SSL
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.client import Agent
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer, IResponse
+from zope.interface import implementer
+
+from agent.boundaries import StoredRequest
+from agent.config.model import HttpDestination
+from agent.delivery import Answer, OutboundRequest
+from agent.errors import DestinationError
+from agent.upstream.exchange import BodyReader, Exchange, ExchangeEndpoints, NotedPool, Phase
+from agent.upstream.faults import fault_of, is_cancelled, is_lost, timed_out
+from agent.upstream.verdict import refusal_of, shown_url
+
+USER_AGENT: Final = "integration-agent"
+
+IDLE_S: Final = 4.0
+"""How long an unused connection is kept. Shorter than the shortest common keep-alive (Apache and Node close after
+5 s): who closes first meets no request that is already on its way."""
+
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110, 5.6.2: names of headers and methods."""
+
+VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""RFC 9110, 5.5: no line ends, no NUL. What is not Latin-1 has no agreed spelling."""
+
+OURS: Final = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that belong to the connection or frame the message: a service that sets one could smuggle a request."""
+
+PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+
+
+class HttpSender:
+    """Implements `Sender`. A request lost on a connection from the pool is repeated at once on a new one.
+
+    That is no attempt of its own: the far end has closed an idle connection just when the request left, and the
+    `Idempotency-Key` lets it drop a double where that guess is wrong.
+    """
+
+    keeps_order: Final = False
+
+    def __init__(
+        self,
+        *,
+        destination: HttpDestination,
+        reactor: IReactorTime,
+        now_us: Callable[[], int],
+        context: Callable[[], SSL.Context],
+        agent: Callable[[Exchange], Any] | None = None,
+    ) -> None:
+        """`context` is called once, at the first https request. `agent` makes the IAgent of an exchange, for tests."""
+        self._destination = destination
+        self._reactor = reactor
+        self._now_us = now_us
+        self._context = functools.cache(context)
+        self._agent = agent or self._pooled_agent
+        self._pool = NotedPool(reactor, max_idle=destination.concurrency, idle_s=IDLE_S)
+        self.kind: Final = urlsplit(destination.url).scheme.lower()
+        self.target: Final = shown_url(destination.url)
+        self.concurrency: Final = destination.concurrency
+
+    async def send(self, request: StoredRequest, attempt: int) -> Answer:
+        """One exchange, bounded by the destination's time-out from the name look-up to the answer's last byte."""
+        sent = request.request
+        method = method_of(self._destination, sent)
+        url = url_of(self._destination.url, sent.path)
+        headers = headers_of(self._destination, request)
+        for _ in range(self.concurrency + 1):
+            exchange = Exchange()
+            try:
+                return await self._in_time(exchange, method, url, headers, sent.body)
+            except DestinationError:
+                raise
+            except Exception as error:
+                if is_cancelled(error):
+                    raise CancelledError from error
+                if is_lost(error) and not exchange.is_fresh:
+                    continue
+                fault = fault_of(error, where=shown_url(url), phase=exchange.phase)
+                if fault is None:
+                    raise
+                raise fault from error
+        raise DestinationError("connection-lost", f"{shown_url(url)}: every connection was closed while it was idle")
+
+    async def close(self) -> None:
+        """Close idle connections; those in use end with their exchange."""
+        await self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
+
+    def _in_time(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Deferred[Answer]:
+        timeout_s = self._destination.timeout_s
+
+        def convert(outcome: object, _: float) -> object:
+            # An answer whose body was cut off by the time-out is an answer.
+            if isinstance(outcome, Failure) and not isinstance(outcome.value, DestinationError):
+                return Failure(timed_out(shown_url(url), phase=exchange.phase, timeout_s=timeout_s))  # type: ignore[no-untyped-call]
+            return outcome
+
+        running = Deferred.fromCoroutine(self._exchange(exchange, method, url, headers, body))
+        running.addTimeout(timeout_s, self._reactor, onTimeoutCancel=convert)
+        return running
+
+    async def _exchange(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Answer:
+        producer = WholeBody(body) if body or method not in ("GET", "HEAD", "DELETE") else None
+        agent = self._agent(exchange)
+        response: IResponse = await agent.request(method.encode("ascii"), url.encode("ascii"), headers, producer)
+        exchange.phase = Phase.READING
+        reader = BodyReader(exchange=exchange, max_bytes=self._destination.max_answer_bytes)
+        response.deliverBody(reader)  # type: ignore[no-untyped-call]
+        await reader.done
+        answer = Answer(
+            status=response.code,
+            where=shown_url(url),
+            body=reader.body,
+            content_type=_first(response.headers, "content-type"),
+        )
+        refusal = refusal_of(
+            answer,
+            retry_after=_first(response.headers, "retry-after"),
+            location=_first(response.headers, "location"),
+            now_s=self._now_us() / 1e6,
+        )
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    def _pooled_agent(self, exchange: Exchange) -> Any:
+        endpoints = ExchangeEndpoints(
+            reactor=self._reactor, context=self._context, exchange=exchange, timeout_s=self._destination.timeout_s
+        )
+        return Agent.usingEndpointFactory(self._reactor, endpoints, pool=self._pool)  # type: ignore[no-untyped-call]
+
+
+@implementer(IBodyProducer)
+class WholeBody:
+    """A body that is in memory already, written at once; `FileBodyProducer` takes a reactor turn per 64 KiB."""
+
+    def __init__(self, body: bytes) -> None:
+        self.length = len(body)
+        self._body = body
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Everything is written already."""
+
+    def resumeProducing(self) -> None:
+        """Everything is written already."""
+
+    def stopProducing(self) -> None:
+        """Everything is written already."""
+
+
+def method_of(destination: HttpDestination, request: OutboundRequest) -> str:
+    """The method, in capitals; raises `DestinationError` when it is none."""
+    method = request.method or destination.method
+    if not TOKEN.fullmatch(method):
+        raise _unfit(f"{method!r} is not a method")
+    return method.upper()
+
+
+def url_of(base: str, path: str) -> str:
+    """`base` with `path` behind its own path, percent-encoded where needed; a query in `path` joins that of `base`.
+
+    Raises `DestinationError` for `.` and `..`: a path built from an event must not leave the destination's own.
+    """
+    if not path:
+        return base
+    parts = urlsplit(base)
+    tail, _, query = path.partition("?")
+    if any(unquote(segment) in (".", "..") for segment in unquote(tail).replace("\\", "/").split("/")):
+        raise _unfit(f"the path {path[:200]!r} holds a dot segment")
+    joined = f"{parts.path.rstrip('/')}/{quote(tail.lstrip('/'), safe=PATH_SAFE)}"
+    queries = "&".join(part for part in (parts.query, quote(query, safe=PATH_SAFE + "?")) if part)
+    return parts._replace(path=joined, query=queries, fragment="").geturl()
+
+
+def headers_of(destination: HttpDestination, request: StoredRequest) -> Headers:
+    """All headers of a request: ours, the destination's, the service's; the later wins over the earlier.
+
+    Raises `DestinationError` for a name or value that would be more than one header, and for headers of the connection.
+    """
+    chosen: dict[str, list[str]] = {"user-agent": [USER_AGENT]}
+    if request.request.content_type:
+        chosen["content-type"] = [request.request.content_type]
+    if destination.credentials is not None:
+        chosen["authorization"] = [_basic(destination.credentials.user, destination.credentials.password.reveal())]
+    for given in (destination.headers, request.request.headers):
+        chosen.update(_by_name(given))
+    chosen["idempotency-key"] = [request.id]
+    headers = Headers()
+    for name, values in chosen.items():
+        for value in values:
+            # The value is not shown: it may be a credential.
+            if not VALUE.fullmatch(value):
+                raise _unfit(f"the value of header {name} holds a line end or what is not Latin-1")
+            headers.addRawHeader(name.encode("ascii"), value.strip().encode("latin-1"))
+    return headers
+
+
+def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in given:
+        if not TOKEN.fullmatch(name):
+            raise _unfit(f"{name[:200]!r} is not the name of a header")
+        if name.lower() in OURS:
+            raise _unfit(f"the header {name} is set by the agent itself")
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode('ascii')}"
+
+
+def _unfit(sentence: str) -> DestinationError:
+    return DestinationError("unfit-request", f"this request cannot be sent: {sentence}", retryable=False)
+
+
+def _first(headers: Headers, name: str) -> str:
+    values: Sequence[str] = headers.getRawHeaders(name, [])
+    return values[0] if values else ""

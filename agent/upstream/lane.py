@@ -1,0 +1,323 @@
+"""One destination's queue, worked off in order.
+
+The order is that of `agent.delivery.Lineup`: requests of one process group one after the other, groups beside one
+another up to the destination's concurrency. Each attempt ends in one of four ways:
+
+1. The far end took it: settled as done, with the answer.
+2. It failed and shall be tried again: settled as waiting, with the time. It holds back its own group only.
+3. It failed for good: settled as dead, with the answer and the reason.
+4. It was cancelled, because the agent stops: nothing is settled, and the spool offers it again at the next start.
+
+A settlement that the spool cannot store is repeated until it can, because the request has left: the group waits, so
+that the far end is not told twice for the sake of a full disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from agent.boundaries import Counters, RequestSettlement, Spool, StoredRequest
+from agent.config.model import RetryPolicy
+from agent.delivery import Lineup, Outcome, Refill, State, Ticket
+from agent.delivery.retry import delay_s, remaining_s, why_give_up
+from agent.errors import AgentError, DestinationError
+from agent.upstream.health import Health, Verdict, event_id_of
+from agent.upstream.sender import Refusal, Sender
+
+log = Logger(namespace="upstream")
+
+MAX_SETTLE_PAUSE_S: Final = 30.0
+"""Longest pause before a settlement is tried again: a disk that has room again is noticed in half a minute."""
+
+REFILL_PAUSE_S: Final = 5.0
+"""Before a read that failed is tried again."""
+
+ONLY_PRIORITY: Final = 0
+
+
+class Lane:
+    """The queue of one destination. `now_us` is the wall clock, the reactor's clock measures pauses."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        sender: Sender,
+        policy: RetryPolicy,
+        spool: Spool,
+        reactor: IReactorTime,
+        now_us: Callable[[], int],
+        jitter: Callable[[], float],
+        counters: Counters,
+    ) -> None:
+        self._name: Final = name
+        self._sender = sender
+        self._policy = policy
+        self._spool = spool
+        self._reactor = reactor
+        self._now_us = now_us
+        self._jitter = jitter
+        self._health = Health(name=name, counters=counters)
+        self._lineup: Lineup[StoredRequest] = Lineup(threads={ONLY_PRIORITY: sender.concurrency})
+        self._in_hand: dict[int, Deferred[None]] = {}
+        self._reading: Deferred[None] | None = None
+        self._timer: IDelayedCall | None = None
+        self._paused_until_s = 0.0
+        self._is_open = False
+        self._idle: Deferred[None] | None = None
+        self._is_going_on = False
+        self._is_asked_again = False
+        self._read_from_s = 0.0
+        self._coming_back = 0
+
+    def open(self) -> None:
+        """Begin to send; the first thing is to read what the spool still has."""
+        self._is_open = True
+        self._go_on()
+
+    def offer(self, requests: Sequence[StoredRequest]) -> None:
+        """Take in what has just been stored for this destination, in order."""
+        if not self._is_open:
+            return
+        for request in requests:
+            self._lineup.add(self._ticket(request))
+        self._go_on()
+
+    async def close(self, patience_s: float) -> None:
+        """Begin nothing more, wait for what is in hand, give up on the rest, and let go of the connections."""
+        self._is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._reading is not None:
+            self._reading.cancel()
+        if self._in_hand:
+            self._idle = Deferred()
+            hurry = self._reactor.callLater(patience_s, self._give_up)
+            await self._idle
+            if hurry.active():
+                hurry.cancel()
+        await self._sender.close()
+
+    def describe(self) -> dict[str, object]:
+        """The lane as `iadmin status` shows it.
+
+        `backlog` counts what is in memory, more may be in the spool; `last_success` is ISO 8601 with zone, or None.
+        """
+        return {
+            "destination": self._name,
+            "kind": self._sender.kind,
+            "target": self._sender.target,
+            "backlog": len(self._lineup),
+            "in_hand": len(self._in_hand),
+            "last_success": self._health.last_success,
+            "last_error": self._health.last_error,
+        }
+
+    def _ticket(self, request: StoredRequest) -> Ticket[StoredRequest]:
+        due_s = 0.0
+        if request.due_us:
+            due_s = self._reactor.seconds() + remaining_s(due_us=request.due_us, now_us=self._now_us())
+            if self._sender.keeps_order:
+                self._paused_until_s = max(self._paused_until_s, due_s)
+                due_s = 0.0
+        return Ticket(
+            seq=request.seq,
+            priority=ONLY_PRIORITY,
+            # A sender that keeps the order itself gets everything at once: each request is a group of its own.
+            group=str(request.seq) if self._sender.keeps_order else request.group,
+            item=request,
+            size_bytes=len(request.request.body),
+            due_s=due_s,
+        )
+
+    def _go_on(self) -> None:
+        """Begin what can be begun, read on where memory has room, and see to it that somebody wakes us."""
+        if self._is_going_on:
+            # A request that ends while it is being begun comes back here; the loop below looks again.
+            self._is_asked_again = True
+            return
+        self._is_going_on = True
+        self._is_asked_again = True
+        try:
+            while self._is_asked_again and self._is_open:
+                self._is_asked_again = False
+                while self._may_begin() and (ticket := self._lineup.next(self._reactor.seconds())) is not None:
+                    self._begin(ticket.item)
+                self._read_on()
+        finally:
+            self._is_going_on = False
+        self._set_timer()
+
+    def _may_begin(self) -> bool:
+        return not self._coming_back and self._reactor.seconds() >= self._paused_until_s
+
+    def _set_timer(self) -> None:
+        """Wake up when the first postponed request is due, or a pause ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._is_open:
+            return
+        now_s = self._reactor.seconds()
+        # A request that is due but finds all connections busy is begun when one of them ends: no timer for it.
+        times = [at_s for at_s in (self._lineup.next_due_s(), self._paused_until_s, self._read_from_s) if at_s]
+        later = [at_s for at_s in times if at_s > now_s]
+        if later:
+            self._timer = self._reactor.callLater(min(later) - now_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._go_on()
+
+    def _read_on(self) -> None:
+        if self._reading is not None or self._reactor.seconds() < self._read_from_s:
+            return
+        refill = self._lineup.next_refill()
+        if refill is None:
+            return
+        reading = Deferred.fromCoroutine(self._read(refill))
+        self._reading = reading
+        reading.addErrback(lambda failure: log.failure("cannot read on for {name}", failure, name=self._name))
+        reading.addCallback(lambda _: self._has_read())
+
+    async def _read(self, refill: Refill) -> None:
+        try:
+            found = await self._spool.open_requests(
+                self._name,
+                after_seq=refill.after_seq,
+                limit=refill.limit,
+                group=refill.group,
+                except_groups=refill.except_groups,
+            )
+        except BaseException as error:
+            self._lineup.refill_failed()
+            self._read_from_s = self._reactor.seconds() + REFILL_PAUSE_S
+            if not isinstance(error, CancelledError):
+                raise
+            return
+        self._lineup.refill([self._ticket(request) for request in found])
+
+    def _has_read(self) -> None:
+        self._reading = None
+        self._go_on()
+
+    def _begin(self, request: StoredRequest) -> None:
+        attempt = Deferred.fromCoroutine(self._work(request))
+        self._in_hand[request.seq] = attempt
+        attempt.addErrback(lambda failure: log.failure("a request of {name} went astray", failure, name=self._name))
+        attempt.addCallback(lambda _: self._put_down(request.seq))
+
+    def _put_down(self, seq: int) -> None:
+        del self._in_hand[seq]
+        if self._idle is not None and not self._in_hand:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+        self._go_on()
+
+    def _give_up(self) -> None:
+        log.warn(
+            "{name}: {count} requests did not end in time; they are sent again at the next start",
+            name=self._name,
+            count=len(self._in_hand),
+        )
+        for attempt in list(self._in_hand.values()):
+            attempt.cancel()
+
+    async def _work(self, request: StoredRequest) -> None:
+        begun_us = self._now_us()
+        attempt = request.attempt + 1
+        is_coming_back = False
+        try:
+            verdict = await self._attempt(request, attempt)
+            # Whoever keeps the order must not be given a later request before this one is back in the queue.
+            is_coming_back = self._sender.keeps_order and verdict.outcome is Outcome.POSTPONE
+            self._coming_back += is_coming_back
+            ended_us = self._now_us()
+            # Whoever keeps the order pauses as a whole, so that what failed together comes back in its order.
+            again_s = self._reactor.seconds() + (0.0 if self._sender.keeps_order else verdict.pause_s)
+            due_us = ended_us + int(verdict.pause_s * 1e6) if verdict.outcome is Outcome.POSTPONE else 0
+            self._health.tell(request, verdict, attempt=attempt, began_us=begun_us, now_us=ended_us)
+            await self._settle(
+                request,
+                RequestSettlement(
+                    seq=request.seq,
+                    outcome=verdict.outcome,
+                    begun_us=begun_us,
+                    ended_us=ended_us,
+                    answer=verdict.answer,
+                    reason=verdict.reason,
+                    due_us=due_us,
+                ),
+            )
+        except CancelledError:
+            self._lineup.postponed(request.seq, due_s=self._reactor.seconds())
+            return
+        except Exception:
+            # The group goes on; this request is offered again after a restart.
+            self._lineup.settled(request.seq)
+            raise
+        finally:
+            self._coming_back -= is_coming_back
+        if verdict.outcome is Outcome.POSTPONE:
+            again = attrs.evolve(request, state=State.WAITING, attempt=attempt, due_us=due_us)
+            self._lineup.postponed(request.seq, due_s=again_s, item=again)
+        else:
+            self._lineup.settled(request.seq)
+
+    async def _attempt(self, request: StoredRequest, attempt: int) -> Verdict:
+        """Send once, and say what follows. Raises only `CancelledError`."""
+        try:
+            return Verdict(outcome=Outcome.SUCCEED, answer=await self._sender.send(request, attempt))
+        except DestinationError as error:
+            return self._verdict_of(request, attempt, error)
+        except CancelledError:
+            raise  # Twisted's is an ordinary Exception
+        except Exception as error:
+            log.failure("a fault of the agent while sending {id}", id=request.id, event_id=event_id_of(request))
+            fault = DestinationError("internal", f"a fault of the agent: {type(error).__name__}, see its log")
+            return self._verdict_of(request, attempt, fault)
+
+    def _verdict_of(self, request: StoredRequest, attempt: int, error: DestinationError) -> Verdict:
+        answer = error.answer if isinstance(error, Refusal) else None
+        if not error.retryable:
+            return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=error.sentence)
+        age_s = (self._now_us() - request.created_us) / 1e6 if request.created_us else 0.0
+        enough = why_give_up(self._policy, attempt=attempt, age_s=age_s)
+        if enough is not None:
+            return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=f"{error.sentence}; {enough}")
+        pause_s = delay_s(self._policy, attempt=attempt, jitter=self._jitter(), asked_s=error.after_s)
+        if self._sender.keeps_order:
+            pause_s = self._shared_pause_s(pause_s)
+        return Verdict(outcome=Outcome.POSTPONE, answer=answer, reason=error.sentence, pause_s=pause_s)
+
+    def _shared_pause_s(self, pause_s: float) -> float:
+        """One pause for all that failed together: tried again at the same time, they keep their order."""
+        now_s = self._reactor.seconds()
+        if self._paused_until_s <= now_s:
+            self._paused_until_s = now_s + pause_s
+        return self._paused_until_s - now_s
+
+    async def _settle(self, request: StoredRequest, settlement: RequestSettlement) -> None:
+        pause_s = 1.0
+        while True:
+            try:
+                await self._spool.settle_request(settlement)
+                return
+            except AgentError as error:
+                log.error(
+                    "what came of {id} cannot be stored, trying again in {pause_s:.0f} s: {reason}",
+                    id=request.id,
+                    pause_s=pause_s,
+                    reason=error.sentence,
+                    event_id=event_id_of(request),
+                )
+            await deferLater(self._reactor, pause_s)
+            pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)

@@ -1,0 +1,329 @@
+"""The courier: what is stored leaves, in order, again where need be, and stops when told."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from agent.config.model import HttpDestination, RetryPolicy
+from agent.delivery import Answer, Outcome, State
+from agent.errors import DestinationError, MachineError
+from agent.observe.counters import CounterStore
+from agent.upstream import Courier, Refusal
+from tests.support.fake_sender import FakeSender
+from tests.support.fake_spool import FakeSpool
+from tests.support.twisted_results import is_waiting, result_of
+
+START_US = 1_795_195_525_000_000
+HALF = 0.5
+POLICY = RetryPolicy(first_delay_s=2.0, factor=2.0, max_delay_s=60.0, max_age_s=3600.0)
+
+
+class Desk:
+    """A courier with one destination `out`, a clock, a spool and a sender that the test answers."""
+
+    def __init__(self, *, policy=POLICY, **sender):
+        self.clock = Clock()
+        self.spool = FakeSpool()
+        self.sender = FakeSender(**sender)
+        self.counters = CounterStore()
+        self.courier = Courier(
+            destinations=[HttpDestination(name="out", url="http://receiver.example/", retry=policy)],
+            home=None,
+            spool=self.spool,
+            reactor=self.clock,
+            now_us=self.now_us,
+            jitter=lambda: HALF,
+            counters=self.counters,
+            senders=lambda _: self.sender,
+        )
+
+    def now_us(self):
+        return START_US + int(self.clock.seconds() * 1e6)
+
+    def start(self):
+        result_of(Deferred.fromCoroutine(self.courier.start()))
+        return self
+
+    def stop(self, patience_s=5.0):
+        return Deferred.fromCoroutine(self.courier.stop(patience_s))
+
+
+@pytest.fixture
+def desk():
+    return Desk().start()
+
+
+def refused(error="refused", **more):
+    return DestinationError(error, "nobody listens", **more)
+
+
+def test_a_stored_request_is_sent_and_settled_with_its_answer(desk):
+    """Once, with attempt 1; what the far end said is kept, with the times of the attempt."""
+    request = desk.spool.store()
+    desk.clock.advance(0.25)
+    desk.sender.answer(request.seq, 202, b"thanks")
+    assert [(1, 1)] == desk.sender.sent
+    [settlement] = desk.spool.settlements
+    assert Outcome.SUCCEED is settlement.outcome
+    assert Answer(status=202, where=desk.sender.target, body=b"thanks") == settlement.answer
+    assert (START_US, START_US + 250_000) == (settlement.begun_us, settlement.ended_us)
+    assert {"upstream.sent": {"out": 1}} == desk.counters.snapshot()
+
+
+def test_what_an_earlier_run_left_is_sent_first():
+    """At the start the spool is read, and nothing is sent twice when it is announced as well."""
+    desk = Desk()
+    old = desk.spool.put(group="a", attempt=3)
+    desk.start()
+    desk.spool.tell(old)
+    desk.spool.store(group="a")
+    assert [(1, 4)] == desk.sender.sent
+    desk.sender.answer(1)
+    assert [(1, 4), (2, 1)] == desk.sender.sent
+
+
+def test_a_group_is_sent_one_after_the_other_and_groups_beside_one_another(desk):
+    """Up to the concurrency of the destination."""
+    for group in ("a", "a", "b", "c", "d", "e"):
+        desk.spool.store(group=group)
+    assert [1, 3, 4, 5] == desk.sender.in_hand
+    desk.sender.answer(3)
+    desk.sender.answer(1)
+    assert [4, 5, 6, 2] == desk.sender.in_hand or {2, 4, 5, 6} == set(desk.sender.in_hand)
+
+
+def test_the_next_of_a_group_waits_for_the_settlement(desk):
+    """Not only for the answer: a crash in between must not let the later one pass the earlier."""
+    desk.spool.held = []
+    desk.spool.store()
+    desk.spool.store()
+    desk.sender.answer(1)
+    assert [(1, 1)] == desk.sender.sent
+    desk.spool.held[0].callback(None)
+    assert [(1, 1), (2, 1)] == desk.sender.sent
+
+
+def test_a_failure_is_tried_again_after_the_pause_of_the_policy(desk):
+    """Full jitter: half of 2 s, then half of 4 s; the time is stored with the settlement."""
+    desk.spool.store()
+    desk.sender.fail(1, refused())
+    assert State.WAITING is desk.spool.requests[1].state
+    assert START_US + 1_000_000 == desk.spool.settlements[0].due_us
+    assert "nobody listens" == desk.spool.settlements[0].reason
+    desk.clock.advance(0.9)
+    assert [(1, 1)] == desk.sender.sent
+    desk.clock.advance(0.1)
+    assert [(1, 1), (1, 2)] == desk.sender.sent
+    desk.sender.fail(1, refused())
+    assert START_US + 3_000_000 == desk.spool.settlements[1].due_us
+
+
+def test_retry_after_is_honoured(desk):
+    """It is the lower limit; the jitter comes on top."""
+    desk.spool.store()
+    desk.sender.fail(1, refused(after_s=30.0))
+    desk.clock.advance(30.9)
+    assert 1 == len(desk.sender.sent)
+    desk.clock.advance(0.2)
+    assert 2 == len(desk.sender.sent)
+
+
+def test_a_waiting_request_holds_back_its_own_group_only(desk):
+    """The other group's request is sent at once, its own group's after it."""
+    desk.spool.store(group="a")
+    desk.sender.fail(1, refused())
+    desk.spool.store(group="a")
+    desk.spool.store(group="b")
+    assert [(1, 1), (3, 1)] == desk.sender.sent
+    desk.clock.advance(1)
+    assert [(1, 1), (3, 1), (1, 2)] == desk.sender.sent
+    desk.sender.answer(1)
+    assert (2, 1) == desk.sender.sent[-1]
+
+
+def test_a_final_refusal_is_dead_with_its_answer(desk):
+    """The group goes on behind it."""
+    answer = Answer(status=404, where="http://receiver.example/", body=b"no such thing")
+    desk.spool.store()
+    desk.spool.store()
+    desk.sender.fail(1, Refusal("answered-final", "it answered 404", answer=answer, retryable=False))
+    assert [State.DEAD, State.RECEIVED] == desk.spool.states()
+    assert answer is desk.spool.settlements[0].answer
+    assert [2] == desk.sender.in_hand
+
+
+def test_a_retryable_refusal_keeps_its_answer_too(desk):
+    """So that `event show` tells what the 503 said."""
+    answer = Answer(status=503, where="http://receiver.example/")
+    desk.spool.store()
+    desk.sender.fail(1, Refusal("answered-retryable", "it answered 503", answer=answer))
+    assert (Outcome.POSTPONE, answer) == (desk.spool.settlements[0].outcome, desk.spool.settlements[0].answer)
+
+
+def test_age_ends_the_attempts(desk):
+    """Counted from storing, over restarts; the reason says both why it failed and why it ends."""
+    desk.spool.store(created_us=START_US - 3_600_000_000, attempt=9)
+    desk.sender.fail(1, refused())
+    assert State.DEAD is desk.spool.requests[1].state
+    assert desk.spool.settlements[0].reason.startswith("nobody listens; gave up after 3600 s")
+
+
+def test_a_bug_in_a_sender_is_tried_again(desk):
+    """Whatever is raised, the request is neither lost nor does it stop the lane."""
+    desk.spool.store(group="a")
+    desk.spool.store(group="b")
+    desk.sender.fail(1, TypeError("oops"))
+    desk.sender.answer(2)
+    assert [State.WAITING, State.DONE] == desk.spool.states()
+
+
+def test_a_settlement_that_cannot_be_stored_is_repeated_and_not_sent_again(desk):
+    """A full disk must not make the far end hear it twice."""
+    desk.spool.faults = [MachineError("disk-full", "the disk is full")] * 2
+    desk.spool.store()
+    desk.sender.answer(1)
+    assert [] == desk.spool.settlements
+    desk.clock.advance(1)
+    desk.clock.advance(2)
+    assert [(1, 1)] == desk.sender.sent
+    assert [State.DONE] == desk.spool.states()
+
+
+def test_a_settlement_that_breaks_does_not_stop_the_group(desk):
+    """The request is offered again after a restart; the next of its group goes on now."""
+    desk.spool.faults = [ValueError("a fault of the spool")]
+    desk.spool.store()
+    desk.spool.store()
+    desk.sender.answer(1)
+    assert [2] == desk.sender.in_hand
+
+
+def test_a_pause_from_before_a_restart_is_kept():
+    """Seconds that are left are waited for, not the whole pause again."""
+    desk = Desk()
+    desk.spool.put(state=State.WAITING, attempt=2, due_us=START_US + 5_000_000)
+    desk.start()
+    desk.clock.advance(4.9)
+    assert [] == desk.sender.sent
+    desk.clock.advance(0.2)
+    assert [(1, 3)] == desk.sender.sent
+
+
+def test_more_than_memory_holds_is_read_back_in_order():
+    """Three thousand requests of one group are sent in order, with some hundreds in memory at a time."""
+    desk = Desk()
+    for _ in range(3000):
+        desk.spool.put()
+    desk.start()
+    largest = 0
+    for seq in range(1, 3001):
+        largest = max(largest, desk.courier.describe()[0]["backlog"])
+        desk.sender.answer(seq)
+    assert [(seq, 1) for seq in range(1, 3001)] == desk.sender.sent
+    assert largest <= 1000
+
+
+def test_a_stuck_group_does_not_hide_others_behind_it():
+    """A thousand requests of a group that waits cost another group's nothing."""
+    desk = Desk()
+    for _ in range(1500):
+        desk.spool.put(group="stuck")
+    desk.spool.put(group="free")
+    desk.start()
+    desk.sender.fail(1, refused())
+    assert [1501] == desk.sender.in_hand
+
+
+def test_a_sender_that_keeps_order_gets_many_and_pauses_as_a_whole():
+    """What failed together comes back together and in order, before what came later."""
+    desk = Desk(keeps_order=True, concurrency=256).start()
+    for _ in range(3):
+        desk.spool.store()
+    assert [1, 2, 3] == desk.sender.in_hand
+    for seq in (1, 2, 3):
+        desk.sender.fail(seq, refused())
+    desk.spool.store()
+    assert [] == desk.sender.in_hand
+    desk.clock.advance(1)
+    assert [(1, 2), (2, 2), (3, 2), (4, 1)] == desk.sender.sent[3:]
+
+
+def test_nothing_passes_what_is_still_being_put_back():
+    """While the settlement of a failed request is stuck, a sender that keeps order is given nothing new."""
+    desk = Desk(keeps_order=True, concurrency=256).start()
+    desk.spool.store()
+    desk.spool.faults = [MachineError("disk-full", "the disk is full")] * 3
+    desk.sender.fail(1, refused())
+    desk.spool.store()
+    desk.clock.pump([1, 1, 1])
+    assert [(1, 1)] == desk.sender.sent
+    desk.clock.advance(4)
+    assert [(1, 1), (1, 2), (2, 1)] == desk.sender.sent
+
+
+def test_stop_waits_for_what_is_in_hand_and_begins_nothing(desk):
+    """The sender is closed at the end."""
+    desk.spool.store()
+    desk.spool.store()
+    stopping = desk.stop()
+    assert is_waiting(stopping)
+    desk.sender.answer(1)
+    result_of(stopping)
+    assert [State.DONE, State.RECEIVED] == desk.spool.states()
+    assert [(1, 1)] == desk.sender.sent
+    assert desk.sender.is_closed
+    assert [] == desk.clock.getDelayedCalls()
+
+
+def test_stop_gives_up_when_patience_ends(desk):
+    """What did not end is not settled: the spool offers it again at the next start."""
+    desk.spool.store()
+    stopping = desk.stop(5.0)
+    desk.clock.advance(5.0)
+    result_of(stopping)
+    assert [] == desk.spool.settlements
+    assert [State.RECEIVED] == desk.spool.states()
+
+
+def test_a_settlement_that_is_being_repeated_does_not_keep_the_stop(desk):
+    """With a disk that stays full the agent must still end."""
+    desk.spool.faults = [MachineError("disk-full", "the disk is full")] * 100
+    desk.spool.store()
+    desk.sender.answer(1)
+    stopping = desk.stop(2.0)
+    desk.clock.pump([1, 1])
+    result_of(stopping)
+    assert [] == desk.clock.getDelayedCalls()
+
+
+def test_what_is_stored_after_the_stop_is_left_alone(desk):
+    """The spool still tells its listeners."""
+    result_of(desk.stop())
+    desk.spool.store()
+    assert [] == desk.sender.sent
+
+
+def test_an_unknown_destination_does_not_disturb_the_known_one(desk):
+    """A batch may hold both."""
+    desk.spool.tell(desk.spool.put("gone"), desk.spool.put("out"))
+    assert [2] == desk.sender.in_hand
+
+
+def test_describe_tells_how_it_goes(desk):
+    """Backlog, in hand, last success and last error, ready for JSON."""
+    for _ in range(3):
+        desk.spool.store()
+    desk.sender.answer(1)
+    desk.sender.fail(2, refused())
+    [told] = desk.courier.describe()
+    assert told.pop("last_success").startswith("2026-11-2")
+    assert {
+        "destination": "out",
+        "kind": "http",
+        "target": "http://receiver.example/",
+        "backlog": 2,
+        "in_hand": 0,
+        "last_error": "nobody listens",
+    } == told
