@@ -132,6 +132,8 @@ class Link:
         raw = answer.read(MAX_ANSWER_BYTES + 1)
         if len(raw) > MAX_ANSWER_BYTES:
             raise HTTPException(f"its answer is larger than {MAX_ANSWER_BYTES} bytes")
+        if answer.length:
+            raise HTTPException(f"its answer ended {answer.length} bytes too early")
         return answer.status, raw
 
     def _detail(self, status: int, document: Mapping[str, Any]) -> str:

@@ -113,20 +113,20 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _show(outcome: Outcome, switches: Switches) -> int:
-    from iadmin.render import needs_gap, page, safe
+    from iadmin.render import Script, needs_gap, page, safe
 
     for note in outcome.notes:
         click.echo(f"iadmin: {safe(note)}", err=True)
     if switches.as_json:
         click.echo(json.dumps(outcome.data, indent=2))
-    elif outcome.blocks and sys.stdout.isatty():
+    elif sys.stdout.isatty() and not any(isinstance(block, Script) for block in outcome.blocks):
         from rich.console import Console
 
         console = Console(highlight=False, markup=False, emoji=False)
         for index, block in enumerate(outcome.blocks):
             if needs_gap(outcome.blocks, index):
                 console.print()
-            console.print(block.rich(console.width), soft_wrap=False)
+            console.print(block.rich(console.width))
     else:
         click.echo(page(outcome.blocks), nl=False)
     return outcome.exit_status

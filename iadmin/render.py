@@ -36,6 +36,8 @@ STATE_TONES: Final[Mapping[str, Tone]] = {
 }
 GAP: Final = 2
 """Blanks between columns: one reads as a blank inside a value."""
+MIN_FLEXIBLE: Final = 8
+"""A name cut to less tells nothing; the line may then be longer than the terminal."""
 
 
 def safe(text: str, *, keep: str = "") -> str:
@@ -136,6 +138,10 @@ class Column:
     flexible: bool = False
 
 
+def _total(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)
+
+
 @attrs.frozen(kw_only=True)
 class Table:
     """Rows under a heading; `empty` is the sentence shown when there are none."""
@@ -164,28 +170,39 @@ class Table:
         title = [Text(self.title, style="bold")] if self.title else []
         if not self.rows:
             return Group(*title, Text(self.empty, style="dim"))
-        chosen = self._chosen(width)
-        table = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
-        for index in chosen:
+        widths = self._fitted(width)
+        table = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
+        for index, column_width in widths.items():
             column = self.columns[index]
-            # Rich shrinks columns without a lower bound first; the others keep their natural width.
-            natural = None if column.flexible else self._widths([index])[0]
-            table.add_column(column.name, justify=column.align, no_wrap=True, overflow="ellipsis", min_width=natural)
+            table.add_column(
+                column.name,
+                justify=column.align,
+                no_wrap=True,
+                overflow="ellipsis",
+                min_width=column_width,
+                max_width=column_width,
+            )
         for row in self.rows:
-            cells = [_cell(row[index]) for index in chosen]
+            cells = [_cell(row[index]) for index in widths]
             table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in cells))
         return Group(*title, table)
 
+    def _fitted(self, width: int) -> dict[int, int]:
+        """Column index -> width. Spare columns are left out, the last first; what then is too wide, flexible ones lose.
+
+        Rich's own shrinking would take from every column, ids included.
+        """
+        natural = dict(enumerate(self._widths(range(len(self.columns)))))
+        for index in [i for i in reversed(natural) if self.columns[i].spare]:
+            if _total(natural) > width:
+                del natural[index]
+        for index in [i for i in natural if self.columns[i].flexible]:
+            excess = max(_total(natural) - width, 0)
+            natural[index] = max(natural[index] - excess, min(natural[index], MIN_FLEXIBLE))
+        return natural
+
     def _widths(self, chosen: Iterable[int]) -> list[int]:
         return [max([len(self.columns[i].name), *(len(_cell(row[i]).text) for row in self.rows)]) for i in chosen]
-
-    def _chosen(self, width: int) -> list[int]:
-        """Leave out spare columns, the last first, until the rest fits."""
-        chosen = list(range(len(self.columns)))
-        spare = [index for index in chosen if self.columns[index].spare]
-        while spare and sum(self._widths(chosen)) + GAP * (len(chosen) - 1) > width:
-            chosen.remove(spare.pop())
-        return chosen
 
     @staticmethod
     def _justified(column: Column, text: str, width: int) -> str:
@@ -272,9 +289,8 @@ class Script:
         yield from self.text.rstrip("\n").split("\n")
 
     def rich(self, width: int) -> object:
-        from rich.text import Text
-
-        return Text(self.text.rstrip("\n"), no_wrap=True, overflow="ignore")
+        """Not for drawing: a terminal's width and tab stops are not a script's business; print the plain lines."""
+        return self.text
 
 
 def page(blocks: Sequence[Any]) -> str:

@@ -11,8 +11,8 @@ from agent.errors import ExitStatus, OperatorError
 from agent.names import ServiceName
 from iadmin.commands.lazy import nearest
 
-AGE: Final = re.compile(r"(\d{1,6})(ms|s|m|min|h|d|w)", re.ASCII)
-UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+AGE: Final = re.compile(r"(\d{1,6})(s|m|min|h|d|w)", re.ASCII)
+UNITS: Final = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def find_service(known: Sequence[ServiceName], text: str) -> ServiceName:
@@ -41,16 +41,14 @@ def find_moment(text: str, now: datetime) -> datetime:
 
     Raises `OperatorError` (exit status 64).
     """
-    age = AGE.fullmatch(text.strip())
-    if age:
-        count, unit = int(age[1]), age[2]
-        back = timedelta(weeks=count) if unit == "w" else timedelta(**{UNITS[unit]: count})
-        return now - back
-    if text.strip().lower() == "today":
-        return now.replace(hour=0, minute=0, second=0, microsecond=0)
+    said = text.strip().lower()
     try:
+        if age := AGE.fullmatch(said):
+            return now - timedelta(**{UNITS[age[2]]: int(age[1])})
+        if said == "today":
+            return now.replace(hour=0, minute=0, second=0, microsecond=0)
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise OperatorError(
             "no-time",
             f"{text!r} is not a time; say an age (15m, 2h, 3d), today, or a time like 2025-07-30T10:22",

@@ -1,0 +1,299 @@
+"""Fakes for everything outside of iadmin, and one way to run a command against them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePath
+from typing import Any
+
+import attrs
+import pytest
+
+from agent.config.model import AgentConfig, GatewayConfig, InitialState, OutboxDestination, ServiceConfig
+from agent.config.problem import ConfigFaults, Problem
+from agent.names import ServiceName
+from iadmin.commands.lazy import Switches
+from iadmin.commands.tools import PostAnswer, Tools
+from iadmin.main import main
+
+NOW = datetime(2025, 7, 30, 12, 0, 0, tzinfo=UTC)
+EVENT_ID = "019dd2b4-7c1e-7a39-b3b1-6c9d3f1f0a52"
+PID = 4711
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": EVENT_ID,
+        "service": "applications|sample-plan",
+        "state": "done",
+        "received": "2025-07-30T10:22:31.123+00:00",
+        "attempt": 1,
+        "size_bytes": 231,
+        "peer": "127.0.0.1",
+        "priority": "normal",
+        "group": "",
+        "reason": "",
+    } | changes
+
+
+def detail(**changes: Any) -> dict[str, Any]:
+    return (
+        summary()
+        | {
+            "kind": "xml",
+            "content_type": "application/x-www-form-urlencoded",
+            "charset": None,
+            "path": "",
+            "query": "",
+            "body": "<event>\n  <city>Victoria</city>\n</event>",
+            "body_cut": False,
+            "steps": [
+                {"at": "2025-07-30T10:22:31.123+00:00", "step": "received", "text": "from 127.0.0.1"},
+                {"at": "2025-07-30T10:22:31.126+00:00", "step": "stored", "text": ""},
+                {"at": "2025-07-30T10:22:31.140+00:00", "step": "handed", "text": "attempt 1"},
+                {"at": "2025-07-30T10:22:31.190+00:00", "step": "done", "text": "1 request"},
+            ],
+            "requests": [
+                {
+                    "id": f"{EVENT_ID}/1",
+                    "destination": "outbox",
+                    "state": "done",
+                    "attempt": 1,
+                    "method": "",
+                    "path": "",
+                    "content_type": "application/json",
+                    "body": '{"city": "Victoria"}',
+                    "headers": [["X-Test", "1"]],
+                    "created": "2025-07-30T10:22:31.190+00:00",
+                    "answer": {"status": 0, "where": "var/outbox/outbox.jsonl", "body": "", "content_type": ""},
+                    "reason": "",
+                    "steps": [{"at": "2025-07-30T10:22:31.201+00:00", "step": "sent", "text": "to outbox"}],
+                }
+            ],
+        }
+        | changes
+    )
+
+
+STATUS: dict[str, Any] = {
+    "state": "running",
+    "version": "0.1.0",
+    "agent_id": "plant7-agent",
+    "home": "/srv/agent",
+    "pid": PID,
+    "started": "2025-07-30T09:47:00.000+00:00",
+    "gateways": [{"host": "127.0.0.1", "port": 8081, "ssl": False}],
+    "services": [
+        {
+            "service": "applications|sample-plan",
+            "state": "active",
+            "url_name": "applications_sample-plan",
+            "pid": 4712,
+            "started": "2025-07-30T09:47:01.000+00:00",
+            "hooks": ["on_event"],
+            "restarts": 0,
+            "in_hand": 1,
+            "waiting": 3,
+            "last_error": "",
+            "last_request": "2025-07-30T10:22:31.123+00:00",
+        }
+    ],
+    "destinations": [
+        {
+            "destination": "outbox",
+            "kind": "outbox",
+            "target": "/srv/agent/var/outbox/outbox.jsonl",
+            "backlog": 0,
+            "in_hand": 0,
+            "last_success": "2025-07-30T10:22:31.201+00:00",
+            "last_error": "",
+        }
+    ],
+    "spool": {
+        "services": {"applications|sample-plan": {"done": 12, "waiting": 3, "dead": 1}},
+        "destinations": {"outbox": {"done": 12}},
+    },
+    "warnings": [],
+}
+
+
+ACCEPTED = PostAnswer(status=202, content_type="application/json", body=json.dumps({"requestId": EVENT_ID}).encode())
+
+
+@attrs.define
+class FakeLink:
+    """A running agent."""
+
+    status_answer: dict[str, Any] = attrs.field(factory=lambda: dict(STATUS))
+    listed: list[dict[str, Any]] = attrs.field(factory=lambda: [summary()])
+    shown: dict[str, Any] | None = attrs.field(factory=detail)
+    asked: list[Any] = attrs.field(factory=list)
+    stops: list[bool] = attrs.field(factory=list)
+    failure: Exception | None = None
+
+    def status(self) -> dict[str, Any]:
+        self._fail()
+        return self.status_answer
+
+    def services(self) -> list[dict[str, Any]]:
+        self._fail()
+        return list(self.status_answer["services"])
+
+    def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        self._fail()
+        self.asked.append({name: value for name, value in filters.items() if value})
+        return self.listed
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        self._fail()
+        self.asked.append(event_id)
+        return self.shown
+
+    def stop(self, *, now: bool) -> None:
+        self._fail()
+        self.stops.append(now)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+@attrs.define
+class FakeJournal:
+    """The files of a spool."""
+
+    listed: list[dict[str, Any]] = attrs.field(factory=lambda: [summary()])
+    asked: list[Any] = attrs.field(factory=list)
+
+    def events(self, **filters: Any) -> list[dict[str, Any]]:
+        self.asked.append(filters)
+        return self.listed
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        self.asked.append(event_id)
+        return detail() if EVENT_ID.startswith(event_id) else None
+
+    def counts(self) -> dict[str, Any]:
+        return dict(STATUS["spool"])
+
+
+@attrs.define
+class FakeProcess:
+    gone: bool = True
+    waited: list[float] = attrs.field(factory=list)
+
+    def is_gone(self, *, within_s: float) -> bool:
+        self.waited.append(within_s)
+        return self.gone
+
+
+def service_config(domain: str, name: str, state: InitialState = InitialState.ACTIVE) -> ServiceConfig:
+    return ServiceConfig(
+        name=ServiceName(domain=domain, name=name),
+        descriptor=PurePath(f"/srv/agent/services/{name}/{name}.xml"),
+        script=PurePath(f"/srv/agent/services/{name}/{name}.py"),
+        initial_state=state,
+    )
+
+
+def agent_config(*services: ServiceConfig) -> AgentConfig:
+    return AgentConfig(
+        home=PurePath("/srv/agent"),
+        source=PurePath("/srv/agent/conf/iaconfig.xml"),
+        agent_id="plant7-agent",
+        gateways=(GatewayConfig(host="127.0.0.1", port=8081),),
+        services=services or (service_config("applications", "sample-plan"),),
+        destinations=(OutboxDestination(name="outbox", path=PurePath("/srv/agent/var/outbox/outbox.jsonl")),),
+    )
+
+
+@attrs.define
+class World:
+    """What iadmin is run against; tests change it, then call `run`."""
+
+    cwd: Path
+    capsys: pytest.CaptureFixture[str]
+    environ: dict[str, str] = attrs.field(factory=dict)
+    running: bool = True
+    pids: list[int | None] | None = None
+    link: FakeLink = attrs.field(factory=FakeLink)
+    journal: FakeJournal = attrs.field(factory=FakeJournal)
+    process: FakeProcess = attrs.field(factory=FakeProcess)
+    config: AgentConfig = attrs.field(factory=agent_config)
+    warnings: Sequence[Problem] = ()
+    faults: Sequence[Problem] = ()
+    posts: list[tuple[str, str, bytes]] = attrs.field(factory=list)
+    answer: PostAnswer = ACCEPTED
+    stdin: bytes = b""
+
+    @property
+    def home(self) -> Path:
+        return self.cwd / "home"
+
+    def run(self, *arguments: str) -> Answer:
+        """Run one command; its home is `./home`."""
+        status = main(arguments, build=self.build)
+        out, err = self.capsys.readouterr()
+        return Answer(status, out, err)
+
+    def build(self, switches: Switches) -> Tools:
+        return Tools(
+            switches=switches,
+            environ=self.environ,
+            cwd=self.cwd,
+            stdin=io.BytesIO(self.stdin),
+            now=lambda: NOW,
+            template=self._template,
+            load_config=self._load_config,
+            effective=lambda config: {"agent_id": config.agent_id, "gateways": [{"port": 8081, "ssl": False}]},
+            open_journal=lambda folder: self.journal,
+            open_link=lambda home: self.link,
+            running_pid=self._running_pid,
+            watch=lambda pid: self.process,
+            post=self._post,
+            working=lambda what: contextlib.nullcontext(),
+        )
+
+    def _template(self, folder: str) -> Traversable:
+        from agent.templates import template
+
+        return template(folder)
+
+    def _load_config(self, home: Path) -> tuple[AgentConfig, Sequence[Problem]]:
+        if self.faults:
+            raise ConfigFaults([*self.faults, *self.warnings])
+        return self.config, self.warnings
+
+    def _running_pid(self, path: Path) -> int | None:
+        assert self.home / "var" / "run" / "agent.pid" == path
+        if self.pids is not None:
+            return self.pids.pop(0)
+        return PID if self.running else None
+
+    def _post(self, url: str, content_type: str, body: bytes) -> PostAnswer:
+        self.posts.append((url, content_type, body))
+        return self.answer
+
+
+@attrs.frozen
+class Answer:
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+def make_home(folder: Path) -> None:
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "iaconfig.xml").write_text("<iaconfig/>")
+    (folder / "var" / "spool").mkdir(parents=True)

@@ -1,0 +1,126 @@
+"""The agent as a whole: status and stop."""
+
+from __future__ import annotations
+
+from agent.errors import ExitStatus
+from iadmin.link import NoAnswer, NotRunning
+from tests.iadmin.fakes import PID, STATUS, World
+
+
+def test_status_is_one_page(world: World) -> None:
+    """State, uptime, gateways, services and destinations."""
+    answer = world.run("status")
+    assert 0 == answer.status
+    for words in (
+        ["state", "running"],
+        ["pid", str(PID)],
+        ["gateway", "http://127.0.0.1:8081"],
+        ["destination", "outbox", "0", "0", "12"],
+        ["service", "applications|sample-plan", "3", "1", "12"],
+    ):
+        assert words in [line.split() for line in answer.out.splitlines()]
+    assert "(up 2 h 13 min)" in answer.out
+    assert all(len(line) <= 80 for line in answer.out.splitlines()[:10])
+    assert STATUS == world.run("status", "--json").document
+
+
+def test_warnings_come_first(world: World) -> None:
+    """What the operator should mend is not below the fold."""
+    world.link.status_answer["warnings"] = ["1 dead letter"]
+    assert "warning: 1 dead letter" == world.run("status").out.splitlines()[0]
+
+
+def test_an_agent_that_starts_or_stops_is_not_yet_there(world: World) -> None:
+    """Exit status 75: a script tries again."""
+    for state in ("starting", "stopping"):
+        world.link.status_answer["state"] = state
+        assert ExitStatus.TEMPORARY == world.run("status").status
+
+
+def test_a_stopped_agent_is_shown_from_its_files(world: World) -> None:
+    """Exit status 69, what waits for it, and how to start it."""
+    world.running = False
+    answer = world.run("status")
+    assert ExitStatus.UNAVAILABLE == answer.status
+    assert ["state", "stopped"] == answer.out.splitlines()[0].split()
+    assert f'Start it with "integration-agent --home {world.home}".' == answer.out.splitlines()[-1]
+    found = world.run("status", "--json").document
+    assert ("stopped", STATUS["spool"]) == (found["state"], found["spool"])
+
+
+def test_a_home_that_never_ran_has_a_status(world: World) -> None:
+    """There is no spool yet, and that is no fault."""
+    world.running = False
+    (world.home / "var" / "spool").rmdir()
+    assert {"state": "stopped", "home": str(world.home), "spool": {}} == world.run("status", "--json").document
+
+
+def test_a_gateway_on_all_addresses_is_a_star(world: World) -> None:
+    """And an IPv6 address stands in brackets."""
+    world.link.status_answer["gateways"] = [
+        {"host": "", "port": 8081, "ssl": False},
+        {"host": "::1", "port": 8443, "ssl": True},
+    ]
+    out = world.run("status").out
+    assert "http://*:8081" in out
+    assert "https://[::1]:8443" in out
+
+
+def test_stop_waits_for_the_end_of_the_process(world: World) -> None:
+    """It asks, then waits, and says when it is over."""
+    answer = world.run("stop", "--patience", "7")
+    assert (0, [False], [7.0]) == (answer.status, world.link.stops, world.process.waited)
+    assert f"The agent (pid {PID}) on {world.home} has stopped.\n" == answer.out
+    assert {"home": str(world.home), "was_running": True, "pid": PID} == world.run("stop", "--json").document
+
+
+def test_stop_now_does_not_wait_for_hooks(world: World) -> None:
+    """The agent is told so; waiting for the process remains."""
+    assert 0 == world.run("stop", "--now").status
+    assert ([True], 1) == (world.link.stops, len(world.process.waited))
+
+
+def test_stop_without_an_agent_has_nothing_to_do(world: World) -> None:
+    """Exit status 0: what was wanted is so."""
+    world.running = False
+    answer = world.run("stop")
+    assert (0, [], f"No agent runs on {world.home}; there is nothing to stop.\n") == (
+        answer.status,
+        world.link.stops,
+        answer.out,
+    )
+
+
+def test_an_agent_that_ends_meanwhile_is_stopped(world: World) -> None:
+    """Somebody else was quicker."""
+    world.link.failure = NotRunning("not-running", "no agent runs")
+    world.pids = [PID, None]
+    assert (0, True) == ((answer := world.run("stop")).status, "nothing to stop" in answer.out)
+
+
+def test_an_agent_without_its_socket_can_still_be_ended(world: World) -> None:
+    """The lock says that it runs; the sentence names the pid."""
+    world.link.failure = NotRunning("not-running", "no agent runs")
+    answer = world.run("stop")
+    assert ExitStatus.TEMPORARY == answer.status
+    assert f'"kill {PID}"' in answer.err
+
+
+def test_an_agent_that_does_not_end_is_reported(world: World) -> None:
+    """Exit status 75 after the patience, with the remedies."""
+    world.process.gone = False
+    answer = world.run("stop", "--patience", "1")
+    assert (ExitStatus.TEMPORARY, "") == (answer.status, answer.out)
+    assert "still runs after 1.0 s" in answer.err
+    assert f'"kill -9 {PID}"' in answer.err
+
+
+def test_an_agent_that_does_not_answer_is_a_failure(world: World) -> None:
+    """The link's own sentence is passed on, by status and by stop."""
+    world.link.failure = NoAnswer("no-answer", "the agent does not answer; see its log")
+    for command in ("status", "stop"):
+        answer = world.run(command)
+        assert (ExitStatus.UNAVAILABLE, "iadmin: the agent does not answer; see its log\n") == (
+            answer.status,
+            answer.err,
+        )

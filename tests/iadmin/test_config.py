@@ -1,0 +1,52 @@
+"""The configuration as the agent would read it."""
+
+from __future__ import annotations
+
+from agent.config.problem import Problem, Severity
+from agent.errors import ExitStatus
+from tests.iadmin.fakes import World
+
+FAULT = Problem(file="iaconfig.xml", line=41, where="service-gateway/@port", text='"80810" is not a port (1-65535)')
+WARNING = Problem(file="iaconfig.xml", line=7, text="unknown element <x>", severity=Severity.WARNING)
+
+
+def test_a_good_configuration_says_so(world: World) -> None:
+    """Exit status 0, and what was found."""
+    answer = world.run("config", "check")
+    assert (0, "/srv/agent/conf/iaconfig.xml is good: 1 service, 1 destination.\n") == (answer.status, answer.out)
+    assert {"good": True, "faults": [], "warnings": []} == world.run("config", "check", "--json").document
+
+
+def test_warnings_do_not_fail_the_check(world: World) -> None:
+    """They are shown with their line."""
+    world.warnings = [WARNING]
+    answer = world.run("config", "check")
+    assert 0 == answer.status
+    assert str(WARNING) == answer.out.splitlines()[0]
+    assert answer.out.splitlines()[-1].endswith("1 warning.")
+
+
+def test_all_faults_are_shown_at_once(world: World) -> None:
+    """One line each, as the agent itself says it; exit status 78."""
+    world.faults, world.warnings = [FAULT, FAULT], [WARNING]
+    answer = world.run("config", "check")
+    assert ExitStatus.CONFIG == answer.status
+    assert ['iaconfig.xml:41: service-gateway/@port: "80810" is not a port (1-65535)'] * 2 == answer.out.splitlines()[
+        :2
+    ]
+    assert str(WARNING) == answer.out.splitlines()[2]
+    found = world.run("config", "check", "--json").document
+    assert (False, 2, 1) == (found["good"], len(found["faults"]), len(found["warnings"]))
+    assert (41, "service-gateway/@port") == (found["faults"][0]["line"], found["faults"][0]["where"])
+
+
+def test_show_gives_values_by_their_path(world: World) -> None:
+    """One line per value, to be searched; JSON keeps the nesting."""
+    world.warnings = [WARNING]
+    answer = world.run("config", "show")
+    assert ["agent_id  plant7-agent", "gateways.1.port 8081", "gateways.1.ssl no"] == [
+        answer.out.splitlines()[0].replace("agent_id         ", "agent_id  "),
+        *(" ".join(line.split()) for line in answer.out.splitlines()[1:]),
+    ]
+    assert str(WARNING) in answer.err
+    assert 8081 == world.run("config", "show", "--json").document["gateways"][0]["port"]

@@ -1,0 +1,204 @@
+"""Events that came in, and what became of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.config.problem import Problem
+from agent.errors import ExitStatus
+from iadmin.commands.tools import PostAnswer
+from tests.iadmin.fakes import EVENT_ID, World, agent_config, detail, service_config, summary
+
+
+def test_filters_reach_the_agent(world: World) -> None:
+    """Names are looked up, ages become times."""
+    answer = world.run("event", "list", "--service", "sample-plan", "--state", "dead", "--since", "2h", "--limit", "7")
+    assert 0 == answer.status
+    assert [
+        {
+            "service": "applications|sample-plan",
+            "state": "dead",
+            "since": "2025-07-30T10:00:00+00:00",
+            "limit": "7",
+        }
+    ] == world.link.asked
+
+
+def test_without_the_agent_the_files_are_read(world: World) -> None:
+    """The same filters, and standard error says where the answer is from."""
+    world.running = False
+    answer = world.run("event", "list", "--service", "applications|gone", "--limit", "7")
+    assert [{"service": "applications|gone", "limit": 7}] == world.journal.asked
+    assert EVENT_ID in answer.out
+    assert f"iadmin: the agent on {world.home} is not running; this is read from its files\n" == answer.err
+
+
+def test_a_home_that_never_ran_has_no_events(world: World) -> None:
+    """No spool is no fault."""
+    world.running = False
+    (world.home / "var" / "spool").rmdir()
+    assert (0, "There are no events yet.\n") == ((answer := world.run("event", "list")).status, answer.out)
+    assert ExitStatus.FAILED == world.run("event", "show").status
+
+
+def test_a_list_has_one_line_per_event(world: World) -> None:
+    """Bare names where they tell services apart, client ids where they do not."""
+    world.link.listed = [summary(), summary(state="dead", reason="no such pump\x07")]
+    lines = world.run("event", "list").out.splitlines()
+    assert ["10:22:31", "done", "sample-plan", EVENT_ID, "1", "231", "B", "127.0.0.1"] == lines[1].split()
+    assert lines[2].endswith("no such pump\\x07")
+    world.link.listed = [summary(service="a|x"), summary(service="b|x")]
+    assert ["a|x", "b|x"] == [line.split()[2] for line in world.run("event", "list").out.splitlines()[1:]]
+
+
+def test_no_match_is_told_from_no_events(world: World) -> None:
+    """A filter that fits nothing is not an empty spool."""
+    world.link.listed = []
+    assert "There are no events yet.\n" == world.run("event", "list").out
+    assert "There are no such events.\n" == world.run("event", "list", "--state", "dead").out
+
+
+def test_a_filter_by_name_needs_the_configuration(world: World) -> None:
+    """Where that is broken, the client id still works."""
+    world.faults = [Problem(file="iaconfig.xml", text="broken")]
+    answer = world.run("event", "list", "--service", "sample-plan")
+    assert ExitStatus.CONFIG == answer.status
+    assert 'say "domain|name"' in answer.err
+    assert 0 == world.run("event", "list", "--service", "applications|sample-plan").status
+
+
+def test_show_tells_the_whole_road(world: World) -> None:
+    """Steps of event and requests in one line of time, then what came in, what was sent, and the answer."""
+    answer = world.run("event", "show", EVENT_ID[:9].upper())
+    assert (0, [EVENT_ID[:9]]) == (answer.status, world.link.asked)
+    lines = answer.out.splitlines()
+    road = [line.split() for line in lines[lines.index("Road") + 2 :]][:5]
+    assert [
+        ["10:22:31.123", "+0", "ms", "event", "received", "from", "127.0.0.1"],
+        ["10:22:31.126", "+3", "ms", "event", "stored"],
+        ["10:22:31.140", "+17", "ms", "event", "handed", "attempt", "1"],
+        ["10:22:31.190", "+67", "ms", "event", "done", "1", "request"],
+        ["10:22:31.201", "+78", "ms", "request", "1", "sent", "to", "outbox"],
+    ] == road
+    for line in (
+        f"event     {EVENT_ID}",
+        "  <city>Victoria</city>",
+        "Request 1 to outbox",
+        "header  X-Test: 1",
+        '{"city": "Victoria"}',
+        "answer  written, var/outbox/outbox.jsonl",
+    ):
+        assert line in lines
+    assert detail() == world.run("event", "show", EVENT_ID, "--json").document
+
+
+def test_show_without_an_id_takes_the_newest(world: World) -> None:
+    """The one just sent is the one asked about most."""
+    assert 0 == world.run("event", "show").status
+    assert [{"limit": "1"}, EVENT_ID] == world.link.asked
+
+
+def test_an_unknown_id_says_where_the_ids_are(world: World) -> None:
+    """Also one that begins more than one id."""
+    world.link.shown = None
+    answer = world.run("event", "show", "01")
+    assert (ExitStatus.FAILED, "") == (answer.status, answer.out)
+    assert '"iadmin event list" shows the ids' in answer.err
+
+
+def test_a_request_tells_its_status_and_its_trouble(world: World) -> None:
+    """What a destination answered is shown as it came, made safe."""
+    request = detail()["requests"][0]
+    answered = {
+        "status": 503,
+        "where": "https://example.com/",
+        "body": "try\x1b[2J later",
+        "content_type": "text/plain",
+    }
+    world.link.shown = detail(
+        requests=[
+            request | {"state": "waiting", "answer": answered, "reason": "503"},
+            request | {"id": f"{EVENT_ID}/2", "answer": None, "state": "received"},
+        ],
+        body_cut=True,
+    )
+    out = world.run("event", "show").out
+    for text in ("status 503, https://example.com/", "try\\x1b[2J later", "Request 2 to", "No answer yet.", "(cut)"):
+        assert text in out
+
+
+def test_send_posts_to_the_real_url(world: World) -> None:
+    """The id alone on standard output, the rest on standard error."""
+    (world.cwd / "event.xml").write_bytes(b"<event/>")
+    answer = world.run("event", "send", "sample-plan", "event.xml")
+    assert (0, f"{EVENT_ID}\n") == (answer.status, answer.out)
+    assert [("http://127.0.0.1:8081/http/applications_sample-plan", "application/xml", b"<event/>")] == world.posts
+    assert {
+        "url": world.posts[0][0],
+        "service": "applications|sample-plan",
+        "status": 202,
+        "request_id": EVENT_ID,
+    } == world.run("event", "send", "sample-plan", "event.xml", "--json").document
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b' \n{"a": 1}', "application/json"),
+        (b"[1]", "application/json"),
+        (b"\xef\xbb\xbf<a/>", "application/xml"),
+        ("<a/>".encode("utf-16"), "application/xml"),
+        (b"", "application/xml"),
+    ],
+)
+def test_send_reads_standard_input(world: World, body: bytes, content_type: str) -> None:
+    """The Content-Type comes from the first characters; the body goes out as it is."""
+    world.stdin = body
+    world.run("event", "send", "applications_sample-plan", "-")
+    assert [(content_type, body)] == [post[1:] for post in world.posts]
+
+
+def test_send_goes_where_the_agent_listens(world: World) -> None:
+    """A port changed in the file does not move a running agent; without one the file decides."""
+    world.link.status_answer["gateways"] = [{"host": "::", "port": 9000, "ssl": False}]
+    world.run("event", "send", "sample-plan", "-")
+    world.running = False
+    world.run("event", "send", "sample-plan", "-")
+    assert ["http://[::1]:9000", "http://127.0.0.1:8081"] == [post[0].partition("/http/")[0] for post in world.posts]
+
+
+@pytest.mark.parametrize(
+    ("http_status", "exit_status"),
+    [(400, 65), (415, 65), (401, 77), (404, 78), (429, 75), (503, 75), (500, 69), (302, 69)],
+)
+def test_a_refused_event_is_a_failure(world: World, http_status: int, exit_status: int) -> None:
+    """The gateway's own sentence, and a status that a script can tell apart."""
+    world.answer = PostAnswer(
+        status=http_status, content_type="application/problem+json", body=b'{"detail": "line 3: not closed"}'
+    )
+    answer = world.run("event", "send", "sample-plan", "-")
+    assert (exit_status, "") == (answer.status, answer.out.strip())
+    assert f"with status {http_status}: line 3: not closed" in answer.err
+
+
+def test_a_service_that_answers_itself_is_heard(world: World) -> None:
+    """Its body is shown."""
+    world.answer = PostAnswer(status=201, content_type="text/plain", body=b"made 17\n")
+    answer = world.run("event", "send", "sample-plan", "-")
+    assert (0, "made 17\n") == (answer.status, answer.out)
+
+
+def test_send_names_the_service_or_the_file_that_is_missing(world: World) -> None:
+    """Each in one sentence, before anything is sent."""
+    answer = world.run("event", "send", "sampleplan", "-")
+    assert (ExitStatus.USAGE, True) == (answer.status, 'did you mean "sample-plan"?' in answer.err)
+    answer = world.run("event", "send", "sample-plan", "missing.xml")
+    assert (ExitStatus.NO_INPUT, True) == (answer.status, "cannot read 'missing.xml'" in answer.err)
+    assert [] == world.posts
+
+
+def test_an_ambiguous_name_is_refused(world: World) -> None:
+    """The sentence offers the choice."""
+    world.config = agent_config(service_config("a", "x"), service_config("b", "x"))
+    answer = world.run("event", "send", "x", "-")
+    assert 'say "a|x" or "b|x"' in answer.err

@@ -1,0 +1,194 @@
+"""How answers look."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from iadmin.render import (
+    Body,
+    Cell,
+    Column,
+    Facts,
+    Line,
+    Script,
+    Table,
+    clock,
+    duration,
+    exact,
+    moment,
+    page,
+    safe,
+    size,
+)
+
+NOW = datetime(2025, 7, 30, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
+WIDE = Table(
+    columns=(
+        Column("STATE"),
+        Column("SERVICE", flexible=True),
+        Column("ID"),
+        Column("SIZE", "right", spare=True),
+        Column("REASON", spare=True),
+    ),
+    rows=[
+        (Cell("dead", "bad"), "applications|a-service-with-a-very-long-name", "0" * 36, "1.2 KiB", "no such pump"),
+        (Cell("done", "good"), "applications|x", "1" * 36, "3 B", ""),
+    ],
+)
+
+
+def drawn(*blocks: object, width: int = 80) -> str:
+    """What a terminal of this width shows, without the colours."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, highlight=False)
+    for block in blocks:
+        console.print(block.rich(width))  # type: ignore[attr-defined]
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@given(st.text())
+def test_nothing_unprintable_gets_through(text: str) -> None:
+    """Whatever an event holds, a line stays a line and moves no cursor."""
+    assert safe(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zürich 東京", "Zürich 東京"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("\x9b1m", "\\x9b1m"),
+        ("user\u202egpj.exe", "user\\u202egpj.exe"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_is_unprintable_is_shown_as_an_escape(text: str, shown: str) -> None:
+    """Control characters of both sets, bidirectional overrides and lone surrogates."""
+    assert shown == safe(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10240, "10 KiB"), (10 << 20, "10 MiB"), (5 << 40, "5120 GiB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    """Two figures are enough."""
+    assert text == size(count)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 ms"),
+        (0.0031, "3 ms"),
+        (4.24, "4.2 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (7980, "2 h 13 min"),
+        (3 * 86400 + 4 * 3600 + 59, "3 d 4 h"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert text == duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        ("2025-07-30T10:22:31.123+02:00", "10:22:31"),
+        ("2025-07-29T23:30:00+00:00", "01:30:00"),
+        ("2025-03-05T08:00:00+02:00", " 5 Mar 08:00"),
+        ("2024-07-30T10:22:31+02:00", "2024-07-30"),
+        (None, ""),
+        ("\x1b[m", "\\x1b[m"),
+    ],
+)
+def test_a_time_in_a_table_says_no_more_than_needed(at: object, text: str) -> None:
+    """In the reader's own zone."""
+    assert text == clock(at, NOW)
+
+
+def test_an_exact_time_has_milliseconds_and_zone() -> None:
+    """One zone for all times of a page."""
+    assert "2025-07-30 12:22:31.123+02:00" == exact("2025-07-30T10:22:31.123456+00:00", NOW.tzinfo)
+
+
+def test_a_time_without_zone_is_no_time() -> None:
+    """The API promises zones; guessing one would be worse than showing the text."""
+    assert moment("2025-07-30T10:22:31") is None
+    assert moment(17) is None
+    assert datetime(2025, 7, 30, tzinfo=UTC) == moment("2025-07-30T00:00:00Z")
+
+
+def test_a_piped_table_is_whole_and_aligned() -> None:
+    """No lines drawn, nothing cut, no blanks at line ends."""
+    text = page([WIDE])
+    lines = text.splitlines()
+    assert lines[0].split() == ["STATE", "SERVICE", "ID", "SIZE", "REASON"]
+    assert {lines[0].index("ID")} == {lines[1].index("000"), lines[2].index("111")}
+    assert "applications|a-service-with-a-very-long-name" in lines[1]
+    assert lines[1].endswith("1.2 KiB  no such pump")
+    assert text.isascii()
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_terminal_of_80_columns_shows_ids_whole() -> None:
+    """Spare columns go, long names are cut, ids never."""
+    lines = drawn(WIDE).splitlines()
+    assert 3 == len(lines)
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert "0" * 36 in lines[1]
+    assert "…" in lines[1]
+    assert "applications|x " in lines[2]
+    assert "REASON" not in lines[0]
+
+
+def test_a_wide_terminal_shows_everything() -> None:
+    """What fits is not left out."""
+    assert "no such pump" in drawn(WIDE, width=160)
+
+
+def test_an_empty_table_is_a_sentence() -> None:
+    """Headings over nothing say nothing."""
+    table = Table(columns=(Column("A"),), rows=(), title="Services", empty="none yet")
+    assert "Services\nnone yet\n" == page([table])
+    assert ["Services", "none yet"] == [line.rstrip() for line in drawn(table).splitlines()]
+
+
+def test_facts_leave_out_what_is_empty() -> None:
+    """Names are aligned over what is shown."""
+    facts = Facts(pairs=(("state", Cell("done", "good")), ("a long name", ""), ("id", "x\ny")))
+    assert "state  done\nid     x\\ny\n" == page([facts])
+    assert "x\\ny" in drawn(facts)
+
+
+def test_a_body_keeps_its_lines_and_nothing_else() -> None:
+    """Line ends and tabs are layout; a lone CR or an ESC is not."""
+    body = Body(title="Body", text="<a>\r\n\t<b/>\rX\x1b[2J\n</a>")
+    assert "Body\n<a>\n\t<b/>\\rX\\x1b[2J\n</a>\n" == page([body])
+    assert "\x1b" not in drawn(body)
+
+
+def test_markup_of_rich_is_not_obeyed() -> None:
+    """An event may say [red] without colouring anything."""
+    assert "[red]x[/red]" in drawn(Line("[red]x[/red]"), Facts(pairs=(("a", "[red]x[/red]"),)))
+
+
+def test_a_script_is_given_to_the_letter() -> None:
+    """Tabs and dollar signs are the shell's."""
+    assert "a\t$1\n" == page([Script("a\t$1\n")])
+    assert "x" * 200 + "\n" == page([Script("x" * 200)])
+
+
+def test_blocks_stand_apart_and_sentences_together() -> None:
+    """A blank line between blocks, none between two sentences."""
+    assert "a\nb\n\nc  d\n" == page([Line("a"), Line("b"), Facts(pairs=(("c", "d"),))])

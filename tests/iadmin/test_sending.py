@@ -1,0 +1,84 @@
+"""Posting to a gateway that is only a socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from agent.errors import MachineError
+from iadmin.commands import sending
+from iadmin.commands.sending import post
+
+PATIENCE_S = 20.0
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A server for one connection: reads the request up to END, sends `answer`, closes."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE_S)
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.settimeout(PATIENCE_S)
+                data = connection.recv(65536)
+                while not data.endswith(b"END"):
+                    data += connection.recv(65536)
+                received.append(data)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/http/a_b", received
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def test_the_answer_comes_back() -> None:
+    """Status, type and body; the request is what a management system would send."""
+    accepted = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json; a=b\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(accepted) as (url, received):
+        answer = post(url, "application/xml", b"<event/>END")
+    assert (202, "application/json", b"{}") == (answer.status, answer.content_type, answer.body)
+    head = received[0].partition(b"\r\n\r\n")[0]
+    assert head.startswith(b"POST /http/a_b HTTP/1.1\r\n")
+    assert b"Content-Type: application/xml" in head
+
+
+class EarlyAnswer(HTTPConnection):
+    """A connection whose far end answers and closes while the body is still on its way."""
+
+    def request(self, *arguments: Any, **keywords: Any) -> None:
+        super().request(*arguments, **keywords)
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_refusal_before_the_whole_body_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that answers 413 by the head alone closes early; its sentence must not be lost."""
+    monkeypatch.setattr(sending, "HTTPConnection", EarlyAnswer)
+    refused = b"HTTP/1.1 413 Too large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge"
+    with answering(refused) as (url, _):
+        answer = post(url, "application/xml", b"END")
+    assert (413, b"large") == (answer.status, answer.body)
+
+
+def test_nobody_there_says_how_to_start() -> None:
+    """One sentence with the address."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(MachineError, match=f"nothing listens on 127.0.0.1:{port}; start the agent"):
+        post(f"http://127.0.0.1:{port}/http/a_b", "application/xml", b"")
+
+
+def test_a_connection_that_breaks_leaves_it_open_whether_it_was_accepted() -> None:
+    """The sentence says so, because a repeat may make a second event."""
+    with answering(b"") as (url, _), pytest.raises(MachineError, match="whether the event was accepted is not known"):
+        post(url, "application/xml", b"END")
