@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -15,6 +14,7 @@ from agent.config.lookup import Found
 from agent.config.model import AgentConfig
 from agent.config.parse import parse_config
 from agent.config.problem import ConfigFaults, Problem
+from agent.templates import template
 
 NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
 """Ours, and the original's."""
@@ -77,11 +77,8 @@ def find_config(home: Path) -> Path:
 
 
 def load_schema() -> bytes:
-    """Return `iaconfig.rng`: from the installed package, or from the source tree when running from there."""
-    try:
-        return resources.files("agent.templates.conf").joinpath("iaconfig.rng").read_bytes()
-    except (ModuleNotFoundError, FileNotFoundError):
-        return Path(__file__).parents[2].joinpath("conf", "iaconfig.rng").read_bytes()
+    """Return `iaconfig.rng`, the one this program was made with: a home may hold an older copy."""
+    return template("conf").joinpath("iaconfig.rng").read_bytes()
 
 
 def this_machine() -> str:

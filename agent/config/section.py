@@ -6,8 +6,9 @@ the default, so that the rest is read as well; whoever asked for the whole looks
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 from lxml import etree
@@ -15,6 +16,9 @@ from lxml import etree
 from agent.config.document import NAMESPACE, line_of, local_name
 from agent.config.problem import Problem, Severity
 from agent.config.values import Unfit
+
+MAX_PROBLEMS: Final = 1000
+"""Errors, and warnings, of one file: nobody mends more at a time, and a wrong file must not fill the log."""
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
@@ -32,6 +36,7 @@ class Problems:
     found: list[Problem] = attrs.field(factory=list)
     blamed: set[etree._Element] = attrs.field(factory=set)
     _noted: set[tuple[etree._Element, str, str]] = attrs.field(factory=set, init=False)
+    _counts: Counter[Severity] = attrs.field(factory=Counter, init=False)
 
     def error(self, element: etree._Element, text: str, *, where: str = "", line: int = 0) -> None:
         """Note what keeps the agent from starting."""
@@ -46,8 +51,13 @@ class Problems:
         line = line or line_of(element)
         where = where or self.where(element)
         # Two readers may look at the same element; the operator hears of it once.
-        if (element, where, text) not in self._noted:
-            self._noted.add((element, where, text))
+        if (element, where, text) in self._noted:
+            return
+        self._noted.add((element, where, text))
+        self._counts[severity] += 1
+        if self._counts[severity] == MAX_PROBLEMS:
+            text = f"{text} (there are more of this kind than the {MAX_PROBLEMS} that are listed)"
+        if self._counts[severity] <= MAX_PROBLEMS:
             self.found.append(Problem(file=self.file, line=line, where=where, text=text, severity=severity))
 
     def where(self, element: etree._Element) -> str:
