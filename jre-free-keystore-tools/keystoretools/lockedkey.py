@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from keystoretools import der, oids
-from keystoretools.errors import CorruptError, UnsupportedError, WrongKeyPasswordError
+from keystoretools.errors import CorruptError, WrongKeyPasswordError, quoted
 from keystoretools.limits import Budget
 from keystoretools.privatekey import PrivateKey, read_private_key
 from keystoretools.secret import Password, SecretBytes
@@ -81,9 +81,7 @@ def unlock_private_key(
         raise _wrong_password(alias) from error
 
 
-def unlock_secret_key(
-    locked: LockedKey, password: Password, budget: Budget, *, alias: str | None = None
-) -> SecretKey:
+def unlock_secret_key(locked: LockedKey, password: Password, budget: Budget, *, alias: str | None = None) -> SecretKey:
     """Open a secret key of JCEKS or PKCS#12.  Raises as `unlock_private_key`."""
     plain = _open(locked, password, budget, alias)
     if locked.form is KeyForm.SEALED_OBJECT:
@@ -108,9 +106,7 @@ def _open(locked: LockedKey, password: Password, budget: Budget, alias: str | No
         from keystoretools.serialization import read_sealed
 
         sealed, _ = read_sealed(locked.octets, 0, budget.limits)
-        return javaprotection.open_jceks_octets(
-            sealed.content, sealed.parameters, password, budget, alias=alias
-        )
+        return javaprotection.open_jceks_octets(sealed.content, sealed.parameters, password, budget, alias=alias)
     parts = der.parse(locked.octets).sequence(2, "encrypted key")
     identifier, octets = parts[0].sequence(1, "algorithm"), parts[1].octet_string()
     scheme = identifier[0].oid()
@@ -121,13 +117,11 @@ def _open(locked: LockedKey, password: Password, budget: Budget, alias: str | No
             raise _wrong_password(alias) from error
     if scheme == oids.JCEKS_PROTECTION and len(identifier) > 1:
         return javaprotection.open_jceks_octets(octets, identifier[1].raw, password, budget, alias=alias)
-    raise UnsupportedError(
-        f"The key is encrypted with the algorithm {scheme}, which is not known here.",
-        name=scheme,
-        alias=alias,
-    )
+    from keystoretools import pbe
+
+    return pbe.decrypt(parts[0], octets, password, budget, alias=alias)
 
 
 def _wrong_password(alias: str | None) -> WrongKeyPasswordError:
-    which = "this key" if alias is None else f'the key "{alias}"'
+    which = "this key" if alias is None else f"the key {quoted(alias)}"
     return WrongKeyPasswordError(f"The password does not open {which}: it has another password.", alias=alias)
