@@ -1,0 +1,28 @@
+"""The durable queue: events and requests in one SQLite database, from the 2xx answer to their end.
+
+* `SqliteSpool` is the part that the others see: an `EventSink` and a `Spool`, all of it in the reactor thread.
+* `thread` carries what one reactor turn collected to the one thread that writes, and the result back.
+* `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint.
+* `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
+* `reader` reads back open work; `journal` is the read-only look for people, from any process.
+
+docs/spool.rst says what is promised; docs/decisions/0003 and 0004 say why it is built like this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.spool.spool import SqliteSpool
+
+__all__ = ["SqliteSpool"]
+
+
+def __getattr__(name: str) -> object:
+    """Import `SqliteSpool` when it is asked for: `iadmin` reads the journal and must not wait for Twisted."""
+    if name == "SqliteSpool":
+        from agent.spool.spool import SqliteSpool
+
+        return SqliteSpool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,154 @@
+"""Changes of state inside the writer's transaction: settlements, and events that come in already answered.
+
+The rules are `agent.delivery.next_state`; here they meet the rows. Every change is checked before its first statement,
+so that one that is impossible can be left out without disturbing the others of its transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import apsw
+import attrs
+
+from agent.boundaries import EventSettlement, RequestSettlement, StoredRequest
+from agent.delivery import OPEN_STATES, OutboundRequest, Outcome, State, next_state
+from agent.event import Event
+from agent.spool import rows
+
+
+@attrs.frozen(kw_only=True)
+class Answered:
+    """An event that its service has answered already, to be stored with its end."""
+
+    event: Event
+    settlement: EventSettlement
+
+
+class ImpossibleChange(ValueError):
+    """A settlement of something that is not open or not there: a fault of ours, told to who asked for it."""
+
+
+class Changing:
+    """The changes of one transaction; afterwards it knows the newest seqs and the requests that were made."""
+
+    def __init__(self, connection: apsw.Connection, now_us: int, event_seq: int, request_seq: int) -> None:
+        self._connection = connection
+        self._now_us = now_us
+        self._ended: Counter[tuple[str, str, State]] = Counter()
+        self.event_seq = event_seq
+        self.request_seq = request_seq
+        self.requests: list[StoredRequest] = []
+
+    def make(self, what: EventSettlement | RequestSettlement | Answered) -> None:
+        """Write one change; raise `ImpossibleChange` before anything is written."""
+        if isinstance(what, EventSettlement):
+            self._settle_event(what)
+        elif isinstance(what, RequestSettlement):
+            self._settle_request(what)
+        else:
+            self._store_answered(what)
+
+    def write_tally(self) -> None:
+        """Add what came to an end in this transaction to the counts."""
+        self._connection.executemany(
+            "INSERT INTO tally VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, name, state) DO UPDATE SET count = count + excluded.count",
+            [(kind, name, state, count) for (kind, name, state), count in self._ended.items()],
+        )
+
+    def _settle_event(self, settlement: EventSettlement) -> None:
+        found = self._connection.execute(
+            "SELECT state, attempt, id, service, grp FROM event WHERE seq = ?", (settlement.seq,)
+        ).fetchone()
+        if found is None:
+            raise ImpossibleChange(f"event {settlement.seq} is not in the spool and cannot {settlement.outcome.value}")
+        before, attempt, event_id, service, group = found
+        state, attempt = _after(State(before), attempt, settlement.outcome)
+        self._connection.execute(
+            "UPDATE event SET state = ?, attempt = ?, due_us = ?, reason = ? WHERE seq = ?",
+            (state, attempt, _due_us(state, settlement), settlement.reason, settlement.seq),
+        )
+        self._connection.execute(rows.INSERT_STEP, rows.step_row(settlement.seq, None, settlement))
+        self._count("event", service, state)
+        if settlement.requests:
+            self._insert_requests(event_id, (settlement.seq, service, group), settlement.requests)
+
+    def _settle_request(self, settlement: RequestSettlement) -> None:
+        found = self._connection.execute(
+            "SELECT state, attempt, event_seq, destination FROM request WHERE seq = ?", (settlement.seq,)
+        ).fetchone()
+        if found is None:
+            raise ImpossibleChange(
+                f"request {settlement.seq} is not in the spool; it cannot {settlement.outcome.value}"
+            )
+        before, attempt, event_seq, destination = found
+        state, attempt = _after(State(before), attempt, settlement.outcome)
+        answer = settlement.answer
+        self._connection.execute(
+            "UPDATE request SET state = ?, attempt = ?, due_us = ?, reason = ?, "
+            "answer_status = ?, answer_where = ?, answer_type = ?, answer_body = ? WHERE seq = ?",
+            (
+                state,
+                attempt,
+                _due_us(state, settlement),
+                settlement.reason,
+                None if answer is None else answer.status,
+                None if answer is None else answer.where,
+                None if answer is None else answer.content_type,
+                None if answer is None else answer.body,
+                settlement.seq,
+            ),
+        )
+        self._connection.execute(rows.INSERT_STEP, rows.step_row(event_seq, settlement.seq, settlement))
+        self._count("request", destination, state)
+
+    def _store_answered(self, answered: Answered) -> None:
+        event, settlement = answered.event, answered.settlement
+        state, attempt = _after(State.RECEIVED, 0, settlement.outcome)
+        seq = self.event_seq + 1
+        row = rows.event_row(seq, event, state=state, attempt=attempt, stored_us=self._now_us, reason=settlement.reason)
+        self._connection.execute(rows.INSERT_EVENT, row)
+        self.event_seq = seq
+        self._connection.execute(rows.INSERT_STEP, rows.step_row(seq, None, settlement))
+        self._count("event", event.service, state)
+        self._insert_requests(event.id, (seq, event.service, event.group), settlement.requests)
+
+    def _insert_requests(self, event_id: str, event: tuple[int, str, str], requests: Sequence[OutboundRequest]) -> None:
+        highest = self._connection.execute(
+            "SELECT coalesce(max(number), 0) FROM request WHERE event_seq = ?", (event[0],)
+        ).get
+        stored = rows.new_requests(
+            event_id,
+            event,
+            requests,
+            first_seq=self.request_seq + 1,
+            first_number=highest + 1,
+            created_us=self._now_us,
+        )
+        self._connection.executemany(rows.INSERT_REQUEST, [rows.request_row(each) for each in stored])
+        self.request_seq += len(stored)
+        self.requests += stored
+
+    def _count(self, kind: str, name: str, state: State) -> None:
+        if state not in OPEN_STATES:
+            self._ended[kind, name, state] += 1
+
+
+def _after(before: State, attempt: int, outcome: Outcome) -> tuple[State, int]:
+    """State and number of attempts after a settlement.
+
+    Claims are kept in memory: what is settled while the disk says received or waiting was claimed since, and is begun
+    once more than the disk knows.
+    """
+    try:
+        if before is not State.CLAIMED:
+            before, attempt = next_state(before, Outcome.CLAIM), attempt + 1
+        return next_state(before, outcome), attempt
+    except ValueError as error:
+        raise ImpossibleChange(str(error)) from error
+
+
+def _due_us(state: State, settlement: EventSettlement | RequestSettlement) -> int:
+    return settlement.due_us if state is State.WAITING else 0

@@ -1,0 +1,274 @@
+"""The read-only look into the spool, for people: lists, one event's whole road, counts. JSON-able shapes.
+
+For any process, while the agent runs, after it stopped, after it was killed, and on a home that cannot be written.
+Blocks; imports neither Twisted nor anything that takes long. The shapes are described in docs/spool.rst.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from agent.delivery import OPEN_STATES, Outcome, State
+from agent.errors import ExitStatus, OperatorError
+from agent.spool import layout
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Of a body that is shown; `body_cut` says that there is more."""
+
+MAX_LIMIT: Final = 10_000
+
+_SUMMARY: Final = (
+    "event.seq AS seq, id, service, state, received_us, attempt, size_bytes, peer, priority, grp, reason, stored_us"
+)
+_WORDS: Final[Mapping[str, str]] = {
+    Outcome.CLAIM.value: "begun",
+    Outcome.SUCCEED.value: "done",
+    Outcome.SUPPRESS.value: "suppressed",
+    Outcome.POSTPONE.value: "postponed",
+    Outcome.GIVE_UP.value: "given up",
+    Outcome.INTERRUPT.value: "interrupted",
+    Outcome.REPLAY.value: "replayed",
+}
+
+Shape = dict[str, Any]
+
+
+class Journal:
+    """Looks into the spool of the folder `var/spool`. Each call opens and closes its own connection."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / layout.FILE_NAME
+
+    def events(
+        self,
+        *,
+        service: str = "",
+        state: str = "",
+        limit: int = 50,
+        after: str = "",
+        before: str = "",
+    ) -> list[Shape]:
+        """Summaries, newest first, at most `limit` (1 to 10,000).
+
+        `service` is an agent client id, `state` a state's word; empty is any. `before` and `after` are event ids: only
+        older or newer ones. Raises `OperatorError` where there is no spool or no such state.
+        """
+        conditions = ["1"]
+        bindings: list[apsw.SQLiteValue] = []
+        if service:
+            conditions.append("service = ?")
+            bindings.append(service)
+        if state:
+            wanted = _state(state)
+            # The number is written out: only then does SQLite see that a partial index holds all that is asked for.
+            conditions.append(f"state = {wanted.value}")
+            if wanted in OPEN_STATES:
+                conditions.append(layout.OPEN_TERM)
+        if before:
+            conditions.append("seq < (SELECT seq FROM event WHERE id = ?)")
+            bindings.append(before)
+        if after:
+            conditions.append("seq > (SELECT seq FROM event WHERE id = ?)")
+            bindings.append(after)
+        query = f"SELECT {_SUMMARY} FROM event WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
+        with self._reading() as connection:
+            rows = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
+            return [_summary(row) for row in rows]
+
+    def event(self, event_id: str) -> Shape | None:
+        """The whole road of the event with this id, or whose id alone begins like this; None where there is none."""
+        with self._reading() as connection:
+            query = f"SELECT {_SUMMARY}, kind, content_type, charset, path, query, body FROM event"
+            # The letters of an id end before `g`, so this is the range of all ids that begin with the prefix.
+            found = _rows(connection, f"{query} WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2", (event_id.lower(),))
+            if len(found) != 1 or not event_id:
+                return None
+            row = found[0]
+            steps = _rows(connection, "SELECT * FROM step WHERE event_seq = ? ORDER BY n", (row["seq"],))
+            requests = _rows(connection, "SELECT * FROM request WHERE event_seq = ? ORDER BY number", (row["seq"],))
+        detail = _summary(row)
+        for name in ("kind", "content_type", "charset", "path", "query"):
+            detail[name] = row[name]
+        detail["body"], detail["body_cut"] = _text(row["body"], row["charset"])
+        own = [step for step in steps if step["request_seq"] is None]
+        detail["steps"] = [
+            {"at": _iso(row["received_us"]), "step": "received", "text": f"from {row['peer']}"},
+            {"at": _iso(row["stored_us"]), "step": "stored", "text": f"place {row['seq']}"},
+            *_road(own, f"handed to {row['service']}"),
+        ]
+        detail["requests"] = [
+            _request(row["id"], request, [step for step in steps if step["request_seq"] == request["seq"]])
+            for request in requests
+        ]
+        return detail
+
+    def counts(self) -> Shape:
+        """How many events per service and state, and requests per destination and state.
+
+        `{"services": {"applications|x": {"received": 1, ...}}, "destinations": {...}}`; every state is named.
+        """
+        with self._reading() as connection:
+            return {
+                "services": _count(connection, "event", "service"),
+                "destinations": _count(connection, "request", "destination"),
+            }
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """A connection with one unchanging view of the spool; disk and format errors become `OperatorError`."""
+        if not self._path.exists():
+            raise OperatorError(
+                "spool-missing",
+                f"{self._path}: there is no spool here; it is made when the agent starts for the first time",
+                exit_status=ExitStatus.NO_INPUT,
+            )
+        try:
+            connection = self._open()
+            try:
+                if layout.check_format(connection, self._path) == 0:
+                    raise OperatorError(
+                        "spool-missing",
+                        f"{self._path}: the spool is empty; the agent fills it when it starts for the first time",
+                        exit_status=ExitStatus.NO_INPUT,
+                    )
+                connection.execute("BEGIN")
+                yield connection
+            finally:
+                connection.close(force=True)
+        except (apsw.CantOpenError, apsw.PermissionsError, PermissionError) as error:
+            raise OperatorError(
+                "spool-not-readable",
+                f"{self._path}: the spool cannot be read ({error}); use the account that the agent runs under",
+                exit_status=ExitStatus.NO_PERMISSION,
+            ) from error
+        except apsw.Error as error:
+            raise OperatorError(
+                "spool-damaged",
+                f"{self._path}: the spool cannot be read ({error}); keep a copy of the folder and check the disk",
+                exit_status=ExitStatus.IO_ERROR,
+            ) from error
+
+    def _open(self) -> apsw.Connection:
+        """Open as a reader beside a running agent; where nothing can be written, without the shared index."""
+        connection = layout.open_for_reading(self._path)
+        try:
+            connection.pragma("schema_version")
+        except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError):
+            # The shared index cannot be made in a folder that cannot be written; then no agent runs here either.
+            # Without locks the index is kept in memory. (A reader of one's own, so this is not the agent's way.)
+            connection.close()
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix-none")
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        return connection
+
+
+def _state(word: str) -> State:
+    try:
+        return State[word.upper()]
+    except KeyError:
+        words = ", ".join(state.label for state in State)
+        raise OperatorError(
+            "state-unknown", f"{word!r} is not a state; expected one of {words}", exit_status=ExitStatus.USAGE
+        ) from None
+
+
+def _rows(connection: apsw.Connection, query: str, bindings: Sequence[apsw.SQLiteValue]) -> list[Shape]:
+    cursor = connection.execute(query, bindings)
+    rows = []
+    for row in cursor:
+        names = [name for name, _ in cursor.get_description()]
+        rows.append(dict(zip(names, row, strict=True)))
+    return rows
+
+
+def _summary(row: Shape) -> Shape:
+    return {
+        "id": row["id"],
+        "service": row["service"],
+        "state": State(row["state"]).label,
+        "received": _iso(row["received_us"]),
+        "attempt": row["attempt"],
+        "size_bytes": row["size_bytes"],
+        "peer": row["peer"],
+        "priority": "high" if row["priority"] else "normal",
+        "group": row["grp"],
+        "reason": row["reason"],
+    }
+
+
+def _request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
+    body, is_cut = _text(row["body"], None)
+    answer = None
+    if row["answer_status"] is not None:
+        answer_body, _ = _text(row["answer_body"], None)
+        answer = {
+            "status": row["answer_status"],
+            "where": row["answer_where"],
+            "body": answer_body,
+            "content_type": row["answer_type"],
+        }
+    return {
+        "id": f"{event_id}/{row['number']}",
+        "destination": row["destination"],
+        "state": State(row["state"]).label,
+        "attempt": row["attempt"],
+        "method": row["method"],
+        "path": row["path"],
+        "content_type": row["content_type"],
+        "body": body,
+        "body_cut": is_cut,
+        "headers": json.loads(row["headers"]),
+        "created": _iso(row["created_us"]),
+        "answer": answer,
+        "reason": row["reason"],
+        "steps": [
+            {"at": _iso(row["created_us"]), "step": "stored", "text": f"for {row['destination']}"},
+            *_road(steps, f"sending to {row['destination']}"),
+        ],
+    }
+
+
+def _road(steps: Sequence[Shape], begun: str) -> list[Shape]:
+    """Two lines for each attempt: when it began, and what came of it."""
+    road = []
+    for number, step in enumerate(steps, start=1):
+        road.append({"at": _iso(step["begun_us"]), "step": "begun", "text": f"{begun}, attempt {number}"})
+        text = "\n".join(part for part in (step["text"], step["detail"]) if part)
+        road.append({"at": _iso(step["ended_us"]), "step": _WORDS[step["outcome"]], "text": text})
+    return road
+
+
+def _count(connection: apsw.Connection, table: str, name: str) -> Shape:
+    """Open ones are counted in their index, ended ones were counted when they ended."""
+    counts: dict[str, dict[str, int]] = {}
+    ended = connection.execute("SELECT name, state, count FROM tally WHERE kind = ?", (table,))
+    still_open = connection.execute(
+        f"SELECT {name}, state, count(*) FROM {table} WHERE {layout.OPEN_TERM} GROUP BY {name}, state"
+    )
+    for owner, state, count in (*ended, *still_open):
+        of_owner = counts.setdefault(str(owner), {each.label: 0 for each in State})
+        of_owner[State(state).label] += count
+    return dict(sorted(counts.items()))
+
+
+def _iso(time_us: int) -> str:
+    """ISO 8601 with milliseconds and zone (UTC). Whole seconds and the rest are kept apart: floats would round."""
+    seconds, rest_us = divmod(time_us, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_us // 1000:03}+00:00"
+
+
+def _text(body: bytes, charset: str | None) -> tuple[str, bool]:
+    """A body to look at, and whether it was cut. What cannot be decoded is shown as replacement characters."""
+    shown = body[:MAX_BODY_BYTES]
+    try:
+        return shown.decode(charset or "utf-8", "replace"), len(body) > MAX_BODY_BYTES
+    except LookupError:
+        return shown.decode("utf-8", "replace"), len(body) > MAX_BODY_BYTES

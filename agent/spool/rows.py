@@ -1,0 +1,178 @@
+"""Records into rows and back. The order of the columns is said once, here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+import apsw
+
+from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest
+from agent.delivery import OutboundRequest, State
+from agent.event import BodyKind, Event, Priority
+
+Row: TypeAlias = "tuple[apsw.SQLiteValue, ...]"
+
+MAX_DETAIL_CHARS: Final = 16 * 1024
+"""Of a traceback the end is kept: it names the fault. 16 Ki characters are about 200 lines."""
+
+EVENT_COLUMNS: Final = (
+    "seq, id, service, state, priority, grp, received_us, stored_us, attempt, due_us, reason, size_bytes, "
+    "kind, content_type, charset, path, query, peer, body"
+)
+INSERT_EVENT: Final = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 19)})"
+INSERT_REQUEST: Final = (
+    "INSERT INTO request (seq, event_seq, number, destination, state, attempt, due_us, created_us, reason, "
+    f"method, path, headers, content_type, body) VALUES ({', '.join('?' * 14)})"
+)
+INSERT_STEP: Final = (
+    "INSERT INTO step (event_seq, n, request_seq, begun_us, ended_us, outcome, text, detail) "
+    "VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM step WHERE event_seq = ?1), ?2, ?3, ?4, ?5, ?6, ?7)"
+)
+SELECT_STORED_EVENT: Final = (
+    "SELECT seq, state, attempt, due_us, id, service, received_us, peer, kind, body, content_type, charset, path, "
+    "query, priority, grp FROM event"
+)
+SELECT_STORED_REQUEST: Final = (
+    "SELECT request.seq, request.state, request.attempt, request.due_us, request.created_us, event_seq, "
+    "event.id || '/' || number, service, grp, destination, request.body, request.content_type, headers, "
+    "request.path, method FROM request JOIN event ON event.seq = event_seq"
+)
+
+
+def event_row(seq: int, event: Event, *, state: int, attempt: int, stored_us: int, reason: str = "") -> Row:
+    """The row of a new event."""
+    return (
+        seq,
+        event.id,
+        event.service,
+        state,
+        event.priority,
+        event.group,
+        event.received_us,
+        stored_us,
+        attempt,
+        0,
+        reason,
+        len(event.body),
+        event.kind,
+        event.content_type,
+        event.charset,
+        event.path,
+        event.query,
+        event.peer,
+        event.body,
+    )
+
+
+def request_row(stored: StoredRequest) -> Row:
+    """The row of a new request."""
+    request = stored.request
+    return (
+        stored.seq,
+        stored.event_seq,
+        int(stored.id.rpartition("/")[2]),
+        request.destination,
+        stored.state,
+        0,
+        0,
+        stored.created_us,
+        "",
+        request.method,
+        request.path,
+        json.dumps(request.headers),
+        request.content_type,
+        request.body,
+    )
+
+
+def step_row(event_seq: int, request_seq: int | None, settlement: EventSettlement | RequestSettlement) -> Row:
+    """The row of one attempt."""
+    detail = settlement.detail[-MAX_DETAIL_CHARS:] if isinstance(settlement, EventSettlement) else ""
+    return (
+        event_seq,
+        request_seq,
+        settlement.begun_us,
+        settlement.ended_us,
+        settlement.outcome.value,
+        settlement.reason,
+        detail,
+    )
+
+
+def stored_event(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
+    """A row of `SELECT_STORED_EVENT`; the types are those of the STRICT table."""
+    seq, state, attempt, due_us, *rest = row
+    id_, service, received_us, peer, kind, body, content_type, charset, path, query, priority, group = rest
+    event = Event(
+        id=id_,
+        service=service,
+        received_us=received_us,
+        peer=peer,
+        kind=BodyKind(kind),
+        body=body,
+        content_type=content_type,
+        charset=charset,
+        path=path,
+        query=query,
+        priority=Priority(priority),
+        group=group,
+    )
+    return StoredEvent(seq=seq, event=event, state=State(state), attempt=attempt, due_us=due_us)
+
+
+def stored_request(row: tuple) -> StoredRequest:  # type: ignore[type-arg]
+    """A row of `SELECT_STORED_REQUEST`."""
+    seq, state, attempt, due_us, created_us, event_seq, id_, service, group, *rest = row
+    destination, body, content_type, headers, path, method = rest
+    request = OutboundRequest(
+        destination=destination,
+        body=body,
+        content_type=content_type,
+        headers=headers_of(headers),
+        path=path,
+        method=method,
+    )
+    return StoredRequest(
+        seq=seq,
+        id=id_,
+        event_seq=event_seq,
+        service=service,
+        group=group,
+        request=request,
+        state=State(state),
+        attempt=attempt,
+        due_us=due_us,
+        created_us=created_us,
+    )
+
+
+def new_requests(
+    event_id: str,
+    event: tuple[int, str, str],
+    requests: Iterable[OutboundRequest],
+    *,
+    first_seq: int,
+    first_number: int,
+    created_us: int,
+) -> list[StoredRequest]:
+    """The requests that an attempt at an event produced, with their places; `event` is its seq, service and group."""
+    event_seq, service, group = event
+    return [
+        StoredRequest(
+            seq=first_seq + index,
+            id=f"{event_id}/{first_number + index}",
+            event_seq=event_seq,
+            service=service,
+            group=group,
+            request=request,
+            created_us=created_us,
+        )
+        for index, request in enumerate(requests)
+    ]
+
+
+def headers_of(text: str) -> tuple[tuple[str, str], ...]:
+    """The headers of a stored request."""
+    return tuple((name, value) for name, value in json.loads(text))

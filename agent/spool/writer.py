@@ -1,0 +1,313 @@
+"""The work of the writer thread, without the thread: one batch, one transaction, and what happens when it fails.
+
+What a commit promises: when `Writer.commit` reports an event as stored, the log that holds it was synced. What its
+failure promises: nothing of the batch is kept, and nobody was told otherwise.
+
+After an error the connection is in one of two states:
+
+* the disk is full: the transaction is rolled back, the pages that were synced are sound, the next batch may try again;
+* anything else, above all a failed sync: the kernel may have dropped what it could not write and call it clean, so
+  syncing again proves nothing. The connection is *distrusted*: a new one is opened beside it (which keeps the shared
+  index alive, so that the rolled-back frames behind the last commit are not taken for committed ones), the whole log is
+  copied into the database anew and synced, the log is emptied, and the newest acknowledged event must be there. Until
+  that succeeds every batch is refused; each batch tries it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+import attrs
+
+from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest, Waiting
+from agent.delivery import Outcome, State, next_state
+from agent.errors import ExitStatus, MachineError
+from agent.event import Event
+from agent.spool import layout, rows
+from agent.spool.changes import Answered, Changing, ImpossibleChange
+
+CHECKPOINT_PAGES: Final = 4000
+"""Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
+costs little, small enough that a restart reads it back in a moment. SQLite's own default is 1000."""
+
+FAULTS_OF_ONE: Final = (
+    apsw.ConstraintError,
+    apsw.TooBigError,
+    apsw.MismatchError,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""Errors that come from what is stored and not from the disk: only the order that caused it is refused."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Change:
+    """A settlement on its way. `token` is the caller's, carried through untouched."""
+
+    what: EventSettlement | RequestSettlement | Answered
+    token: object = None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Batch:
+    """What is to be committed together. An event is stored before the changes of its batch are made."""
+
+    accepts: list[tuple[Event, Waiting]] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+    size_bytes: int = 0
+
+
+@attrs.define(kw_only=True)
+class Report:
+    """What became of a batch. `accepts` got the seqs from `first_seq` on, in order."""
+
+    first_seq: int = 0
+    accepts: Sequence[tuple[Event, Waiting]] = ()
+    requests: list[StoredRequest] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+    refused: list[tuple[Event, Waiting, Exception]] = attrs.field(factory=list)
+    failed: list[tuple[Change, Exception]] = attrs.field(factory=list)
+
+
+class Writer:
+    """The only connection that writes and checkpoints. Everything is called in one thread.
+
+    `now_us` gives wall-clock microseconds. `vfs` names the apsw VFS to use.
+    """
+
+    def __init__(self, *, folder: Path, now_us: Callable[[], int], vfs: str | None = None) -> None:
+        self._folder = folder
+        self._now_us = now_us
+        self._vfs = vfs
+        self._path = folder / layout.FILE_NAME
+        self._connection: apsw.Connection | None = None
+        self._is_trusted = False
+        self._event_seq = 0
+        self._request_seq = 0
+        self._log_pages = 0
+        self.last_event_id = ""
+
+    @property
+    def is_trusted(self) -> bool:
+        """False after a failure that makes the connection doubtful, until it was opened anew and verified."""
+        return self._is_trusted
+
+    def open(self) -> None:
+        """Open or make the spool, migrate it, and take back what was in hand when the last process ended.
+
+        Raises `OperatorError` for a spool that is not ours or newer, `MachineError` for one that cannot be opened.
+        """
+        self._path = layout.make_files(self._folder)
+        try:
+            self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
+            layout.migrate(connection, self._path)
+            self._watch_log(connection)
+            self._take_back(connection)
+            self._event_seq, self._request_seq = self._last_seqs(connection)
+            self.last_event_id = max(
+                connection.execute("SELECT coalesce(max(id), '') FROM event").get, self._meta("last_event_id", "")
+            )
+        except apsw.Error as error:
+            self._drop()
+            raise MachineError(
+                "spool-damaged" if isinstance(error, apsw.CorruptError | apsw.NotADBError) else "spool-not-writable",
+                f"{self._path}: the spool cannot be opened ({error}); check the disk and its space, "
+                "or restore the folder from a backup",
+                exit_status=ExitStatus.IO_ERROR,
+            ) from error
+        self._is_trusted = True
+
+    def close(self) -> None:
+        """Empty the log into the database and close: what is left is one file that can be copied."""
+        if self._connection is None:
+            return
+        if self._is_trusted:
+            with self._connection:
+                marks = {
+                    "last_event_seq": self._event_seq,
+                    "last_request_seq": self._request_seq,
+                    "last_event_id": self.last_event_id,
+                }
+                self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks.items())
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._drop()
+
+    def commit(self, batch: Batch) -> Report:
+        """Store all of `batch` in one transaction. Never raises: what fails is in the report."""
+        report = Report()
+        try:
+            self._ensure_trusted()
+            self._commit(batch, report)
+        except FAULTS_OF_ONE as error:
+            self._roll_back()
+            if len(batch.accepts) + len(batch.changes) > 1:
+                return self._commit_one_by_one(batch)
+            self._refuse(batch, error, report)
+        except Exception as error:
+            # The border of the writer's task: whatever it was, the senders are answered and the connection is checked.
+            self._roll_back()
+            if not isinstance(error, apsw.FullError):
+                self._is_trusted = False
+            self._refuse(batch, error, report)
+        return report
+
+    def checkpoint(self) -> Exception | None:
+        """Copy the log into the database when it has grown; return the error that made the connection doubtful.
+
+        Called when the batch has been reported: nobody waits for it.
+        """
+        if self._connection is None or not self._is_trusted or self._log_pages < CHECKPOINT_PAGES:
+            return None
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._log_pages = 0
+        except apsw.BusyError:
+            return None
+        except apsw.FullError as error:
+            return error
+        except apsw.Error as error:
+            # The pages that were not synced are still in the log: the reopening copies them anew.
+            self._is_trusted = False
+            return error
+        return None
+
+    def _commit(self, batch: Batch, report: Report) -> None:
+        connection = self._connection
+        assert connection is not None
+        stored_us = self._now_us()
+        first_seq, event_seq, request_seq = self._event_seq + 1, self._event_seq, self._request_seq
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            rows.INSERT_EVENT,
+            [
+                rows.event_row(seq, event, state=State.RECEIVED, attempt=0, stored_us=stored_us)
+                for seq, (event, _waiting) in enumerate(batch.accepts, start=first_seq)
+            ],
+        )
+        event_seq += len(batch.accepts)
+        if batch.changes:
+            changing = Changing(connection, stored_us, event_seq, request_seq)
+            for change in batch.changes:
+                try:
+                    changing.make(change.what)
+                except ImpossibleChange as error:
+                    report.failed.append((change, error))
+                else:
+                    report.changes.append(change)
+            changing.write_tally()
+            event_seq, request_seq = changing.event_seq, changing.request_seq
+            report.requests = changing.requests
+        connection.execute("COMMIT")
+        self._event_seq, self._request_seq = event_seq, request_seq
+        report.first_seq, report.accepts = first_seq, batch.accepts
+        newest = [batch.accepts[-1][0].id] if batch.accepts else []
+        newest += [change.what.event.id for change in report.changes if isinstance(change.what, Answered)]
+        self.last_event_id = max([self.last_event_id, *newest])
+
+    def _commit_one_by_one(self, batch: Batch) -> Report:
+        """Store what can be stored when one order of a batch cannot; slow, and rare."""
+        whole = Report(first_seq=self._event_seq + 1)
+        accepts: list[tuple[Event, Waiting]] = []
+        ones = [Batch(accepts=[accept]) for accept in batch.accepts]
+        ones += [Batch(changes=[change]) for change in batch.changes]
+        for one in ones:
+            report = self.commit(one)
+            accepts += report.accepts
+            whole.requests += report.requests
+            whole.changes += report.changes
+            whole.refused += report.refused
+            whole.failed += report.failed
+        whole.accepts = accepts
+        return whole
+
+    def _refuse(self, batch: Batch, error: Exception, report: Report) -> None:
+        report.accepts, report.requests, report.changes = (), [], []
+        report.refused = [(event, waiting, error) for event, waiting in batch.accepts]
+        impossible = {change for change, _ in report.failed}
+        report.failed += [(change, error) for change in batch.changes if change not in impossible]
+
+    def _roll_back(self) -> None:
+        if self._connection is None or not self._connection.in_transaction:
+            return
+        try:
+            self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            self._is_trusted = False
+
+    def _ensure_trusted(self) -> None:
+        """Replace a distrusted connection by a verified one; raise what stands in the way. See the top."""
+        if self._is_trusted:
+            return
+        old = self._connection
+        fresh = layout.open_for_writing(self._path, vfs=self._vfs)
+        try:
+            if old is not None:
+                old.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                old.close(force=True)
+                self._connection = None
+            fresh.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            event_seq, request_seq = self._last_seqs(fresh)
+            if event_seq < self._event_seq or request_seq < self._request_seq:
+                missing = max(self._event_seq - event_seq, 0)
+                raise MachineError(
+                    "spool-incomplete",
+                    f"{self._path}: after a disk error the newest {missing} acknowledged events are missing; "
+                    "nothing is accepted any more: check the disk, keep a copy of the folder, restart",
+                    exit_status=ExitStatus.IO_ERROR,
+                )
+        except BaseException:
+            if self._connection is None:
+                # Keep one connection open in any case: the shared index lives as long as somebody has it open.
+                self._connection = fresh
+            else:
+                fresh.close(force=True)
+            raise
+        self._connection = fresh
+        self._watch_log(fresh)
+        self._is_trusted = True
+
+    def _watch_log(self, connection: apsw.Connection) -> None:
+        def grown(_connection: apsw.Connection, _database: str, pages: int) -> int:
+            self._log_pages = pages
+            return apsw.SQLITE_OK
+
+        self._log_pages = 0
+        connection.set_wal_hook(grown)
+
+    def _take_back(self, connection: apsw.Connection) -> None:
+        """What a process had in hand when it died is interrupted: it is offered again."""
+        back = next_state(State.CLAIMED, Outcome.INTERRUPT)
+        with connection:
+            for table in ("event", "request"):
+                connection.execute(f"UPDATE {table} SET state = ? WHERE state = {State.CLAIMED.value}", (back,))
+
+    def _last_seqs(self, connection: apsw.Connection) -> tuple[int, int]:
+        """The newest places given. The marks count where ended rows were deleted."""
+        event_seq = connection.execute("SELECT coalesce(max(seq), 0) FROM event").get
+        request_seq = connection.execute("SELECT coalesce(max(seq), 0) FROM request").get
+        marks = dict(connection.execute("SELECT name, value FROM meta WHERE name LIKE 'last_%_seq'"))
+        return max(event_seq, marks.get("last_event_seq", 0)), max(request_seq, marks.get("last_request_seq", 0))
+
+    def _meta(self, name: str, default: str) -> str:
+        assert self._connection is not None
+        value = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        return default if value is None else str(value)
+
+    def _drop(self) -> None:
+        self._is_trusted = False
+        if self._connection is not None:
+            self._connection.close(force=True)
+            self._connection = None
+
+
+def announced(report: Report) -> list[StoredEvent]:
+    """The stored events of a report as listeners are told them."""
+    return [
+        StoredEvent(seq=seq, event=event)
+        for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)
+    ]

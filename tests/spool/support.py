@@ -1,0 +1,160 @@
+"""What the tests of the spool share: events, a reactor that is pumped by hand, a disk that fails on demand."""
+
+from __future__ import annotations
+
+import queue
+
+import apsw
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from agent.boundaries import EventSettlement, RequestSettlement
+from agent.delivery import Outcome
+from agent.event import BodyKind, Event, Priority
+
+SERVICE = "applications|sample-plan"
+START_US = 1_764_000_000_000_000
+
+
+def event(number, *, service=SERVICE, group="", priority=Priority.NORMAL, body=b"<a/>", **more):
+    return Event(
+        id=f"0193b3f0-0000-7000-8000-{number:012x}",
+        service=service,
+        received_us=START_US + number,
+        peer="192.0.2.7:40001",
+        kind=BodyKind.XML,
+        body=body,
+        group=group,
+        priority=priority,
+        **more,
+    )
+
+
+def settlement(seq, outcome=Outcome.SUCCEED, **more):
+    return EventSettlement(seq=seq, outcome=outcome, begun_us=START_US + 100, ended_us=START_US + 200, **more)
+
+
+def sent(seq, outcome=Outcome.SUCCEED, **more):
+    return RequestSettlement(seq=seq, outcome=outcome, begun_us=START_US + 300, ended_us=START_US + 400, **more)
+
+
+class Sender:
+    """A `Waiting` that remembers what it was told."""
+
+    def __init__(self, told=None):
+        self.told = [] if told is None else told
+
+    def stored(self):
+        self.told.append("stored")
+
+    def refused(self, error):
+        self.told.append(error)
+
+
+class GoneSender(Sender):
+    """A connection that is gone: being told raises."""
+
+    def stored(self):
+        raise ConnectionResetError("the client has left")
+
+    refused = stored
+
+
+@attrs.define
+class Tally:
+    """Counters that can be looked at."""
+
+    counts: dict = attrs.field(factory=dict)
+
+    def count(self, name, label="", by=1):
+        self.counts[name, label] = self.counts.get((name, label), 0) + by
+
+
+class HandReactor(Clock):
+    """A clock, and a `callFromThread` whose calls wait until the test pumps them."""
+
+    PATIENCE_S = 20.0
+    """A thread that does not report at all must fail the test and not hang it."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = queue.SimpleQueue()
+
+    def callFromThread(self, call, *arguments, **keywords):
+        self.calls.put((call, arguments, keywords))
+
+    def pump_one(self):
+        call, arguments, keywords = self.calls.get(timeout=self.PATIENCE_S)
+        call(*arguments, **keywords)
+
+    def turn(self):
+        """The rest of this turn of the reactor."""
+        self.advance(0)
+
+    def pump_until(self, is_over):
+        while not is_over():
+            self.turn()
+            if not is_over():
+                self.pump_one()
+
+    def wait_for(self, awaitable):
+        """The result of an awaitable, pumping until it is there."""
+        deferred = awaitable if isinstance(awaitable, Deferred) else Deferred.fromCoroutine(awaitable)
+        results = []
+        deferred.addBoth(results.append)
+        self.pump_until(lambda: results)
+        if hasattr(results[0], "raiseException"):
+            results[0].raiseException()
+        return results[0]
+
+
+class FaultyDisk(apsw.VFS):
+    """The real disk, with a record of what was synced and faults on demand.
+
+    `fail` maps "write" or "sync" to the exception to raise; `record` is a list that gets "sync" after each sync of
+    the log that succeeded.
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.fail = {}
+        self.record = []
+        self.hold = None
+        super().__init__(name, "")
+
+    def xOpen(self, name, flags):
+        return FaultyFile(self, name, flags)
+
+
+class FaultyFile(apsw.VFSFile):
+    def __init__(self, disk, name, flags):
+        self.disk = disk
+        self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+        super().__init__("", name, flags)
+
+    def xWrite(self, data, offset):
+        self._maybe_fail("write")
+        super().xWrite(data, offset)
+
+    def xSync(self, flags):
+        self._maybe_fail("sync")
+        if self.is_log and self.disk.hold is not None:
+            self.disk.hold()
+        super().xSync(flags)
+        if self.is_log:
+            self.disk.record.append("sync")
+
+    def _maybe_fail(self, what):
+        if what in self.disk.fail:
+            raise self.disk.fail[what]
+
+
+def io_error(code=apsw.SQLITE_IOERR_FSYNC):
+    error = apsw.IOError("injected")
+    error.extendedresult = code
+    return error
+
+
+def full():
+    return apsw.FullError("injected")
