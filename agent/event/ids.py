@@ -14,10 +14,10 @@ _STEP_BITS: Final = 32
 class EventIds:
     """Gives a new id with each call, strictly increasing, also when the clock goes back or a restart lies between.
 
-    `now_us` is the wall clock in microseconds, `randbits(n)` gives n random bits, `last` is the newest id that the spool
-    holds (empty: none). The 12 bits behind the milliseconds carry the fraction of the millisecond (RFC 9562, section
-    6.2, method 3); where time does not advance, the previous id is increased by a random step (method 2), so that ids
-    stay unguessable and unique. After a clock that went back, ids keep the old time until it is reached again.
+    `now_us` is the wall clock in microseconds, `randbits(n)` gives n random bits, `last` is the newest id that the
+    spool holds (empty: none). The 12 bits behind the milliseconds carry the fraction of the millisecond (RFC 9562,
+    section 6.2, method 3); where time does not advance, the previous id is increased by a random step (method 2),
+    so that ids stay unguessable and unique. After a clock that went back, ids keep the old time until it is reached again.
     """
 
     __slots__ = ("_last", "_now_us", "_randbits")

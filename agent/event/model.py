@@ -15,6 +15,8 @@ class BodyKind(enum.StrEnum):
 
     XML = "xml"
     JSON = "json"
+    OTHER = "other"
+    """Anything else; only where a service answers its senders itself, because then nobody parses the body."""
 
 
 class Priority(enum.IntEnum):

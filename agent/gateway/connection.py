@@ -1,0 +1,379 @@
+"""One connection of a sender: answers in their order, every wait with an end.
+
+Reading (`reading`) goes on until an error makes the connection deaf: then the error is answered, what still comes is
+read and dropped for a moment, and the connection closes. Each stage has its deadline, checked by the gateway's sweep
+and not by a timer of its own: `idle_timeout_s`, `header_timeout_s` for the whole head, and for the body the longest
+silence or the minimum rate, whichever ends first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from agent.errors import SenderError
+from agent.gateway.outlet import Outlet
+from agent.gateway.reading import RequestReader, Stage
+from agent.gateway.reception import Reception
+from agent.gateway.slot import NEVER, Slot
+from agent.gateway.strangers import Strangers
+from agent.wire import Head, recognise
+from agent.wire.answer import CONTINUE
+from agent.wire.refusal import not_http, too_large_body, too_slow
+
+FEED_BYTES: Final = 4096
+"""Fed to the parser at a time while it reads heads: it cannot be stopped in the middle, so this bounds how many small
+requests are taken in beyond `max_pipelined` (about 60)."""
+
+READ_AND_DROP_BYTES: Final = 64 * 1024
+"""A body that is refused from its head is read and dropped up to this size, so that the connection lives on."""
+
+LINGER_S: Final = 5.0
+LINGER_BYTES: Final = 16 * 1024 * 1024
+"""How long and how much is still read after an early error answer, so that the sender sees the answer and not a reset
+(nginx: lingering_timeout 5 s, lingering_time 30 s)."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Connection(Protocol):
+    """HTTP/1.1 over one transport. `clock()` is the gateway's coarse clock, in seconds."""
+
+    transport: Any
+
+    def __init__(
+        self,
+        *,
+        reception: Reception,
+        strangers: Strangers,
+        clock: Callable[[], float],
+        lost: Callable[[Connection], None],
+    ) -> None:
+        self.peer = ""
+        self._reception = reception
+        self._limits = reception.limits
+        self._strangers = strangers
+        self._clock = clock
+        self._lost = lost
+        self._reader = RequestReader(limits=reception.limits, recipient=self)
+        self._slots: deque[Slot] = deque()
+        self._read_deadline = NEVER
+        self._armed: Stage | None = None
+        """The stage that the read deadline was set for; None: it has to be set anew."""
+        self._drain_deadline = NEVER
+        self._body_since = 0.0
+        self._owes_continue = False
+        self._unread = b""
+        self._beginning = b""
+        self._dropped_bytes = 0
+        self._current: Slot | None = None
+        """The request that is being read."""
+        self._is_deaf = False
+        self._is_feeding = False
+        self._is_paused = False
+        self._is_stopping = False
+        self._is_finishing = False
+        self._is_gone = False
+        self._peer_has_ended = False
+
+    # ---- Twisted calls these -----------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._outlet = Outlet(self.transport, moved=self._output_moved)
+        self.peer = _host_of(self.transport.getPeer())
+        # A whole head is what a new connection owes; silence and leading empty lines count against it.
+        self._armed = Stage.IDLE
+        self._read_deadline = self._clock() + self._limits.header_timeout_s
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_deaf:
+            self._dropped_bytes += len(data)
+            if self._dropped_bytes > LINGER_BYTES:
+                self.abort()
+            return
+        if len(self._beginning) < 16:
+            self._beginning += data[:64]  # TLS on this port, and other tongues, are told by these bytes
+        if self._is_paused:
+            self._unread += data
+            return
+        self._feed(data)
+
+    def readConnectionLost(self) -> None:
+        """The sender has ended its side; what it asked before is still answered."""
+        self._peer_has_ended = True
+        if self._is_deaf or (self._reader.stage is Stage.IDLE and not self._slots and not self._unread):
+            self._close()
+        elif self._reader.stage is not Stage.IDLE and not self._unread:
+            self._refuse(self._reader.cut_off())
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close has gone out; nothing to do until the peer closes."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self._is_gone = True
+        self._read_deadline = self._drain_deadline = NEVER
+        self._slots.clear()  # answers that still come find nobody, and that is all right
+        self._current = None
+        self._lost(self)
+
+    # ---- the reader calls these --------------------------------------------------------------------------------
+
+    def begin_request(self, head: Head, target: bytes, headers: list[tuple[bytes, bytes]]) -> Slot:
+        """Give a request its place in the line, and decide from its head whether its body is wanted."""
+        slot = Slot(self, self._reception, head)
+        self._slots.append(slot)
+        self._current = slot
+        self._armed = None
+        self._body_since = self._clock()
+        if head.length is not None and head.length > self._limits.max_body_bytes:
+            raise too_large_body(self._limits.max_body_bytes, head.length)
+        try:
+            self._reception.admit(slot, head.method, target)
+        except SenderError as error:
+            if head.expects_continue or head.length is None or head.length > READ_AND_DROP_BYTES:
+                raise
+            slot.refusal = error
+        if slot.is_asked:
+            slot.headers = headers
+        if head.expects_continue and head.length != 0:
+            self._owes_continue = True
+            self._send_continue()
+        return slot
+
+    def end_request(self, slot: Slot, body: bytes) -> None:
+        """Hand a complete request to the reception."""
+        self._current = None
+        self._armed = None
+        self._owes_continue = False
+        if self._is_stopping:
+            self._reader.is_done = True
+        slot.due = self._clock() + self._limits.answer_timeout_s
+        if slot.refusal is not None:
+            slot.refused(slot.refusal)
+        else:
+            self._reception.take(slot, body)
+
+    # ---- the gateway and the slots call these ------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send the answers that are known, up to the first that is not."""
+        if self._is_gone:
+            return
+        slots = self._slots
+        ready: list[bytes] = []
+        closes = False
+        while slots and slots[0].answer is not None and not closes:
+            slot = slots.popleft()
+            closes = slot.closes
+            ready.append(slot.answer or b"")
+        if ready:
+            self._outlet.send(ready[0] if len(ready) == 1 else b"".join(ready))
+            if self._outlet.is_blocked and self._drain_deadline == NEVER:
+                self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+        if closes:
+            slots.clear()
+            self._finish()
+        elif not self._is_feeding:
+            self._go_on()
+
+    def ends_with(self, slot: Slot) -> bool:
+        """Whether the answer to `slot` is the last of this connection."""
+        if slot is not (self._slots[-1] if self._slots else None) or self._reader.stage is not Stage.IDLE:
+            return False
+        return self._reader.is_done or self._is_stopping
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long."""
+        if now >= self._drain_deadline:
+            self._reception.counters.count("gateway.slow_reader")
+            self.abort()
+        elif now >= self._read_deadline:
+            self._reading_is_overdue()
+        elif self._slots and now >= self._slots[0].due:
+            self._slots[0].overdue()
+
+    def wind_down(self) -> None:
+        """Take no new request, answer those in hand, then close."""
+        self._is_stopping = True
+        self._unread = b""
+        if self._reader.stage is Stage.IDLE:
+            self._reader.is_done = True
+            if not self._slots:
+                self._close()
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        if not self._is_gone:
+            self.transport.abortConnection()
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        """Give `data` to the reader, as far as the line of answers has room."""
+        reader = self._reader
+        start = 0
+        self._is_feeding = True
+        try:
+            while start < len(data) and not reader.is_done:
+                if reader.stage is Stage.IDLE and len(self._slots) >= self._limits.max_pipelined:
+                    self._unread = data[start:]
+                    break
+                size = len(data) - start
+                if size > FEED_BYTES and reader.stage is not Stage.BODY:
+                    size = FEED_BYTES
+                piece = data if size == len(data) else data[start : start + size]
+                start += size
+                reader.feed(piece)
+        except SenderError as error:
+            self._refuse(self._look_closer(error))
+        finally:
+            self._is_feeding = False
+        if self._peer_has_ended and not self._unread and reader.stage is not Stage.IDLE and not self._is_deaf:
+            self._refuse(reader.cut_off())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What is next, now that something has been read or answered?"""
+        if self._is_gone or self._is_finishing or self._is_deaf:
+            return
+        if self._owes_continue:
+            self._send_continue()
+        is_over = self._reader.is_done or (self._peer_has_ended and not self._unread)
+        if is_over and not self._slots and self._reader.stage is Stage.IDLE:
+            self._finish()
+        else:
+            self._steer()
+
+    def _send_continue(self) -> None:
+        """Tell the sender to go on, once all earlier answers have gone."""
+        if self._reader.body_bytes:
+            self._owes_continue = False  # it did not wait
+        elif self._slots and self._slots[0] is self._current:
+            self._owes_continue = False
+            self._body_since = self._clock()
+            self._outlet.send(CONTINUE)
+
+    def _look_closer(self, error: SenderError) -> SenderError:
+        """Tell somebody who does not speak HTTP at all from a faulty request."""
+        what = recognise(self._beginning) if self._reader.has_read_nothing else ""
+        if not what:
+            return error
+        self._strangers.warn(peer=self.peer, what=what, now=self._clock())
+        return not_http(what)
+
+    def _refuse(self, error: SenderError) -> None:
+        """Answer an error after which this connection cannot be read on."""
+        slot, self._current = self._current, None
+        if slot is None:
+            slot = Slot(self, self._reception, None)
+            self._slots.append(slot)
+        self._is_deaf = True
+        self._read_deadline = NEVER
+        self._unread = b""
+        self._owes_continue = False
+        slot.closes = True
+        slot.refused(error)
+
+    def _reading_is_overdue(self) -> None:
+        if self._is_deaf:
+            self.abort()
+        elif self._reader.stage is Stage.HEAD:
+            self._refuse(too_slow("head", f"within {self._limits.header_timeout_s:g} s"))
+        elif self._reader.stage is Stage.BODY:
+            pace = (
+                f"with pauses under {self._limits.body_timeout_s:g} s and {self._limits.min_body_rate_bytes_s} bytes/s"
+            )
+            self._refuse(too_slow("body", pace))
+        else:
+            self._reception.counters.count("gateway.idle_closed")
+            self._close()
+
+    # ---- deadlines, flow, end ----------------------------------------------------------------------------------
+
+    def _steer(self) -> None:
+        """Pause or resume reading, and set the deadline of what is being read."""
+        if self._is_gone or self._is_deaf:
+            return
+        crowded = len(self._slots) >= self._limits.max_pipelined and self._reader.stage is Stage.IDLE
+        wants_pause = self._outlet.is_blocked or crowded
+        if wants_pause:
+            if not self._is_paused:
+                self._is_paused = True
+                self._armed = None
+                self._read_deadline = NEVER
+                self.transport.pauseProducing()
+            return
+        if self._is_paused:
+            self._is_paused = False
+            if not self._peer_has_ended:
+                self.transport.resumeProducing()
+            if self._unread:
+                unread, self._unread = self._unread, b""
+                self._feed(unread)
+                return
+        self._set_read_deadline()
+
+    def _set_read_deadline(self) -> None:
+        limits = self._limits
+        stage = self._reader.stage
+        if stage is Stage.BODY:
+            if self._owes_continue:
+                self._read_deadline = NEVER  # the sender waits for us
+                return
+            now = self._clock()
+            slowest = self._body_since + limits.body_timeout_s + self._reader.body_bytes / limits.min_body_rate_bytes_s
+            self._read_deadline = min(now + limits.body_timeout_s, slowest)
+        elif stage is Stage.HEAD:
+            if self._armed is not Stage.HEAD:
+                self._armed = Stage.HEAD
+                self._read_deadline = self._clock() + limits.header_timeout_s
+        elif self._slots:
+            self._armed = None
+            self._read_deadline = NEVER
+        elif self._armed is not Stage.IDLE:
+            self._armed = Stage.IDLE
+            self._read_deadline = self._clock() + limits.idle_timeout_s
+
+    def _output_moved(self) -> None:
+        """The peer has read something of what waited."""
+        if self._is_gone:
+            return
+        if self._outlet.is_blocked:
+            self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+            return
+        self._drain_deadline = NEVER
+        if self._is_finishing:
+            self._finish()
+        else:
+            self._steer()
+
+    def _finish(self) -> None:
+        """All answers are on their way: close, gently where the sender may still be sending."""
+        self._is_finishing = True
+        if self._outlet.is_blocked:
+            return
+        if self._is_deaf and not self._peer_has_ended:
+            self._read_deadline = self._clock() + LINGER_S
+            if self._is_paused:
+                self._is_paused = False
+                self.transport.resumeProducing()
+            self.transport.loseWriteConnection()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        self._reader.is_done = True
+        self._read_deadline = NEVER
+        # A peer that does not take the end of the connection is cut off like one that does not read.
+        self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+        self.transport.loseConnection()
+
+
+def _host_of(address: object) -> str:
+    host = str(getattr(address, "host", "") or "unknown")
+    return host.removeprefix("::ffff:") if "." in host else host

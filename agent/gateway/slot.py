@@ -1,0 +1,146 @@
+"""A place in a connection's line of answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from agent.boundaries import HttpResponse
+from agent.errors import SenderError
+from agent.wire import Head, Persistence, Route
+from agent.wire.refusal import service_too_slow, store_too_slow
+
+if TYPE_CHECKING:
+    from agent.gateway.connection import Connection
+    from agent.gateway.reception import Reception
+
+log = Logger(namespace="gateway")
+
+NEVER: Final = float("inf")
+
+
+class Slot:
+    """One request that waits for its answer; the `Waiting` of the sink.
+
+    Answers come in any order, and leave in the order of the requests. `head` is None where it could not be read. `due`
+    is the time of the gateway's clock by which the answer must be there. Nothing here raises towards the sink: a sender
+    that has left must not cost the others of its batch their answers.
+    """
+
+    __slots__ = (
+        "answer",
+        "asked",
+        "closes",
+        "connection",
+        "due",
+        "event_id",
+        "head",
+        "headers",
+        "is_asked",
+        "reception",
+        "refusal",
+        "route",
+        "size_bytes",
+    )
+
+    def __init__(self, connection: Connection, reception: Reception, head: Head | None) -> None:
+        self.connection = connection
+        self.reception = reception
+        self.head = head
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.route: Route | None = None
+        self.is_asked = False
+        """Whether the service answers this request itself."""
+        self.asked: Deferred[None] | None = None
+        self.refusal: SenderError | None = None
+        """Found in the head; told when the body has been read, so that the connection can go on."""
+        self.closes = head is None or not head.keep_alive
+        self.due = NEVER
+        self.event_id = ""
+        self.size_bytes = 0
+        self.answer: bytes | None = None
+        """The bytes of the answer, once it is known."""
+
+    def stored(self) -> None:
+        """The event is committed: answer 202. Called by the sink."""
+        try:
+            reception = self.reception
+            reception.counters.count("gateway.accepted")
+            log.info(
+                "accepted {size_bytes} bytes for {service} from {peer}",
+                event_id=self.event_id,
+                size_bytes=self.size_bytes,
+                service=self.route.service.client_id if self.route else "",
+                peer=self.connection.peer,
+            )
+            if self.answer is None:
+                self._settle(
+                    reception.answers.accepted(self.event_id, xml=self.wants_xml, persistence=self._persistence())
+                )
+        except Exception:
+            self._give_up("stored")
+
+    def refused(self, error: SenderError) -> None:
+        """There will be no event: answer with the reason. Called by the sink, and by the gateway itself."""
+        try:
+            if self.answer is None:
+                self.closes = self.closes or error.close
+                self.reception.note_refusal(self, error)
+                self._settle(
+                    self.reception.answers.problem(
+                        error,
+                        xml=self.wants_xml,
+                        persistence=self._persistence(),
+                        bodiless=self._is_bodiless,
+                        event_id=self.event_id if error.status >= 500 else "",
+                    )
+                )
+        except Exception:
+            self._give_up("refused")
+
+    def responded(self, response: HttpResponse) -> None:
+        """The service has answered itself. Raises `ValueError` for an answer that cannot be sent."""
+        if self.answer is None:
+            self._settle(
+                self.reception.answers.response(
+                    response.status,
+                    response.headers,
+                    response.body,
+                    persistence=self._persistence(),
+                    bodiless=self._is_bodiless,
+                )
+            )
+
+    def overdue(self) -> None:
+        """The answer did not come in time: tell the sender what is known, and stop waiting."""
+        patience_s = self.reception.limits.answer_timeout_s
+        error = service_too_slow(patience_s) if self.is_asked else store_too_slow(patience_s)
+        self.refused(error)
+        if self.asked is not None:
+            self.asked.cancel()
+
+    @property
+    def wants_xml(self) -> bool:
+        """Whether the sender prefers XML answers."""
+        return self.head is not None and self.head.wants_xml
+
+    @property
+    def _is_bodiless(self) -> bool:
+        return self.head is not None and self.head.method == "HEAD"
+
+    def _persistence(self) -> Persistence:
+        if self.closes or self.connection.ends_with(self):
+            self.closes = True
+            return Persistence.CLOSE
+        return Persistence.KEEP_SAID if self.head is not None and self.head.is_http10 else Persistence.KEEP
+
+    def _settle(self, answer: bytes) -> None:
+        self.answer = answer
+        self.connection.flush()
+
+    def _give_up(self, step: str) -> None:
+        """A fault of ours while answering one sender: only this sender feels it."""
+        log.failure("cannot answer {peer} ({step})", event_id=self.event_id, peer=self.connection.peer, step=step)
+        self.connection.abort()

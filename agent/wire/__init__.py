@@ -1,0 +1,27 @@
+"""Protocol rules without a network: bytes in, facts or answers out.
+
+`route` says which service a URL names, `head` whether a request's head can be trusted, `content` what is inside its
+body, `accept` in which form the sender wants its answer, `answer` renders that answer, and `sniff` names those who do
+not speak HTTP at all. `frames` is the language between the agent and its worker processes.
+"""
+
+from agent.wire.accept import wants_xml
+from agent.wire.answer import Answers, Persistence
+from agent.wire.content import charset_of, open_inflater
+from agent.wire.head import Head, read_head
+from agent.wire.route import Route, Routes, inactive_service
+from agent.wire.sniff import recognise
+
+__all__ = [
+    "Answers",
+    "Head",
+    "Persistence",
+    "Route",
+    "Routes",
+    "charset_of",
+    "inactive_service",
+    "open_inflater",
+    "read_head",
+    "recognise",
+    "wants_xml",
+]

@@ -1,0 +1,150 @@
+"""Which service does this URL name? `/http/<domain>_<name>[/sub/path][?query]`.
+
+A target is decoded and normalised once, and only the result is looked up, so that no spelling reaches a service that
+another spelling does not. Both halves of a name may hold `_`, so names are never split, only compared whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+
+from agent.errors import SenderError
+from agent.names import ServiceName
+
+PREFIX: Final = "/http/"
+INACTIVE_RETRY_S: Final = 300
+"""Retry-After of an inactive service: an operator has to switch it on, so seconds would only make noise."""
+
+_ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+_PLAIN: Final = re.compile(rb"[\x21-\x7e]*")
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_MAX_SUGGESTED_CHARS: Final = 80
+"""Longer names are not compared with ours: comparing costs time that a stranger would spend for us."""
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """Where a request goes. `path` and `query` as in `Event`."""
+
+    service: ServiceName
+    is_active: bool = True
+    path: str = ""
+    query: str = ""
+
+
+class Routes:
+    """The services that can be named in a URL. `inactive` ones are known, and take no events."""
+
+    def __init__(self, active: Iterable[ServiceName], inactive: Iterable[ServiceName] = ()) -> None:
+        self._by_name = {name.url_name: Route(service=name, is_active=False) for name in inactive}
+        self._by_name.update({name.url_name: Route(service=name) for name in active})
+        # Most senders post to the bare URL, byte for byte the same each time.
+        self._by_target = {(PREFIX + quote(name)).encode("ascii"): route for name, route in self._by_name.items()}
+
+    def find(self, target: bytes) -> Route:
+        """Return the route of a request target; raise `SenderError` 400, or 404 for a service that does not exist."""
+        route = self._by_target.get(target)
+        if route is not None:
+            return route
+        path, query = _split(target)
+        if not path.startswith(PREFIX):
+            raise self._unknown(path)
+        name, slash, rest = path[len(PREFIX) :].partition("/")
+        known = self._by_name.get(name)
+        if known is None:
+            raise self._unknown(name)
+        return attrs.evolve(known, path=slash + rest, query=query)
+
+    def _unknown(self, asked: str) -> SenderError:
+        wanted = asked.strip("/").replace("|", "_")
+        if 0 < len(wanted) <= _MAX_SUGGESTED_CHARS:
+            active = [name for name, route in self._by_name.items() if route.is_active]
+            close = difflib.get_close_matches(wanted, active, n=1, cutoff=0.7)
+        else:
+            close = []
+        hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
+        shown = asked if len(asked) <= _MAX_SUGGESTED_CHARS else asked[: _MAX_SUGGESTED_CHARS - 3] + "..."
+        return SenderError(
+            "unknown-service",
+            f"No service is called {shown!r} here. Post events to {PREFIX}<domain>_<name>, spelled exactly as in the "
+            f"service's descriptor.{hint}",
+            status=404,
+            title="Unknown service",
+        )
+
+
+def inactive_service(service: ServiceName) -> SenderError:
+    """The 503 for a service that is there but switched off."""
+    return SenderError(
+        "service-inactive",
+        f"The service {service.client_id} is not active, so the event was not taken. Ask the operator of the agent to "
+        "activate it, then send the event again.",
+        status=503,
+        title="Service not active",
+        headers=(("Retry-After", str(INACTIVE_RETRY_S)),),
+    )
+
+
+def _split(target: bytes) -> tuple[str, str]:
+    """The decoded, normalised path and the raw query of a target in origin or absolute form."""
+    absolute = _ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith(b"/"):
+            target = b"/" + target
+    if not target.startswith(b"/"):
+        raise _bad_target(target, "must begin with '/'")
+    if not _PLAIN.fullmatch(target):
+        raise _bad_target(target, "holds characters that must be percent-encoded")
+    if b"#" in target:
+        raise _bad_target(target, "holds a fragment ('#'), which is never sent to a server")
+    raw_path, _, query = target.partition(b"?")
+    if _BAD_ESCAPE.search(target):
+        raise _bad_target(target, "holds a '%' that does not begin an escape such as %20")
+    decoded = _ESCAPE.sub(_unescape, raw_path) if b"%" in raw_path else raw_path
+    if decoded.count(b"/") != raw_path.count(b"/") or b"\\" in decoded:
+        raise _bad_target(target, "holds an encoded slash or a backslash, which servers read in different ways")
+    try:
+        path = decoded.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _bad_target(target, "is not UTF-8 once its escapes are decoded") from None
+    if not path.isprintable():
+        raise _bad_target(target, "holds an encoded control character")
+    return _without_dots(path), query.decode("ascii")
+
+
+def _unescape(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),))
+
+
+def _without_dots(path: str) -> str:
+    """Remove `.` and `..` segments (RFC 3986, section 5.2.4)."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _bad_target(target: bytes, why: str) -> SenderError:
+    shown = target[:_MAX_SUGGESTED_CHARS].decode("latin-1")
+    return SenderError(
+        "bad-target",
+        f"The request target {shown!r} {why}. Post events to {PREFIX}<domain>_<name>.",
+        status=400,
+        title="Bad request target",
+    )
