@@ -22,7 +22,8 @@ DEFAULT_EVENTS: Final = 50
 MAX_EVENTS: Final = 1000
 """One answer stays around half a megabyte; whoever wants more asks again with `before`."""
 EVENT_ID: Final = re.compile(r"[0-9a-fA-F-]{1,36}", re.ASCII)
-EVENT_FILTERS: Final = ("service", "state", "limit", "since", "before")
+EVENT_FILTERS: Final = ("service", "state", "limit", "after", "before")
+"""`after` and `before` are event ids: pages of a long list stay put while new events come in."""
 STATES: Final = tuple(state.label for state in State)
 
 
@@ -154,20 +155,23 @@ def _no_query(request: ApiRequest) -> None:
 
 
 def _event_query(query: str) -> dict[str, str]:
-    """Check the filters of an event list; `limit` is always in the result, and decimal."""
+    """Check the filters of an event list; `limit` is always in the result, decimal, and nothing is there empty."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=10)
     except ValueError:
         raise _bad_query(f"{query[:200]!r} is not a query of the form name=value&name=value") from None
-    filters = dict(pairs)
-    if len(filters) < len(pairs):
+    if len({name for name, _ in pairs}) < len(pairs):
         raise _bad_query("each parameter may be given once")
+    filters = {name: value for name, value in pairs if value}
     for name in filters:
         if name not in EVENT_FILTERS:
             raise _bad_query(f"there is no parameter {name[:40]!r}; there are {', '.join(EVENT_FILTERS)}")
     state = filters.get("state", "")
     if state and state not in STATES:
         raise _bad_query(f"there is no state {state[:40]!r}; there are {', '.join(STATES)}")
+    for name in ("after", "before"):
+        if name in filters and not EVENT_ID.fullmatch(filters[name]):
+            raise _bad_query(f"{name} is {filters[name][:40]!r}; it must be the id of an event")
     limit = filters.setdefault("limit", str(DEFAULT_EVENTS))
     if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MAX_EVENTS):
         raise _bad_query(f"limit is {limit[:40]!r}; it must be a number from 1 to {MAX_EVENTS}")

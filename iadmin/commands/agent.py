@@ -10,6 +10,7 @@ import click
 
 from agent.errors import ExitStatus, MachineError
 from iadmin.commands.lazy import Command
+from iadmin.commands.records import spool_counts
 from iadmin.commands.service import service_table
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
@@ -102,11 +103,9 @@ def _was_not_running(home: object) -> Outcome:
 def _stopped(tools: Tools) -> Outcome:
     """What can be said without the agent: that it is down, and what waits for it."""
     home = tools.home
-    counts: Mapping[str, Any] = {}
-    if (home / "var" / "spool").is_dir():
-        counts = tools.open_journal(home / "var" / "spool").counts()
+    counts = spool_counts(tools)
     return Outcome(
-        data={"state": "stopped", "home": str(home), "spool": dict(counts)},
+        data={"state": "stopped", "home": str(home), "spool": counts},
         blocks=(
             Facts(pairs=(("state", state_cell("stopped")), ("home", str(home)))),
             *_spool(counts),

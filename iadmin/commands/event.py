@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO
+from datetime import datetime
+from typing import Any, BinaryIO
 
 import click
 
@@ -16,7 +17,7 @@ from iadmin.commands.road import road_blocks
 from iadmin.commands.sending import answer_outcome, content_type_of, gateway_url
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
-from iadmin.render import Column, Table, clock, size, state_cell
+from iadmin.render import Column, Table, clock, moment, size, state_cell
 
 MAX_LISTED = 1000
 """The control API's own limit for one answer."""
@@ -38,12 +39,13 @@ def list_events(tools: Tools, service: str, state: str | None, since: str, limit
     filters = {
         "service": _service_filter(tools, service),
         "state": state or "",
-        "since": find_moment(since, tools.now()).isoformat() if since else "",
         "limit": str(limit),
     }
-    records = open_records(tools)
-    events = records.events(filters)
     now = tools.now()
+    oldest = find_moment(since, now) if since else None
+    records = open_records(tools)
+    # The newest come first and are limited first, so leaving out the old ones here is the same as never reading them.
+    events = [one for one in records.events(filters) if oldest is None or _is_since(one, oldest)]
     named = _short_names([str(one.get("service", "")) for one in events])
     table = Table(
         columns=(
@@ -122,6 +124,11 @@ def send(tools: Tools, service: str, file: str, content_type: str | None) -> Out
     with tools.working(f"sending to {url}"):
         answer = tools.post(url, content_type or content_type_of(body), body)
     return answer_outcome(answer, url=url, service=name)
+
+
+def _is_since(event: Mapping[str, Any], oldest: datetime) -> bool:
+    received = moment(event.get("received"))
+    return received is None or received >= oldest
 
 
 def _read(stdin: BinaryIO, tools: Tools, file: str) -> bytes:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 import attrs
 
+from agent.errors import AgentError
 from iadmin.commands.tools import AgentLink, EventJournal, Tools
+
+NO_SPOOL: Final = "spool-missing"
+"""The journal's code for a home on which the agent has never run: it has no events, which is not a failure."""
 
 
 @attrs.frozen(kw_only=True)
@@ -20,26 +25,43 @@ class Records:
 
     def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Summaries, newest first; filters as in `/v1/events`, empty ones do not count."""
-        if self.link is not None:
-            return self.link.events(filters)
-        if self.journal is None:
-            return []
         chosen: dict[str, Any] = {name: value for name, value in filters.items() if value}
+        if self.link is not None:
+            return self.link.events(chosen)
         if "limit" in chosen:
             chosen["limit"] = int(chosen["limit"])
-        return self.journal.events(**chosen)
+        with _no_spool_is_empty():
+            return self.journal.events(**chosen) if self.journal else []
+        return []
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One event by its id or the unique beginning of it."""
         if self.link is not None:
             return self.link.event(event_id)
-        return None if self.journal is None else self.journal.event(event_id)
+        with _no_spool_is_empty():
+            return self.journal.event(event_id) if self.journal else None
+        return None
 
 
 def open_records(tools: Tools) -> Records:
-    """Choose the source: the lock on the home says whether an agent runs, not the socket, which may lie about."""
+    """Choose the source: the lock on the home says whether an agent runs; a socket file would say so of a dead one."""
     if tools.agent_pid() is not None:
         return Records(link=tools.open_link(tools.home))
-    spool = tools.home / "var" / "spool"
     note = f"the agent on {tools.home} is not running; this is read from its files"
-    return Records(journal=tools.open_journal(spool) if spool.is_dir() else None, notes=(note,))
+    return Records(journal=tools.open_journal(tools.home / "var" / "spool"), notes=(note,))
+
+
+def spool_counts(tools: Tools) -> dict[str, Any]:
+    """Events and requests per state, from the files; empty where the agent has never run."""
+    with _no_spool_is_empty():
+        return tools.open_journal(tools.home / "var" / "spool").counts()
+    return {}
+
+
+@contextmanager
+def _no_spool_is_empty() -> Iterator[None]:
+    try:
+        yield
+    except AgentError as error:
+        if error.code != NO_SPOOL:
+            raise

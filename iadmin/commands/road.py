@@ -16,6 +16,7 @@ def road_blocks(event: Mapping[str, Any], now: datetime) -> tuple[Block, ...]:
     return (
         _facts(event, now),
         _time_line(event, now),
+        *_details(event),
         *_body("What came in", event),
         *(block for request in requests for block in _request(request)),
     )
@@ -41,12 +42,26 @@ def _facts(event: Mapping[str, Any], now: datetime) -> Facts:
     )
 
 
-def _time_line(event: Mapping[str, Any], now: datetime) -> Table:
+def _steps(event: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """All steps in order of time; those of the same millisecond stay in the order in which they are told."""
     steps = [("event", step) for step in event.get("steps") or ()]
     for number, request in enumerate(event.get("requests") or (), 1):
         steps += [(f"request {number}", step) for step in request.get("steps") or ()]
-    steps.sort(key=lambda step: str(step[1].get("at", "")))
+    return sorted(steps, key=lambda step: str(step[1].get("at", "")))
+
+
+def _details(event: Mapping[str, Any]) -> list[Block]:
+    """Texts of several lines, tracebacks above all: the time line has room for the first line only."""
+    blocks: list[Block] = []
+    for whose, step in _steps(event):
+        first, _, rest = str(step.get("text", "")).partition("\n")
+        if rest:
+            blocks.append(Body(title=f"Detail: {whose} {step.get('step', '')}, {first}", text=rest))
+    return blocks
+
+
+def _time_line(event: Mapping[str, Any], now: datetime) -> Table:
+    steps = _steps(event)
     begin = moment(steps[0][1].get("at")) if steps else None
     rows = []
     for whose, step in steps:
@@ -54,7 +69,13 @@ def _time_line(event: Mapping[str, Any], now: datetime) -> Table:
         after = duration((at - begin).total_seconds()) if at and begin else ""
         clock_time = at.astimezone(now.tzinfo).strftime("%H:%M:%S.%f")[:-3] if at else str(step.get("at", ""))
         rows.append(
-            (clock_time, "+" + after, whose, Cell(str(step.get("step", "")), "bold"), str(step.get("text", "")))
+            (
+                clock_time,
+                "+" + after,
+                whose,
+                Cell(str(step.get("step", "")), "bold"),
+                str(step.get("text", "")).partition("\n")[0],
+            )
         )
     return Table(
         title="Road",

@@ -39,10 +39,13 @@ class AgentLink(Protocol):
 
 
 class EventJournal(Protocol):
-    """The spool's files, read without the agent; `agent.spool.journal.Journal` is the real one."""
+    """The spool's files, read without the agent; `agent.spool.journal.Journal` is the real one.
+
+    Raises `AgentError` with code `spool-missing` where the agent has never run.
+    """
 
     def events(
-        self, *, service: str = "", state: str = "", limit: int = 50, since: str = "", before: str = ""
+        self, *, service: str = "", state: str = "", limit: int = 50, after: str = "", before: str = ""
     ) -> list[dict[str, Any]]: ...
 
     def event(self, event_id: str) -> dict[str, Any] | None: ...

@@ -63,6 +63,7 @@ def test_event_filters_reach_the_view(view: FakeView) -> None:
         ("state=lost", "no state 'lost'"),
         ("limit=1&limit=2", "once"),
         ("colour=red", "no parameter 'colour'"),
+        ("before=yesterday", "before is 'yesterday'"),
         ("service", "not a query"),
         ("&".join(f"a{n}=1" for n in range(11)), "not a query"),
     ],

@@ -169,17 +169,25 @@ class FakeJournal:
 
     listed: list[dict[str, Any]] = attrs.field(factory=lambda: [summary()])
     asked: list[Any] = attrs.field(factory=list)
+    failure: Exception | None = None
 
     def events(self, **filters: Any) -> list[dict[str, Any]]:
+        self._fail()
         self.asked.append(filters)
         return self.listed
 
     def event(self, event_id: str) -> dict[str, Any] | None:
+        self._fail()
         self.asked.append(event_id)
         return detail() if EVENT_ID.startswith(event_id) else None
 
     def counts(self) -> dict[str, Any]:
+        self._fail()
         return dict(STATUS["spool"])
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
 
 @attrs.define

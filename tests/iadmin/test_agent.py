@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.errors import ExitStatus
+from agent.errors import ExitStatus, OperatorError
 from iadmin.link import NoAnswer, NotRunning
 from tests.iadmin.fakes import PID, STATUS, World
 
@@ -51,7 +51,7 @@ def test_a_stopped_agent_is_shown_from_its_files(world: World) -> None:
 def test_a_home_that_never_ran_has_a_status(world: World) -> None:
     """There is no spool yet, and that is no fault."""
     world.running = False
-    (world.home / "var" / "spool").rmdir()
+    world.journal.failure = OperatorError("spool-missing", "there is no spool here")
     assert {"state": "stopped", "home": str(world.home), "spool": {}} == world.run("status", "--json").document
 
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 import pytest
 
 from agent.config.problem import Problem
-from agent.errors import ExitStatus
+from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.tools import PostAnswer
 from tests.iadmin.fakes import EVENT_ID, World, agent_config, detail, service_config, summary
 
 
 def test_filters_reach_the_agent(world: World) -> None:
-    """Names are looked up, ages become times."""
-    answer = world.run("event", "list", "--service", "sample-plan", "--state", "dead", "--since", "2h", "--limit", "7")
+    """Names are looked up, what is not asked for is not sent."""
+    answer = world.run("event", "list", "--service", "sample-plan", "--state", "dead", "--limit", "7")
     assert 0 == answer.status
     assert [
         {
             "service": "applications|sample-plan",
             "state": "dead",
-            "since": "2025-07-30T10:00:00+00:00",
             "limit": "7",
         }
     ] == world.link.asked
+
+
+def test_since_leaves_out_what_is_older(world: World) -> None:
+    """Ages count from now, and the zones of both times are minded."""
+    world.link.listed = [summary(id="new"), summary(id="old", received="2025-07-30T11:59:59.999+02:00")]
+    listed = world.run("event", "list", "--since", "2h", "--json").document["events"]
+    assert ["new"] == [event["id"] for event in listed]
+    assert 2 == len(world.run("event", "list", "--since", "1d", "--json").document["events"])
+    assert ExitStatus.USAGE == world.run("event", "list", "--since", "soon").status
 
 
 def test_without_the_agent_the_files_are_read(world: World) -> None:
@@ -36,9 +44,12 @@ def test_without_the_agent_the_files_are_read(world: World) -> None:
 def test_a_home_that_never_ran_has_no_events(world: World) -> None:
     """No spool is no fault."""
     world.running = False
-    (world.home / "var" / "spool").rmdir()
+    world.journal.failure = OperatorError("spool-missing", "there is no spool here")
     assert (0, "There are no events yet.\n") == ((answer := world.run("event", "list")).status, answer.out)
     assert ExitStatus.FAILED == world.run("event", "show").status
+    assert ExitStatus.FAILED == world.run("event", "show", "01").status
+    world.journal.failure = OperatorError("spool-damaged", "keep a copy of the folder")
+    assert (ExitStatus.CONFIG, True) == ((answer := world.run("event", "list")).status, "keep a copy" in answer.err)
 
 
 def test_a_list_has_one_line_per_event(world: World) -> None:
@@ -125,6 +136,15 @@ def test_a_request_tells_its_status_and_its_trouble(world: World) -> None:
     out = world.run("event", "show").out
     for text in ("status 503, https://example.com/", "try\\x1b[2J later", "Request 2 to", "No answer yet.", "(cut)"):
         assert text in out
+
+
+def test_a_traceback_stands_below_the_road(world: World) -> None:
+    """The time line shows its first line, the rest keeps its lines."""
+    step = {"at": "2025-07-30T10:22:31.190+00:00", "step": "postponed", "text": "ValueError: x\nTraceback:\n  File y"}
+    world.link.shown = detail(steps=[step], requests=[])
+    lines = world.run("event", "show").out.splitlines()
+    assert ["10:22:31.190", "+0", "ms", "event", "postponed", "ValueError:", "x"] in [line.split() for line in lines]
+    assert ["Traceback:", "  File y"] == lines[lines.index("Detail: event postponed, ValueError: x") + 1 :][:2]
 
 
 def test_send_posts_to_the_real_url(world: World) -> None:
