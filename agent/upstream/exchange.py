@@ -59,13 +59,15 @@ class ExchangeEndpoints:
     timeout_s: float
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        host = uri.host.decode("ascii")
         is_tls = uri.scheme == b"https"
+        return NotedEndpoint(make=lambda: self._endpoint(uri, is_tls), exchange=self.exchange, is_tls=is_tls)
+
+    def _endpoint(self, uri: URI, is_tls: bool) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
         endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, host, uri.port, timeout=self.timeout_s)
-        if is_tls:
-            peer = TrustedPeer(context=self.context(), host=host, shaken=self._shaken)
-            endpoint = wrapClientTLS(peer, endpoint)
-        return NotedEndpoint(endpoint=endpoint, exchange=self.exchange, is_tls=is_tls)
+        if not is_tls:
+            return endpoint
+        return wrapClientTLS(TrustedPeer(context=self.context(), host=host, shaken=self._shaken), endpoint)
 
     def _shaken(self) -> None:
         self.exchange.phase = Phase.WAITING
@@ -74,16 +76,20 @@ class ExchangeEndpoints:
 @implementer(IStreamClientEndpoint)
 @attrs.frozen(kw_only=True)
 class NotedEndpoint:
-    """Wraps an endpoint and notes in the exchange what becomes of it."""
+    """Notes in the exchange what becomes of an endpoint.
 
-    endpoint: IStreamClientEndpoint
+    The endpoint is made when it is needed: with a connection from the pool it never is, and making one reads the host
+    name by the rules of IDNA, a tenth of what a request costs.
+    """
+
+    make: Callable[[], IStreamClientEndpoint]
     exchange: Exchange
     is_tls: bool
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.exchange.is_fresh = True
         self.exchange.phase = Phase.CONNECTING
-        connecting: Deferred[IProtocol] = self.endpoint.connect(protocolFactory)
+        connecting: Deferred[IProtocol] = self.make().connect(protocolFactory)
         return connecting.addCallback(self._connected)
 
     def _connected(self, protocol: IProtocol) -> IProtocol:
