@@ -27,6 +27,11 @@ whose
 Nothing here touches files, clocks or logs.  `cryptography` is imported when a key is opened, not before.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from keystoretools.certificate import Certificate, Extension
 from keystoretools.detect import Detected, Kind, sniff
 from keystoretools.entries import (
@@ -62,6 +67,27 @@ from keystoretools.publickey import PublicKey
 from keystoretools.secret import Password, SecretBytes
 from keystoretools.store import open_keystore, save_keystore
 
+if TYPE_CHECKING:
+    from keystoretools.chain import Chain, MissingIssuer
+    from keystoretools.contents import Contents, Leftover, LockedStore, Part, read_anything
+    from keystoretools.pem import write_pem
+    from keystoretools.privatekey_forms import EncryptedKey
+    from keystoretools.request import CertificateRequest
+
+# Public names whose module is imported when the name is first used: opening a keystore needs none of them.
+_LATER: Final = {
+    "CertificateRequest": "request",
+    "Chain": "chain",
+    "Contents": "contents",
+    "EncryptedKey": "privatekey_forms",
+    "Leftover": "contents",
+    "LockedStore": "contents",
+    "MissingIssuer": "chain",
+    "Part": "contents",
+    "read_anything": "contents",
+    "write_pem": "pem",
+}
+
 __all__ = [
     "LEGACY",
     "MODERN",
@@ -71,8 +97,12 @@ __all__ = [
     "Attribute",
     "Budget",
     "Certificate",
+    "CertificateRequest",
+    "Chain",
+    "Contents",
     "CorruptError",
     "Detected",
+    "EncryptedKey",
     "Entry",
     "ErrorCode",
     "Extension",
@@ -81,14 +111,18 @@ __all__ = [
     "Keystore",
     "KeystoreError",
     "Kind",
+    "Leftover",
     "LimitError",
     "Limits",
     "LockedKey",
+    "LockedStore",
     "MangledError",
+    "MissingIssuer",
     "Name",
     "NotAKeystoreError",
     "Note",
     "OperationError",
+    "Part",
     "Password",
     "PasswordNeededError",
     "PrivateKey",
@@ -105,7 +139,19 @@ __all__ = [
     "WrongPasswordError",
     "fold_alias",
     "open_keystore",
+    "read_anything",
     "read_private_key",
     "save_keystore",
     "sniff",
+    "write_pem",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The names in `_LATER`, imported once."""
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
