@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from keystoretools import der, oids
-from keystoretools.errors import CorruptError, KeystoreError, UnsupportedError, WrongKeyPasswordError, quoted
+from keystoretools.errors import (
+    CorruptError,
+    KeystoreError,
+    LimitError,
+    UnsupportedError,
+    WrongKeyPasswordError,
+    quoted,
+)
 from keystoretools.kinds import Kind
 from keystoretools.limits import Budget, check
 from keystoretools.privatekey import PrivateKey, read_private_key
@@ -156,7 +163,7 @@ def _open_pkcs8(octets: bytes, password: Password, budget: Budget) -> PrivateKey
     plain = pbe.decrypt(parts[0], parts[1].octet_string(), password, budget)
     try:
         return read_private_key(plain)
-    except CorruptError as error:
+    except (CorruptError, LimitError) as error:  # rubbish may look like anything
         raise _probably_wrong() from error
 
 
@@ -185,7 +192,7 @@ def _open_dek(key: EncryptedKey, dek_info: str, password: Password) -> PrivateKe
         raise UnsupportedError(f"The encrypted block {quoted(key.label)} is no private key.", name=key.label)
     try:
         return read_key(kind, plain[:-pad], curve=key.curve)
-    except CorruptError as error:
+    except (CorruptError, LimitError) as error:
         raise _probably_wrong() from error
 
 
