@@ -113,7 +113,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _show(outcome: Outcome, switches: Switches) -> int:
-    from iadmin.render import Script, needs_gap, page, safe
+    from iadmin.render import Body, Script, needs_gap, page, safe
 
     for note in outcome.notes:
         click.echo(f"iadmin: {safe(note)}", err=True)
@@ -126,7 +126,8 @@ def _show(outcome: Outcome, switches: Switches) -> int:
         for index, block in enumerate(outcome.blocks):
             if needs_gap(outcome.blocks, index):
                 console.print()
-            console.print(block.rich(console.width))
+            # The lines of a body are left to the terminal to break: what is copied from it is then what came in.
+            console.print(block.rich(console.width), soft_wrap=isinstance(block, Body))
     else:
         click.echo(page(outcome.blocks), nl=False)
     return outcome.exit_status

@@ -130,12 +130,14 @@ def _cell(value: str | Cell) -> Cell:
 @attrs.frozen
 class Column:
     """One column. Where a terminal is too narrow, `spare` columns are left out, the last one first, and then `flexible`
-    columns are cut with an ellipsis; all others are shown whole (an id that is cut is worth nothing)."""
+    columns are cut with an ellipsis, or continued below with `wraps`; all others are shown whole (an id that is cut is
+    worth nothing)."""
 
     name: str
     align: Literal["left", "right"] = "left"
     spare: bool = False
     flexible: bool = False
+    wraps: bool = False
 
 
 def _total(widths: Mapping[int, int]) -> int:
@@ -177,8 +179,8 @@ class Table:
             table.add_column(
                 column.name,
                 justify=column.align,
-                no_wrap=True,
-                overflow="ellipsis",
+                no_wrap=not column.wraps,
+                overflow="fold" if column.wraps else "ellipsis",
                 min_width=column_width,
                 max_width=column_width,
             )
@@ -229,17 +231,16 @@ class Facts:
             yield f"{name.ljust(width)}  {cell.text}"
 
     def rich(self, width: int) -> object:
+        from rich.console import Group
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        grid = RichTable.grid(padding=(0, GAP))
+        grid = RichTable.grid(padding=(0, GAP, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
-        if self.title:
-            grid.add_row(Text(self.title, style="bold"), "")
         for name, cell in self._shown():
             grid.add_row(name, Text(cell.text, style=STYLES[cell.tone]))
-        return grid
+        return Group(Text(self.title, style="bold"), grid) if self.title else grid
 
 
 @attrs.frozen

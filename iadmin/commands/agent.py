@@ -14,7 +14,7 @@ from iadmin.commands.records import spool_counts
 from iadmin.commands.service import service_table
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Cell, Column, Facts, Line, Table, clock, duration, exact, moment, safe, state_cell
+from iadmin.render import Cell, Column, Facts, Line, Table, clock, duration, exact, moment, state_cell
 
 STOP_PATIENCE_S: Final = 60.0
 """The agent itself gives hooks and deliveries 30 s at most before it ends; twice that means that it hangs."""
@@ -137,7 +137,16 @@ def _page(found: Mapping[str, Any], now: datetime) -> list[Block]:
         *_spool(found.get("spool", {})),
         service_table(found.get("services", ()), now, title="Services"),
         _destinations(found.get("destinations", ()), now),
+        *_last_errors(found),
     ]
+
+
+def _last_errors(found: Mapping[str, Any]) -> list[Block]:
+    """Whole and below the tables, where a narrow terminal has no room for them."""
+    named = [(one.get("service"), one.get("last_error")) for one in found.get("services", ())]
+    named += [(one.get("destination"), one.get("last_error")) for one in found.get("destinations", ())]
+    pairs = [(str(name), Cell(str(error), "bad")) for name, error in named if error]
+    return [Facts(title="Last errors", pairs=pairs)] if pairs else []
 
 
 def _gateway(gateway: Mapping[str, Any]) -> str:
@@ -183,7 +192,6 @@ def _destinations(destinations: Sequence[Mapping[str, Any]], now: datetime) -> T
             Column("BACKLOG", "right"),
             Column("LAST SUCCESS"),
             Column("TARGET", flexible=True),
-            Column("LAST ERROR", spare=True),
         ),
         rows=[
             (
@@ -191,7 +199,6 @@ def _destinations(destinations: Sequence[Mapping[str, Any]], now: datetime) -> T
                 str(destination.get("backlog", 0)),
                 clock(destination.get("last_success"), now) or "none",
                 str(destination.get("target", "")),
-                Cell(safe(str(destination.get("last_error") or "")), "bad"),
             )
             for destination in destinations
         ],

@@ -79,7 +79,13 @@ def _time_line(event: Mapping[str, Any], now: datetime) -> Table:
         )
     return Table(
         title="Road",
-        columns=(Column("TIME"), Column("AFTER", "right"), Column("OF"), Column("STEP"), Column("", flexible=True)),
+        columns=(
+            Column("TIME"),
+            Column("AFTER", "right"),
+            Column("OF"),
+            Column("STEP"),
+            Column("", flexible=True, wraps=True),
+        ),
         rows=rows,
         empty="nothing is known of it",
     )

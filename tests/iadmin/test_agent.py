@@ -30,6 +30,12 @@ def test_warnings_come_first(world: World) -> None:
     assert "warning: 1 dead letter" == world.run("status").out.splitlines()[0]
 
 
+def test_last_errors_are_shown_whole(world: World) -> None:
+    """Of services and destinations, below the tables."""
+    world.link.status_answer["destinations"] = [STATUS["destinations"][0] | {"last_error": "no route to host"}]
+    assert world.run("status").out.endswith("\nLast errors\noutbox  no route to host\n")
+
+
 def test_an_agent_that_starts_or_stops_is_not_yet_there(world: World) -> None:
     """Exit status 75: a script tries again."""
     for state in ("starting", "stopping"):

@@ -16,7 +16,7 @@ from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Group, LazyGroup, Switches
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED, main
-from tests.iadmin.fakes import EVENT_ID, World
+from tests.iadmin.fakes import EVENT_ID, World, detail
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {"twisted", "lxml", "rich", "cryptography", "OpenSSL", "apsw", "attr", "attrs", "zope", "asyncio", "http"}
@@ -203,6 +203,17 @@ def test_a_terminal_is_drawn_on_and_a_pipe_is_not(world: World, monkeypatch: pyt
     piped = world.run("event", "list").out
     assert "\x1b" not in piped
     assert EVENT_ID in piped
+
+
+def test_a_body_on_a_terminal_can_be_copied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long lines are not broken by us, where the reader would take our line ends for the sender's."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    world.link.shown = detail(body="<a>" + "word " * 40 + "</a>")
+    assert 0 == main(["event", "show"], build=world.build)
+    monkeypatch.undo()
+    assert "<a>" + "word " * 40 + "</a>\n" in terminal.getvalue()
 
 
 def test_all_lines_of_a_failure_are_shown(world: World) -> None:

@@ -157,6 +157,13 @@ def test_a_wide_terminal_shows_everything() -> None:
     assert "no such pump" in drawn(WIDE, width=160)
 
 
+def test_what_wraps_is_continued_below() -> None:
+    """Where the text is what matters, none of it is lost on a narrow terminal."""
+    table = Table(columns=(Column("STEP"), Column("", flexible=True, wraps=True)), rows=[("postponed", "pump " * 20)])
+    assert 20 == drawn(table, width=40).count("pump")
+    assert all(len(line) <= 40 for line in drawn(table, width=40).splitlines())
+
+
 def test_an_empty_table_is_a_sentence() -> None:
     """Headings over nothing say nothing."""
     table = Table(columns=(Column("A"),), rows=(), title="Services", empty="none yet")
