@@ -1,0 +1,37 @@
+"""Running services: each active one in a worker process of its own, fed with events, timed, killed and restarted.
+
+On both ends of the pipes (no Twisted, so that a worker starts fast):
+
+* `messages`  what agent and worker say to one another, as frozen records
+
+In the agent:
+
+* `host`      all services: the part that assembly starts and the gateway asks
+* `service`   one service through all its workers: order, attempts, settlements, restarts
+* `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
+* `launch`    the boundary to the operating system
+* `output`    what a service prints, cut to lines and to a bearable rate
+
+In the worker process:
+
+* `worker`    the program: reads calls, runs them in threads, writes results
+* `script`    loads the service's file, finds its hooks, and says where a fault stands in it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.host.host import WorkerHost
+
+__all__ = ["WorkerHost"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use (PEP 562): the worker process imports this package, too, and must not load Twisted."""
+    if name == "WorkerHost":
+        from agent.host.host import WorkerHost
+
+        return WorkerHost
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,238 @@
+"""The way out of a hook: what it sends, what it logs, and what it may know about itself.
+
+`context` is one object for the whole service, and always means the hook call in which it is used: calls in other
+threads, and other `async` calls, have their own. A thread that a hook starts itself belongs to no call.
+"""
+
+from __future__ import annotations
+
+import json as json_format
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+import attrs
+
+from agent.delivery import OutboundRequest
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""A header's name or a method (RFC 9110, section 5.6.2)."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What would end a header field early (RFC 9110, section 5.5)."""
+
+
+class LogSink(Protocol):
+    """Where log lines go; the worker process has one."""
+
+    def __call__(self, level: str, text: str, event_id: str) -> None: ...
+
+
+def _drop(level: str, text: str, event_id: str) -> None:
+    """Outside a worker process there is no agent to log to."""
+
+
+@attrs.frozen(kw_only=True)
+class Surroundings:
+    """What is the same for all calls of one service. An empty `destinations` means: not known, do not check."""
+
+    service: str = ""
+    agent_id: str = ""
+    constants: Mapping[str, str] = MappingProxyType({})
+    destination: str = "outbox"
+    destinations: frozenset[str] = frozenset()
+    log: LogSink = _drop
+
+
+@attrs.define(kw_only=True)
+class Call:
+    """One call of a hook: what it sent is collected here and stored when the hook has returned."""
+
+    event_id: str = ""
+    may_send: bool = True
+    is_over: bool = False
+    requests: list[OutboundRequest] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class Log:
+    """`context.log`: lines in the agent's log, under the service's name and with the id of the event in hand.
+
+    Arguments are put in with `%`, as in Python's own `logging`, which arrives in the agent's log as well:
+
+        context.log.info("host %s is back after %d s", host, seconds)
+    """
+
+    _write: Callable[[str, str], None]
+
+    def debug(self, text: str, *values: object) -> None:
+        """What only helps to find a bug; not written by default."""
+        self._write("debug", text % values if values else text)
+
+    def info(self, text: str, *values: object) -> None:
+        """What happened; one line for each thing that matters."""
+        self._write("info", text % values if values else text)
+
+    def warning(self, text: str, *values: object) -> None:
+        """What somebody should mend."""
+        self._write("warn", text % values if values else text)
+
+    def error(self, text: str, *values: object) -> None:
+        """What failed."""
+        self._write("error", text % values if values else text)
+
+
+class Context:
+    """What a hook may do and know: see each member. There is one, `agent.sdk.context`."""
+
+    def __init__(self) -> None:
+        self._surroundings = Surroundings()
+        self._call: ContextVar[Call | None] = ContextVar("agent.sdk call", default=None)
+        self.log: Final = Log(self._log)
+
+    @property
+    def service(self) -> str:
+        """This service's name: `applications|sample-plan`."""
+        return self._surroundings.service
+
+    @property
+    def agent_id(self) -> str:
+        """The agent's id from `iaconfig.xml`; callbacks find their way back by it."""
+        return self._surroundings.agent_id
+
+    @property
+    def constants(self) -> Mapping[str, str]:
+        """The texts of `<constants>` in the descriptor, by name. Example: `context.constants["site"]`."""
+        return self._surroundings.constants
+
+    def send(
+        self,
+        destination: str | None = None,
+        *,
+        json: Any = None,
+        body: bytes | str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        path: str = "",
+        method: str = "",
+    ) -> None:
+        """Send something to a `<destination>` of `iaconfig.xml`; without a name, to the one of the descriptor.
+
+        Nothing leaves while the hook runs. When the hook has returned, everything it sent is stored together with the
+        event's end, all or nothing, and then delivered in order, retried as the destination's policy says. When the
+        hook raises, nothing is sent. Give exactly one of
+
+        * `json`: anything that `json.dumps` takes; the content type is `application/json`,
+        * `body`: bytes, or text (becomes UTF-8); say what it is with `content_type`.
+
+        `path` (empty, or beginning with `/` or `?`) is appended to the destination's URL; `headers` and `method`
+        win over the destination's own. Raises `ValueError` or `TypeError` for what could not be sent, and
+        `RuntimeError` outside `on_event` and `on_http`. Examples:
+
+            context.send(json={"properties": {"building": "A"}})
+            context.send("tickets", body="<ticket/>", content_type="text/xml", path="/new", headers={"X-Site": "7"})
+        """
+        call = self._current_call()
+        surroundings = self._surroundings
+        name = surroundings.destination if destination is None else destination
+        if surroundings.destinations and name not in surroundings.destinations:
+            known = ", ".join(sorted(surroundings.destinations))
+            raise ValueError(f"iaconfig.xml has no <destination> {name!r}; it has {known}")
+        if path and path[0] not in "/?":
+            raise ValueError(f"path is {path!r}, expected nothing or something that begins with / or ?")
+        if method and not _TOKEN.fullmatch(method):
+            raise ValueError(f"method is {method!r}, expected a word such as POST")
+        data, default_type = _to_bytes(json, body)
+        call.requests.append(
+            OutboundRequest(
+                destination=name,
+                body=data,
+                content_type=_checked("content_type", content_type or default_type),
+                headers=_checked_headers(headers or {}),
+                path=_checked("path", path),
+                method=method,
+            )
+        )
+
+    def _current_call(self) -> Call:
+        call = self._call.get()
+        if call is None:
+            raise RuntimeError(
+                "context.send works within on_event and on_http only, in the thread that the hook was called in"
+            )
+        if not call.may_send:
+            raise RuntimeError("context.send works within on_event and on_http only: here is no event to send for")
+        if call.is_over:
+            raise RuntimeError("context.send was called after the hook had returned: its event is settled already")
+        return call
+
+    def _log(self, level: str, text: str) -> None:
+        call = self._call.get()
+        self._surroundings.log(level, text, call.event_id if call is not None else "")
+
+
+def _to_bytes(json: Any, body: bytes | str | None) -> tuple[bytes, str]:
+    if (json is None) == (body is None):
+        raise TypeError("context.send needs exactly one of json= and body=")
+    if body is None:
+        try:
+            return _dumps(json, ensure_ascii=False), "application/json"
+        except UnicodeEncodeError:
+            # Half a surrogate pair, which JSON can spell and UTF-8 cannot.
+            return _dumps(json, ensure_ascii=True), "application/json"
+    if isinstance(body, str):
+        return body.encode(), "text/plain; charset=utf-8"
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body), "application/octet-stream"
+    raise TypeError(f"body is a {type(body).__name__}, expected bytes or str")
+
+
+def _dumps(value: Any, *, ensure_ascii: bool) -> bytes:
+    # Without allow_nan=False Python writes NaN, which no other JSON reader takes.
+    text = json_format.dumps(value, ensure_ascii=ensure_ascii, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def _checked_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a header field")
+        _checked(f"header {name}", value)
+    return tuple(headers.items())
+
+
+def _checked(what: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a {type(value).__name__}, expected str")
+    if _CONTROL.search(value):
+        raise ValueError(f"{what} is {value!r}, expected a text without line breaks and control characters")
+    return value
+
+
+context: Final = Context()
+"""The one context of this process; `from agent.sdk import context`."""
+
+
+def settle_in(surroundings: Surroundings) -> None:
+    """Tell the context where it is. For the worker process and for tests, not for services."""
+    context._surroundings = surroundings
+
+
+@contextmanager
+def calling(*, event_id: str = "", may_send: bool = True) -> Iterator[Call]:
+    """Make `context` mean one call of a hook for as long as the block runs; gives what the hook sent. Example:
+
+    with calling() as call:
+        sample_plan.on_event(event)
+    assert [...] == call.requests
+    """
+    call = Call(event_id=event_id, may_send=may_send)
+    token = context._call.set(call)
+    try:
+        yield call
+    finally:
+        call.is_over = True
+        context._call.reset(token)

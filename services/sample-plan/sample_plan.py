@@ -1,0 +1,58 @@
+"""Turns an event into the JSON that starts an incident plan, and sends it.
+
+    <event>
+      <properties><building>"Building A"</building><city>Victoria</city></properties>
+      <recipients><targetName>bsmith</targetName></recipients>
+    </event>
+
+becomes
+
+    {"properties": {"building": "Building A", "city": "Victoria"}, "recipients": [{"targetName": "bsmith"}]}
+
+Copy this folder to begin a service of your own; docs/services.rst explains every step.
+"""
+
+from typing import Any
+
+from agent.sdk import Event, RejectEvent, context, guess_value
+
+
+def on_startup() -> None:
+    """Runs once, before the first event: the place to read files or open connections that all events use."""
+    context.log.info("ready")
+
+
+def on_event(event: Event) -> None:
+    """Runs for each event, after its sender has been answered. When it returns, the event is done."""
+    properties = event.to_dict().get("properties")
+    # Reject what no attempt can mend: it becomes a dead letter at once, and the operator reads this sentence.
+    if not isinstance(properties, dict):
+        raise RejectEvent("the event has no <properties> with elements in it: there is nothing to tell anybody")
+
+    # Nothing leaves yet. What is sent is stored together with the event's end and then delivered, so it can neither
+    # be lost nor, after an exception further down, go out for an event that is tried again.
+    context.send(
+        json={
+            "properties": {name: typed(value) for name, value in properties.items()},
+            # May be empty: then the plan itself decides whom to call.
+            "recipients": [{"targetName": name} for name in event.find_all("recipients/targetName")],
+        }
+    )
+
+
+def typed(value: Any) -> Any:
+    """Give values their types; XML knows only text. Repeated elements are a list and nested ones a dict already."""
+    return guess_value(value) if isinstance(value, str) else value
+
+
+# To answer senders yourself (SOAP, for instance), define `on_http` as well and import its two types. Senders then wait
+# for the answer; returning None leaves the request to `on_event`:
+#
+# def on_http(request: HttpRequest) -> HttpResponse | None:
+#     if request.method == "GET":
+#         return HttpResponse(body=f"{context.service} is running\n")
+#     return None
+
+
+def on_shutdown() -> None:
+    """Runs once, after the last event."""
