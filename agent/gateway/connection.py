@@ -19,17 +19,13 @@ from zope.interface import implementer
 
 from agent.errors import SenderError
 from agent.gateway.outlet import Outlet
-from agent.gateway.reading import RequestReader, Stage
+from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
 from agent.gateway.reception import Reception
 from agent.gateway.slot import NEVER, Slot
 from agent.gateway.strangers import Strangers
 from agent.wire import Head, recognise
 from agent.wire.answer import CONTINUE
 from agent.wire.refusal import not_http, too_large_body, too_slow
-
-FEED_BYTES: Final = 4096
-"""Fed to the parser at a time while it reads heads: it cannot be stopped in the middle, so this bounds how many small
-requests are taken in beyond `max_pipelined` (about 60)."""
 
 READ_AND_DROP_BYTES: Final = 64 * 1024
 """A body that is refused from its head is read and dropped up to this size, so that the connection lives on."""
@@ -123,7 +119,9 @@ class Connection(Protocol):
 
     # ---- the reader calls these --------------------------------------------------------------------------------
 
-    def begin_request(self, head: Head, target: bytes, headers: list[tuple[bytes, bytes]]) -> Slot:
+    def begin_request(
+        self, head: Head, target: bytes, headers: list[tuple[bytes, bytes]], fault: SenderError | None
+    ) -> Slot:
         """Give a request its place in the line, and decide from its head whether its body is wanted."""
         slot = Slot(self, self._reception, head)
         self._slots.append(slot)
@@ -134,6 +132,8 @@ class Connection(Protocol):
             raise too_large_body(self._limits.max_body_bytes, head.length)
         try:
             self._reception.admit(slot, head.method, target)
+            if fault is not None:
+                raise fault
         except SenderError as error:
             if head.expects_continue or head.length is None or head.length > READ_AND_DROP_BYTES:
                 raise
@@ -220,12 +220,12 @@ class Connection(Protocol):
         self._is_feeding = True
         try:
             while start < len(data) and not reader.is_done:
-                if reader.stage is Stage.IDLE and len(self._slots) >= self._limits.max_pipelined:
+                if self._is_crowded():
                     self._unread = data[start:]
                     break
                 size = len(data) - start
-                if size > FEED_BYTES and reader.stage is not Stage.BODY:
-                    size = FEED_BYTES
+                if size > FEED_BYTES:
+                    size = min(size, reader.piece_bytes)
                 piece = data if size == len(data) else data[start : start + size]
                 start += size
                 reader.feed(piece)
@@ -236,6 +236,10 @@ class Connection(Protocol):
         if self._peer_has_ended and not self._unread and reader.stage is not Stage.IDLE and not self._is_deaf:
             self._refuse(reader.cut_off())
         self._go_on()
+
+    def _is_crowded(self) -> bool:
+        """Whether enough requests wait for their answers; the one that is being read does not count."""
+        return len(self._slots) - (self._current is not None) >= self._limits.max_pipelined
 
     def _go_on(self) -> None:
         """What is next, now that something has been read or answered?"""
@@ -299,9 +303,7 @@ class Connection(Protocol):
         """Pause or resume reading, and set the deadline of what is being read."""
         if self._is_gone or self._is_deaf:
             return
-        crowded = len(self._slots) >= self._limits.max_pipelined and self._reader.stage is Stage.IDLE
-        wants_pause = self._outlet.is_blocked or crowded
-        if wants_pause:
+        if self._outlet.is_blocked or self._is_crowded():
             if not self._is_paused:
                 self._is_paused = True
                 self._armed = None

@@ -29,6 +29,10 @@ from agent.wire.refusal import (
 
 log = Logger(namespace="gateway")
 
+FEED_BYTES: Final = 4096
+"""Fed to the parser at a time outside a body of known length: it cannot be stopped in the middle, so this bounds how
+many small requests are taken in beyond `max_pipelined` (about 60)."""
+
 CHUNK_OVERHEAD_BYTES: Final = 16 * 1024
 """Chunk extensions and trailers allowed on top of six bytes for each byte of the body (Node.js: 16 KiB)."""
 
@@ -48,8 +52,13 @@ class Stage(enum.Enum):
 class Recipient(Protocol):
     """Who takes the requests: the connection."""
 
-    def begin_request(self, head: Head, target: bytes, headers: list[tuple[bytes, bytes]]) -> Slot:
-        """A head has been read and can be trusted. Raise `SenderError` to end the connection's reading."""
+    def begin_request(
+        self, head: Head, target: bytes, headers: list[tuple[bytes, bytes]], fault: SenderError | None
+    ) -> Slot:
+        """A head has been read and can be trusted; `fault` is what makes its body unreadable.
+
+        Raise `SenderError` to end the connection's reading, or set the slot's `refusal`.
+        """
 
     def end_request(self, slot: Slot, body: bytes) -> None:
         """The request is complete. For a slot with a `refusal` the body was dropped."""
@@ -80,6 +89,13 @@ class RequestReader:
         self._inflater: Inflater | None = None
         self._has_upgrade = False
         self._is_replaying = False
+
+    @property
+    def piece_bytes(self) -> int:
+        """How much can be fed without reading on into many further requests."""
+        if self.slot is None or self.slot.head is None or self.slot.head.length is None:
+            return FEED_BYTES
+        return max(FEED_BYTES, self.slot.head.length - self.body_bytes)
 
     @property
     def has_read_nothing(self) -> bool:
@@ -159,13 +175,8 @@ class RequestReader:
         self.body_bytes = self._wire_bytes = 0
         self._pieces = []
         self._inflater = None
-        slot = self.slot = self._recipient.begin_request(head, self._target, self._headers)
-        if head.content_encoding and slot.refusal is None:
-            self._inflater = open_inflater(
-                head.content_encoding,
-                max_bytes=self._limits.max_body_bytes,
-                max_ratio=self._limits.max_inflate_ratio,
-            )
+        fault = self._open_body(head) if head.content_encoding else None
+        self.slot = self._recipient.begin_request(head, self._target, self._headers, fault)
 
     def on_body(self, piece: bytes) -> None:
         slot = self.slot
@@ -190,6 +201,17 @@ class RequestReader:
         self.is_done = self.is_done or not slot.head.keep_alive
         pieces, self._pieces = self._pieces, []
         self._recipient.end_request(slot, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _open_body(self, head: Head) -> SenderError | None:
+        """Get ready to undo the Content-Encoding; return what is wrong with it."""
+        limits = self._limits
+        try:
+            self._inflater = open_inflater(
+                head.content_encoding, max_bytes=limits.max_body_bytes, max_ratio=limits.max_inflate_ratio
+            )
+        except SenderError as error:
+            return error
+        return None
 
     def _read_head(self) -> Head:
         """Senders repeat themselves: a head that equals the one before, but for its target, is not read again."""

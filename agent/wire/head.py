@@ -18,6 +18,9 @@ from agent.wire.accept import wants_xml
 from agent.wire.content import charset_of
 from agent.wire.refusal import bad_version, unknown_transfer_coding
 
+_MAX_LENGTH_DIGITS: Final = 24
+"""Enough for any size and a few blanks; Python refuses to read numbers of thousands of digits."""
+
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
@@ -104,7 +107,7 @@ def _body_length(found: dict[bytes, bytes], version: str) -> int | None:
     if coding is None:
         if length is None:
             return 0
-        if not length.strip().isdigit():
+        if not length.strip().isdigit() or len(length) > _MAX_LENGTH_DIGITS:
             raise _bad(f"The Content-Length {length[:40].decode('latin-1')!r} is not a number.")
         return int(length.strip())
     if length is not None:

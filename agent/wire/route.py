@@ -66,10 +66,10 @@ class Routes:
         wanted = asked.strip("/").replace("|", "_")
         if 0 < len(wanted) <= _MAX_SUGGESTED_CHARS:
             active = [name for name, route in self._by_name.items() if route.is_active]
-            close = difflib.get_close_matches(wanted, active, n=1, cutoff=0.7)
+            close = difflib.get_close_matches(wanted, active, n=1, cutoff=0.85)
         else:
             close = []
-        hint = f" Did you mean {PREFIX}{close[0]}?" if close else ""
+        hint = f" Did you mean {PREFIX}{quote(close[0])}?" if close else ""
         shown = asked if len(asked) <= _MAX_SUGGESTED_CHARS else asked[: _MAX_SUGGESTED_CHARS - 3] + "..."
         return SenderError(
             "unknown-service",
