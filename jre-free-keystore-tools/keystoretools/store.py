@@ -60,6 +60,10 @@ def _read(found: detect.Detected, password: Password | None, budget: Budget) -> 
         from keystoretools.jks import read_jks
 
         return read_jks(found.content, password, budget)
+    if found.kind is Kind.PKCS12:
+        from keystoretools.pkcs12_read import read_pkcs12
+
+        return read_pkcs12(found.content, password, budget)
     raise not_a_keystore(found)
 
 
