@@ -122,6 +122,22 @@ def test_only_the_owner_may_open_the_socket(home: Path) -> None:
     assert 0o600 == stat.S_IMODE(mode)
 
 
+def test_there_is_no_moment_of_wider_rights(
+    thread: ReactorThread, home: Path, view: FakeView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rights are right when the file appears, not only after a chmod; the umask is as it was afterwards."""
+    gateway = made(thread, home, view)
+    monkeypatch.setattr(os, "chmod", lambda *arguments, **keywords: None)
+    before = os.umask(0o022)
+    try:
+        thread.run(gateway.start)
+        after = os.umask(0o022)
+    finally:
+        os.umask(before)
+    assert (0o600, 0o022) == (stat.S_IMODE((home / "var" / "run" / "control.sock").stat().st_mode), after)
+    thread.run(lambda: gateway.stop(5.0))
+
+
 def test_a_process_of_another_user_is_turned_away(
     gateway: ControlGateway, home: Path, view: FakeView, monkeypatch: pytest.MonkeyPatch
 ) -> None:

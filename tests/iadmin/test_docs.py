@@ -1,0 +1,55 @@
+"""The pages of iadmin and of the control API name everything there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from agent.control import api
+from agent.errors import ExitStatus
+from iadmin.commands.lazy import LazyGroup
+from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+GUIDE = (DOCS / "iadmin.rst").read_text(encoding="utf-8")
+API = (DOCS / "control-api.rst").read_text(encoding="utf-8")
+
+
+def leaves() -> list[click.Command]:
+    group = LazyGroup("iadmin", lazy=COMMANDS)
+    found: list[click.Command] = []
+    for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        found += list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    return found
+
+
+@pytest.mark.parametrize("command", leaves(), ids=lambda command: str(command.name))
+def test_every_command_and_option_is_described(command: click.Command) -> None:
+    """An option that is not on the page does not exist for its readers."""
+    assert re.search(rf"^(.*[ ,])?{command.name}\b", GUIDE, re.MULTILINE)
+    for parameter in command.params:
+        for option in parameter.opts:
+            if option.startswith("--"):
+                assert option in GUIDE, f"{command.name} {option}"
+
+
+def test_every_exit_status_that_is_used_is_described() -> None:
+    """Scripts are written from this table."""
+    table = {int(number) for number in re.findall(r"^(\d+) {2,}", GUIDE, re.MULTILINE)}
+    not_ours = {ExitStatus.OS_ERROR}
+    assert {*(set(ExitStatus) - not_ours), INTERRUPTED, BROKEN_PIPE} == table
+
+
+def test_every_resource_filter_and_code_of_the_api_is_described() -> None:
+    """What the source can answer, the page explains."""
+    source = Path(api.__file__).read_text(encoding="utf-8")
+    gateway = Path(api.__file__).with_name("gateway.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'SenderError\(\s*"([a-z-]+)"', source + gateway))
+    assert len(codes) >= 8
+    for word in (*codes, *api.EVENT_FILTERS, *api.STATES, "/v1/status", "/v1/services", "/v1/events", "/v1/stop"):
+        assert word in API, word
