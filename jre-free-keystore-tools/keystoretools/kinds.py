@@ -102,11 +102,10 @@ class Detected:
             advice = "" if self.kind.is_keystore else " " + advice
         else:
             advice = " " + advice
-        article = (
-            "an" if self.kind.value[0] in "aeiouAEIOR" and not self.kind.value.startswith("unk") else "a"
-        )
         if self.kind in (Kind.UNKNOWN, Kind.TEXT, Kind.PEM):
             article = ""
+        else:
+            article = "an" if self.kind.value[0] in "aeiouAEIOR" else "a"  # an RSA key, an Office document
         return f"The file is {article} {self.kind.value}{more}{inside}.".replace("  ", " ") + advice
 
 
@@ -126,7 +125,8 @@ _ADVICE = {
     Kind.PGP: "PGP keys are for mail and files, not for TLS.",
     Kind.GIT_LFS: "Only the pointer was checked out: run 'git lfs pull' to get the file itself.",
     Kind.MANGLED: "It cannot be repaired: fetch it again in binary mode (Git: mark it '-text').",
-    Kind.BKS: _BOUNCY.format("BKS"),
+    Kind.BKS: "It is made by BouncyCastle (Android) and can be read here, not written; to use it, convert it: iakeytool"
+    " -importkeystore -srckeystore FILE -destkeystore out.p12 -deststoretype pkcs12",
     Kind.UBER: _BOUNCY.format("UBER"),
     Kind.BCFKS: _BOUNCY.format("BCFKS").replace(
         "jce.provider.BouncyCastleProvider -providerpath bcprov.jar",

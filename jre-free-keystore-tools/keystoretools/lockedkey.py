@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from keystoretools import der, oids
-from keystoretools.errors import CorruptError, WrongKeyPasswordError, quoted
+from keystoretools.errors import CorruptError, LimitError, WrongKeyPasswordError, quoted
 from keystoretools.limits import Budget
 from keystoretools.privatekey import PrivateKey, read_private_key
 from keystoretools.secret import Password, SecretBytes
@@ -23,6 +23,7 @@ class KeyForm(StrEnum):
 
     ENCRYPTED_PKCS8 = "encrypted-pkcs8"  # EncryptedPrivateKeyInfo, RFC 5208
     SEALED_OBJECT = "sealed-object"  # Java serialization stream of JCEKS
+    BKS_SEALED = "bks-sealed"  # BouncyCastle's own, opened by `bks.open_sealed`
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +41,8 @@ class LockedKey:
         """
         if self.form is KeyForm.SEALED_OBJECT:
             return "PBEWithMD5AndTripleDES"
+        if self.form is KeyForm.BKS_SEALED:
+            return "PBEWithSHAAnd3-KeyTripleDES-CBC"
         return der.parse(self.octets).sequence(2, "encrypted key")[0].sequence(1, "algorithm")[0].oid()
 
 
@@ -72,10 +75,15 @@ def unlock_private_key(
 
     Raises WrongKeyPasswordError, LimitError (iterations), UnsupportedError (algorithm), CorruptError.
     """
+    if locked.form is KeyForm.BKS_SEALED:
+        opened = _open_bks(locked, password, budget, alias)
+        if isinstance(opened, PrivateKey):
+            return opened
+        raise CorruptError("A secret key stands where a private key should be.", alias=alias)
     plain = _open(locked, password, budget, alias)
     try:
         return read_private_key(plain)
-    except CorruptError as error:
+    except (CorruptError, LimitError) as error:  # rubbish may look like anything
         if locked.scheme == oids.JKS_PROTECTION:  # its check value was right: the password was
             raise
         raise _wrong_password(alias) from error
@@ -83,6 +91,11 @@ def unlock_private_key(
 
 def unlock_secret_key(locked: LockedKey, password: Password, budget: Budget, *, alias: str | None = None) -> SecretKey:
     """Open a secret key of JCEKS or PKCS#12.  Raises as `unlock_private_key`."""
+    if locked.form is KeyForm.BKS_SEALED:
+        opened = _open_bks(locked, password, budget, alias)
+        if isinstance(opened, SecretKey):
+            return opened
+        raise CorruptError("A private key without certificates stands where a secret key should be.", alias=alias)
     plain = _open(locked, password, budget, alias)
     if locked.form is KeyForm.SEALED_OBJECT:
         from keystoretools.serialization import read_secret_key
@@ -94,7 +107,7 @@ def unlock_secret_key(locked: LockedKey, password: Password, budget: Budget, *, 
     try:
         parts = der.parse(plain).sequence(3, "secret key")
         dotted, octets = parts[1].sequence(1, "algorithm")[0].oid(), parts[2].octet_string()
-    except CorruptError as error:
+    except (CorruptError, LimitError) as error:
         raise _wrong_password(alias) from error
     return SecretKey(algorithm=SECRET_KEY_OIDS.get(dotted, dotted), raw=SecretBytes(octets))
 
@@ -120,6 +133,12 @@ def _open(locked: LockedKey, password: Password, budget: Budget, alias: str | No
     from keystoretools import pbe
 
     return pbe.decrypt(parts[0], octets, password, budget, alias=alias)
+
+
+def _open_bks(locked: LockedKey, password: Password, budget: Budget, alias: str | None) -> PrivateKey | SecretKey:
+    from keystoretools.bks import open_sealed
+
+    return open_sealed(locked.octets, password, budget, alias=alias)
 
 
 def _wrong_password(alias: str | None) -> WrongKeyPasswordError:

@@ -64,6 +64,10 @@ def _read(found: detect.Detected, password: Password | None, budget: Budget) -> 
         from keystoretools.pkcs12_read import read_pkcs12
 
         return read_pkcs12(found.content, password, budget)
+    if found.kind is Kind.BKS:
+        from keystoretools.bks import read_bks
+
+        return read_bks(found.content, password, budget)
     raise not_a_keystore(found)
 
 

@@ -121,8 +121,6 @@ def test_recorded_files(item: dict[str, object]) -> None:
     try:
         found = read_anything(data, [str(password)] if password else [])
     except KeystoreError as error:
-        if error.code == "unsupported" and item["type"] in ("PKCS12", "BKS"):
-            pytest.skip("this kind of keystore is not read yet")
         assert item["type"] in ("BCFKS", "UBER")
         assert error.sentence
     else:
@@ -135,8 +133,6 @@ def test_hostile_files(item: dict[str, object]) -> None:
     data = (SAMPLES / str(item["file"])).read_bytes()
     with pytest.raises(KeystoreError) as caught:
         read_anything(data, [str(item["storepass"])])
-    if caught.value.code == "unsupported" and item["type"] == "PKCS12":
-        pytest.skip("this kind of keystore is not read yet")
     assert caught.value.code == item["expect_class"]
 
 
