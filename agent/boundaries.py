@@ -59,7 +59,7 @@ class StoredRequest:
     """An outbound request with its place in the spool.
 
     `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
-    receiver can drop doubles. `created_us` is the wall-clock time of storing, from which `RetryPolicy.max_age_s` counts.
+    receiver can drop doubles. `created_us` is the wall-clock time of storing; the age of a `RetryPolicy` counts from it.
     """
 
     seq: int
@@ -133,19 +133,10 @@ class Spool(Protocol):
         back because the bytes of one answer are bounded: only an empty answer means that there are no more.
         """
 
-    def open_requests(
-        self,
-        destination: str,
-        *,
-        after_seq: int,
-        limit: int,
-        group: str | None = None,
-        except_groups: Sequence[str] = (),
-    ) -> Awaitable[Sequence[StoredRequest]]:
+    def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
         """Requests for `destination` still to be sent, in order, at most `limit`.
 
-        The last two narrow the choice, so that a group that is stuck does not hide the others behind it. As with
-        `open_events`, only an empty answer means that there are no more.
+        As with `open_events`, only an empty answer means that there are no more.
         """
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:

@@ -136,7 +136,7 @@ def start_logging(
 
 
 class _Console:
-    """A console that may close at any time; one that did is left alone."""
+    """A console that may close at any time, with the encoding it happens to have."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

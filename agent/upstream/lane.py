@@ -39,6 +39,9 @@ MAX_SETTLE_PAUSE_S: Final = 30.0
 REFILL_PAUSE_S: Final = 5.0
 """Before a read that failed is tried again."""
 
+PAGE: Final = 500
+"""Requests in one read where most of them may belong to other groups."""
+
 ONLY_PRIORITY: Final = 0
 
 
@@ -75,6 +78,7 @@ class Lane:
         self._is_going_on = False
         self._is_asked_again = False
         self._read_from_s = 0.0
+        self._passed_seq = 0
         self._coming_back = 0
 
     def open(self) -> None:
@@ -190,13 +194,7 @@ class Lane:
 
     async def _read(self, refill: Refill) -> None:
         try:
-            found = await self._spool.open_requests(
-                self._name,
-                after_seq=refill.after_seq,
-                limit=refill.limit,
-                group=refill.group,
-                except_groups=refill.except_groups,
-            )
+            found = await self._find(refill)
         except BaseException as error:
             self._lineup.refill_failed()
             self._read_from_s = self._reactor.seconds() + REFILL_PAUSE_S
@@ -204,6 +202,21 @@ class Lane:
                 raise
             return
         self._lineup.refill([self._ticket(request) for request in found])
+
+    async def _find(self, refill: Refill) -> list[StoredRequest]:
+        """Read what `refill` asks for. The spool does not choose by group, so pages are read until one has some."""
+        is_narrow = refill.group is not None or bool(refill.except_groups)
+        limit = max(refill.limit, PAGE) if is_narrow else refill.limit
+        # What an earlier read has passed belongs to groups that are read by themselves: see `Lineup`.
+        after_seq = max(refill.after_seq, self._passed_seq) if refill.group is None else refill.after_seq
+        while True:
+            page = await self._spool.open_requests(self._name, after_seq=after_seq, limit=limit)
+            found = [request for request in page if _is_asked_for(request, refill)]
+            if refill.group is None:
+                self._passed_seq = after_seq
+            if found or not page:
+                return found[: refill.limit]
+            after_seq = page[-1].seq
 
     def _has_read(self) -> None:
         self._reading = None
@@ -321,3 +334,9 @@ class Lane:
                 )
             await deferLater(self._reactor, pause_s)
             pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)
+
+
+def _is_asked_for(request: StoredRequest, refill: Refill) -> bool:
+    if refill.group is not None:
+        return request.group == refill.group
+    return request.group not in refill.except_groups

@@ -62,18 +62,12 @@ class FakeSpool:
         *,
         after_seq: int,
         limit: int,
-        group: str | None = None,
-        except_groups: Sequence[str] = (),
     ) -> Deferred[Sequence[StoredRequest]]:
-        self.reads.append({"after_seq": after_seq, "limit": limit, "group": group})
+        self.reads.append({"after_seq": after_seq, "limit": limit})
         found = [
             request
             for request in self.requests.values()
-            if request.request.destination == destination
-            and request.seq > after_seq
-            and request.state in OPEN_STATES
-            and (group is None or request.group == group)
-            and request.group not in except_groups
+            if request.request.destination == destination and request.seq > after_seq and request.state in OPEN_STATES
         ]
         return succeed(found[:limit])
 

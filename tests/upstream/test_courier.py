@@ -236,6 +236,26 @@ def test_a_stuck_group_does_not_hide_others_behind_it():
     assert [1501] == desk.sender.in_hand
 
 
+def test_every_request_of_many_groups_is_sent_in_the_order_of_its_group():
+    """Far more than memory holds, groups of all sizes, one of them stuck for a while: none is lost or sent twice."""
+    desk = Desk(concurrency=3)
+    for number in range(4000):
+        desk.spool.put(group="stuck" if number % 3 else f"g{number % 7}")
+    desk.start()
+    desk.sender.fail(2, refused())
+    while desk.sender.in_hand:
+        desk.sender.answer(desk.sender.in_hand[0])
+    desk.clock.advance(1)
+    while desk.sender.in_hand:
+        desk.sender.answer(desk.sender.in_hand[-1])
+    assert {State.DONE} == set(desk.spool.states())
+    assert 4001 == len(desk.sender.sent)
+    by_group = {}
+    for seq, _ in desk.sender.sent:
+        by_group.setdefault(desk.spool.requests[seq].group, []).append(seq)
+    assert all(seqs == sorted(seqs) for seqs in by_group.values())
+
+
 def test_a_sender_that_keeps_order_gets_many_and_pauses_as_a_whole():
     """What failed together comes back together and in order, before what came later."""
     desk = Desk(keeps_order=True, concurrency=256).start()
