@@ -39,6 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.observe",
         "agent.spool",
         "agent.upstream",
+        "agent.view",
         "iadmin.commands",
         "iadmin.link",
         "iadmin.probe",

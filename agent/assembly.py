@@ -1,0 +1,125 @@
+"""Wires one agent together: the only place where an edge is handed to another.
+
+The parts start in the order in which an event travels backwards, so that each finds what it hands on to already up: the
+store, then who works it off, then who fills it. They stop in reverse: first nothing more comes in, at last the store is
+closed.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.threads import deferToThreadPool
+
+from agent.config import AgentConfig
+from agent.control import ControlGateway
+from agent.event.ids import EventIds
+from agent.gateway import ServiceGateway
+from agent.host import WorkerHost
+from agent.lifecycle import Lifecycle, Part
+from agent.observe.counters import CounterStore
+from agent.spool import SqliteSpool
+from agent.spool.journal import Journal
+from agent.upstream import Courier
+from agent.view import LiveView
+from agent.wire.route import Routes
+
+
+def wall_clock_us() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+class Agent:
+    """One agent, ready to be started. `stop` is called for by `iadmin stop` through `ask_to_stop`."""
+
+    def __init__(self, config: AgentConfig, *, reactor: Any, ask_to_stop: Callable[[bool], None]) -> None:
+        home = Path(config.home)
+        counters = CounterStore()
+        in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        ids = EventIds(now_us=wall_clock_us, randbits=secrets.randbits)
+        spool = SqliteSpool(folder=home / "var" / "spool", reactor=reactor, now_us=wall_clock_us, counters=counters)
+        host = WorkerHost(
+            services=config.services,
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=wall_clock_us,
+            jitter=random.random,
+            counters=counters,
+            agent_id=config.agent_id,
+            destinations=[destination.name for destination in config.destinations],
+        )
+        courier = Courier(
+            destinations=config.destinations,
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=wall_clock_us,
+            jitter=random.random,
+            counters=counters,
+        )
+        routes = Routes(
+            active=[service.name for service in config.services if service.is_active],
+            inactive=[service.name for service in config.services if not service.is_active],
+        )
+        gateways = tuple(
+            ServiceGateway(
+                config=gateway,
+                reactor=reactor,
+                sink=spool,
+                host=host,
+                routes=routes,
+                new_id=ids,
+                now_us=wall_clock_us,
+                counters=counters,
+                in_thread=in_thread,
+            )
+            for gateway in config.gateways
+        )
+        self.view: Final = LiveView(
+            config=config,
+            host=host,
+            courier=courier,
+            gateways=gateways,
+            journal=Journal(home / "var" / "spool"),
+            counters=counters,
+            now_us=wall_clock_us,
+            in_thread=in_thread,
+            ask_to_stop=ask_to_stop,
+        )
+        control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
+        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), host, courier, *gateways, control)
+        self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)
+
+    async def start(self) -> None:
+        """Bring everything up, or nothing: raises the `AgentError` of the part that could not be started."""
+        await self._lifecycle.start_all()
+        self.view.began()
+
+    async def stop(self, patience_s: float) -> None:
+        """Finish what is in hand for at most `patience_s`; a second call with less patience hurries the first."""
+        self.view.stopping()
+        await self._lifecycle.stop_all(patience_s)
+
+
+class _NewestId:
+    """Between spool and gateway: ids go on where the last agent on this home left off."""
+
+    name: Final = "ids"
+
+    def __init__(self, spool: SqliteSpool, ids: EventIds) -> None:
+        self._spool = spool
+        self._ids = ids
+
+    async def start(self) -> None:
+        self._ids.follow(self._spool.last_event_id)
+
+    async def stop(self, patience_s: float) -> None:
+        pass
