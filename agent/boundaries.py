@@ -59,7 +59,7 @@ class StoredRequest:
     """An outbound request with its place in the spool.
 
     `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
-    receiver can drop doubles. `created_us` is the wall-clock time of storing; the age of a `RetryPolicy` counts from it.
+    receiver can drop doubles. `created_us` is the wall-clock time of storing: ages of a `RetryPolicy` count from it.
     """
 
     seq: int
