@@ -93,6 +93,16 @@ def test_a_killed_agent_leaves_nothing_that_blocks(path: Path) -> None:
     lock.release()
 
 
+def test_a_longer_pid_of_before_leaves_nothing(path: Path) -> None:
+    """The file holds our pid and nothing else."""
+    path.parent.mkdir(parents=True)
+    path.write_text("123456789012\n")
+    lock = HomeLock(path)
+    lock.acquire()
+    assert f"{os.getpid()}\n" == path.read_text()
+    lock.release()
+
+
 def test_a_released_home_is_free(path: Path) -> None:
     """Release gives the home to the next one, and may be repeated."""
     lock = HomeLock(path)

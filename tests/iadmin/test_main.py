@@ -137,6 +137,14 @@ def test_a_failure_is_a_sentence_and_with_json_a_document(world: World) -> None:
     assert "\x1b" not in answer.out
 
 
+def test_wrong_words_are_a_document_too(world: World) -> None:
+    """Also when the words that are wrong come before the command has been found."""
+    answer = world.run("--json", "evnt")
+    assert (ExitStatus.USAGE, "usage") == (answer.status, answer.document["error"]["code"])
+    answer = world.run("event", "list", "--limit", "0", "--json")
+    assert (ExitStatus.USAGE, "usage") == (answer.status, answer.document["error"]["code"])
+
+
 def test_a_fault_of_ours_has_no_traceback_unless_asked(world: World) -> None:
     """Exit status 70 and one sentence; --debug shows where."""
     world.link.failure = ValueError("surprise")
