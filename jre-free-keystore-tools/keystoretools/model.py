@@ -18,7 +18,16 @@ from keystoretools.entries import (
     TrustedCertificateEntry,
     fold_alias,
 )
-from keystoretools.errors import ErrorCode, KeystoreError, OperationError, WrongKeyPasswordError, quoted
+from keystoretools.errors import (
+    CorruptError,
+    ErrorCode,
+    KeystoreError,
+    LimitError,
+    OperationError,
+    UnsupportedError,
+    WrongKeyPasswordError,
+    quoted,
+)
 from keystoretools.limits import Budget
 from keystoretools.lockedkey import LockedKey, SecretKey
 from keystoretools.octets import encode_modified_utf8
@@ -195,9 +204,7 @@ class Keystore:
         self._check(renamed)
         return self._with(entry, renamed)
 
-    def set_password(
-        self, new: Password | str, *, keys_too: bool = True, budget: Budget | None = None
-    ) -> Keystore:
+    def set_password(self, new: Password | str, *, keys_too: bool = True, budget: Budget | None = None) -> Keystore:
         """Saved under `new` from now on; keys under the old store password follow unless `keys_too` is False.
 
         Keys that do not open with the old password keep their own (name them with `locked_apart` afterwards).
@@ -234,7 +241,8 @@ class Keystore:
         (keytool leaves them under the source's, and a Java server then fails with "Cannot recover key".)
         `aliases`: which entries, and their new names (None: all, names kept).  `key_passwords`: by source
         alias, for keys whose password is not the source store's.  `accept`: leave out entries for which it
-        is False. Raises OperationError as `add`, WrongKeyPasswordError, PasswordNeededError.
+        is False.  What Java did not see in the source (unmarked certificates) it sees in this store.
+        Raises OperationError as `add`, WrongKeyPasswordError, PasswordNeededError.
         """
         budget = Budget() if budget is None else budget
         passwords = {fold_alias(alias): password for alias, password in (key_passwords or {}).items()}
@@ -247,23 +255,20 @@ class Keystore:
             if not isinstance(entry, TrustedCertificateEntry):
                 given = source._password_for(entry, passwords.get(fold_alias(entry.alias)))
                 entry = _with_key(entry, entry.unlock(given, budget), None)
-            result = result.add(attrs.evolve(entry, alias=new_name), replace=replace)
+            imported = attrs.evolve(entry, alias=new_name, java_sees_it=True)
+            result = result.add(imported, replace=replace)
         return result
 
     def _with(self, old: Entry, new: Entry) -> Keystore:
         return attrs.evolve(self, entries=tuple(new if entry is old else entry for entry in self.entries))
 
     def _opened(self, entry: Entry, password: Password | None, budget: Budget) -> Entry:
-        """The entry with its key open when `password` opens it, else as it is."""
-        if (
-            isinstance(entry, TrustedCertificateEntry)
-            or not isinstance(entry.key, LockedKey)
-            or password is None
-        ):
+        """The entry with its key open when `password` opens it, else as it is (damaged and absurd ones too)."""
+        if isinstance(entry, TrustedCertificateEntry) or not isinstance(entry.key, LockedKey) or password is None:
             return entry
         try:
             return _with_key(entry, entry.unlock(password, budget), None)
-        except WrongKeyPasswordError:
+        except (WrongKeyPasswordError, CorruptError, LimitError, UnsupportedError):
             return entry
 
     def _check(self, entry: Entry) -> None:

@@ -85,29 +85,40 @@ def save_keystore(
     password: Password | str | None = None,
     *,
     format: Format | None = None,
-    profile: Profile = PORTABLE,
+    profile: Profile | None = None,
     now_ms: int = 0,
     random: Callable[[int], bytes] = os.urandom,
     budget: Budget | None = None,
 ) -> bytes:
     """The octets of the store under `password` (None: `keystore.password`).
 
-    `format` None keeps the store's: a JKS never becomes a PKCS#12 by accident.  `profile` matters for what
-    must be encrypted anew; untouched entries stay octet for octet where the format allows.  `now_ms`
-    (milliseconds since 1970) dates entries without a date in formats that need one.  A new password takes
-    along the keys that were under the old one (`Keystore.set_password` with `keys_too=False` first, where
-    that is not wanted). Raises PasswordNeededError, OperationError, WrongKeyPasswordError, UnsupportedError
-    (format not written).
+    `format` None keeps the store's: a JKS never becomes a PKCS#12 by accident.  Untouched entries stay octet
+    for octet where the format allows.  `profile` None keeps the algorithms of an existing PKCS#12 and is
+    `PORTABLE` for a new one; a given profile also encrypts anew what the password opens and was encrypted
+    otherwise.  `now_ms` (milliseconds since 1970) dates entries without a date in formats that need one.  A
+    new password takes along the keys that were under the old one; in JKS and JCEKS, not in PKCS#12,
+    `Keystore.set_password` with `keys_too=False` prevents that.
+
+    A store that was read without its password is not saved: its integrity check was never made, and saving
+    would make a new one over octets that anybody may have changed.  Where that is meant (a trust store whose
+    password nobody knows), import its entries into a new `Keystore`.  PKCS#12 files in Java's form without a
+    password have no such check, and are saved with or without one.
+    Raises PasswordNeededError, OperationError, WrongKeyPasswordError, UnsupportedError (format not written).
     """
     budget = Budget() if budget is None else budget
+    _require_checked(keystore)
     chosen = keystore.password if password is None else Password.of(password)
-    if chosen is None:
-        raise PasswordNeededError("A password is needed to save the keystore.")
-    if keystore.password is not None and chosen != keystore.password:
+    if keystore.password is not None and chosen is not None and chosen != keystore.password:
         keystore = keystore.set_password(chosen, budget=budget)
     target = keystore
     if format is not None and format is not keystore.format:
         target = attrs.evolve(keystore, format=format, state=None)
+    if target.format is Format.PKCS12:
+        from keystoretools.pkcs12_write import write_pkcs12
+
+        return write_pkcs12(target, chosen, profile=profile, now_ms=now_ms, random=random, budget=budget)
+    if chosen is None:
+        raise PasswordNeededError("A password is needed to save the keystore.")
     if target.format in (Format.JKS, Format.JCEKS):
         from keystoretools.jks import write_jks
 
@@ -117,6 +128,24 @@ def save_keystore(
             now_ms=now_ms,
             random=random,
             budget=budget,
-            jceks_iterations=profile.jceks_iterations,
+            jceks_iterations=(profile or PORTABLE).jceks_iterations,
         )
     raise UnsupportedError(f"{target.format.value} keystores are not written here.", name=target.format.value)
+
+
+def _require_checked(keystore: Keystore) -> None:
+    """Refuse what was read from a file whose integrity check nobody made (`version` 0: made here)."""
+    if keystore.verified or keystore.version == 0 or not _has_check(keystore):
+        return
+    raise PasswordNeededError(
+        "The keystore was read without its password, so nobody knows whether it was altered; open it with the"
+        " password to save it."
+    )
+
+
+def _has_check(keystore: Keystore) -> bool:
+    if keystore.format is not Format.PKCS12:
+        return True
+    from keystoretools.pkcs12_state import Pkcs12State
+
+    return isinstance(keystore.state, Pkcs12State) and keystore.state.mac is not None
