@@ -95,7 +95,7 @@ class Agent:
             ask_to_stop=ask_to_stop,
         )
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
-        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), host, courier, *gateways, control)
+        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), courier, host, *gateways, control)
         self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)
 
     async def start(self) -> None:

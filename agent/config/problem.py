@@ -57,6 +57,11 @@ class ConfigFaults(OperatorError):
         count = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
         super().__init__("config-faults", f"the configuration has {count}; the first: {first}")
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every problem on a line of its own, warnings included: they often explain the faults."""
+        return tuple(str(problem) for problem in self.problems)
+
 
 def has_errors(problems: Iterable[Problem]) -> bool:
     """Say whether one of the problems keeps the agent from starting."""

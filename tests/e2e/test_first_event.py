@@ -42,7 +42,7 @@ def test_event_show_tells_the_whole_road(agent: LiveHome) -> None:
     event = agent.settled(agent.accept(EVENT))
     road = [*event["steps"], *event["requests"][0]["steps"]]
     times = [step["at"] for step in road]
-    assert {"received", "stored", "handed"} <= {step["step"] for step in road}
+    assert {"received", "stored", "begun", "done"} <= {step["step"] for step in road}
     assert sorted(times) == times
     assert "outbox" == event["requests"][0]["destination"]
     assert event["requests"][0]["answer"] is not None
@@ -105,7 +105,7 @@ def test_a_service_may_answer_the_sender_itself(home: LiveHome) -> None:
         "from agent.sdk import HttpResponse, context\n\n\n"
         "def on_http(request):\n"
         "    context.send(json={'path': request.path})\n"
-        "    return HttpResponse(status=201, headers=(('X-Seen', request.method),), body=b'made ' + request.body)\n",
+        "    return HttpResponse(status=201, headers={'X-Seen': request.method}, body=b'made ' + request.body)\n",
     )
     home.start()
     status, head, body = home.curl("-X", "PUT", "-d", "x", f"{home.url}/http/applications_answering/event/17")
