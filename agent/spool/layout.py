@@ -62,7 +62,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT;
     CREATE INDEX event_open ON event (service, priority, seq, grp, state) WHERE {_OPEN};
     CREATE INDEX event_claimed ON event (seq) WHERE state = {State.CLAIMED.value};
-    CREATE INDEX event_dead ON event (service, seq) WHERE state = {State.DEAD.value};
+    CREATE INDEX event_dead ON event (seq, service) WHERE state = {State.DEAD.value};
 
     CREATE TABLE request (
         seq INTEGER PRIMARY KEY,
@@ -87,7 +87,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX request_event ON request (event_seq, number);
     CREATE INDEX request_open ON request (destination, seq, state) WHERE {_OPEN};
     CREATE INDEX request_claimed ON request (seq) WHERE state = {State.CLAIMED.value};
-    CREATE INDEX request_dead ON request (destination, seq) WHERE state = {State.DEAD.value};
+    CREATE INDEX request_dead ON request (seq, destination) WHERE state = {State.DEAD.value};
 
     CREATE TABLE step (
         event_seq INTEGER NOT NULL,

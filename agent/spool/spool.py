@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -125,8 +125,12 @@ class SqliteSpool:
         timer = self._reactor.callLater(patience_s, self._ended.cancel)
         try:
             await self._ended
+        except CancelledError:
+            log.error(
+                "the disk did not finish within {patience_s} s; the spool is left as it is", patience_s=patience_s
+            )
         except Exception as error:
-            log.error("the spool did not close in {patience_s} s: {reason}", patience_s=patience_s, reason=error)
+            log.error("the spool could not be closed properly: {reason!r}", reason=error)
         finally:
             if timer.active():
                 timer.cancel()

@@ -247,7 +247,6 @@ class Writer:
         fresh = layout.open_for_writing(self._path, vfs=self._vfs)
         try:
             if old is not None:
-                old.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 old.close(force=True)
                 self._connection = None
             fresh.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -299,8 +298,11 @@ class Writer:
         return default if value is None else str(value)
 
     def _drop(self) -> None:
-        self._is_trusted = False
         if self._connection is not None:
+            if not self._is_trusted:
+                # A doubtful log is left as it is: the next start reads it from the disk and checks every frame.
+                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self._is_trusted = False
             self._connection.close(force=True)
             self._connection = None
 

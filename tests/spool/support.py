@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import shutil
+from pathlib import Path
 
 import apsw
 import attrs
@@ -79,13 +81,13 @@ class HandReactor(Clock):
 
     def __init__(self):
         super().__init__()
-        self.calls = queue.SimpleQueue()
+        self.from_threads = queue.SimpleQueue()
 
     def callFromThread(self, call, *arguments, **keywords):
-        self.calls.put((call, arguments, keywords))
+        self.from_threads.put((call, arguments, keywords))
 
     def pump_one(self):
-        call, arguments, keywords = self.calls.get(timeout=self.PATIENCE_S)
+        call, arguments, keywords = self.from_threads.get(timeout=self.PATIENCE_S)
         call(*arguments, **keywords)
 
     def turn(self):
@@ -113,7 +115,9 @@ class FaultyDisk(apsw.VFS):
     """The real disk, with a record of what was synced and faults on demand.
 
     `fail` maps "write" or "sync" to the exception to raise; `record` is a list that gets "sync" after each sync of
-    the log that succeeded.
+    the log that succeeded; `hold` is called before it. With `synced`, a folder, each file is copied there as it was
+    when it was last synced: what a power cut leaves in the worst case. A deleted file is gone there with the next sync
+    of the log, because SQLite syncs the folder with the first sync of a new log.
     """
 
     def __init__(self, name):
@@ -121,7 +125,13 @@ class FaultyDisk(apsw.VFS):
         self.fail = {}
         self.record = []
         self.hold = None
+        self.synced = None
+        self.deleted = set()
         super().__init__(name, "")
+
+    def xDelete(self, filename, syncdir):
+        self.deleted.add(Path(filename).name)
+        super().xDelete(filename, syncdir)
 
     def xOpen(self, name, flags):
         return FaultyFile(self, name, flags)
@@ -130,6 +140,7 @@ class FaultyDisk(apsw.VFS):
 class FaultyFile(apsw.VFSFile):
     def __init__(self, disk, name, flags):
         self.disk = disk
+        self.path = Path(name.filename() if isinstance(name, apsw.URIFilename) else name or "")
         self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
         super().__init__("", name, flags)
 
@@ -142,6 +153,11 @@ class FaultyFile(apsw.VFSFile):
         if self.is_log and self.disk.hold is not None:
             self.disk.hold()
         super().xSync(flags)
+        if self.disk.synced is not None:
+            self.disk.deleted.discard(self.path.name)
+            shutil.copy(self.path, self.disk.synced / self.path.name)
+            for name in self.disk.deleted if self.is_log else ():
+                (self.disk.synced / name).unlink(missing_ok=True)
         if self.is_log:
             self.disk.record.append("sync")
 

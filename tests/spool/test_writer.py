@@ -150,6 +150,30 @@ def test_attempts_count_the_settlements(writer, folder):
     assert (stored.attempt, stored.due_us, stored.state) == (3, 5, State.WAITING)
 
 
+def test_a_claim_on_disk_is_not_counted_twice(writer, folder):
+    """Where the row says claimed already, its attempt was counted with the claim."""
+    writer.commit(accepting(1))
+    writer._connection.execute("UPDATE event SET state = ?, attempt = 1", (State.CLAIMED,))
+    writer.commit(changing(settlement(1)))
+
+    assert rows(folder, "SELECT state, attempt FROM event") == [(State.DONE, 1)]
+
+
+def test_a_doubtful_log_is_left_for_the_next_start(folder, disk):
+    """Closing after a failed sync copies nothing: the next start reads the log from the disk and checks it."""
+    writer = Writer(folder=folder, now_us=lambda: 0, vfs=disk.name)
+    writer.open()
+    writer.commit(accepting(1))
+    disk.fail["sync"] = io_error()
+    writer.commit(accepting(2))
+    disk.fail.clear()
+    size = (folder / "spool.db-wal").stat().st_size
+    writer.close()
+
+    assert (folder / "spool.db-wal").stat().st_size == size
+    assert open_seqs(folder)[0] == 1
+
+
 def test_an_impossible_settlement_does_not_disturb_the_others(writer, folder):
     """Settling what is done or not there fails alone, with a sentence."""
     writer.commit(accepting(1, 2))
