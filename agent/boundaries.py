@@ -133,22 +133,36 @@ class Spool(Protocol):
         back because the bytes of one answer are bounded: only an empty answer means that there are no more.
         """
 
-    def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
+    def open_requests(
+        self,
+        destination: str,
+        *,
+        after_seq: int,
+        limit: int,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
+    ) -> Awaitable[Sequence[StoredRequest]]:
         """Requests for `destination` still to be sent, in order, at most `limit`.
 
-        As with `open_events`, only an empty answer means that there are no more.
+        `group` and `except_groups` choose by the process group of the event. As with `open_events`, only an empty
+        answer means that there are no more.
         """
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
-        """Change the event's state and store what it produced, in one transaction."""
+        """Change the event's state and store what it produced, in one transaction.
+
+        Fails with `MachineError` when the disk refuses: nothing was changed, settle again later. Fails with
+        `ValueError` when the event is not there or at its end.
+        """
 
     def settle_request(self, settlement: RequestSettlement) -> Awaitable[None]:
-        """Change the request's state and store the answer, in one transaction."""
+        """Change the request's state and store the answer, in one transaction; fails as `settle_event` does."""
 
     def store_answered(self, event: Event, settlement: EventSettlement) -> Awaitable[None]:
         """Store an event that a service has already answered to its sender, done, with what it produced.
 
-        `settlement.seq` is not used: the event gets its place here.
+        `settlement.seq` is not used: the event gets its place here. Fails with `SenderError` (503 and when to come
+        back) when the disk refuses.
         """
 
 

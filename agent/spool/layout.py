@@ -69,6 +69,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         event_seq INTEGER NOT NULL,
         number INTEGER NOT NULL,
         destination TEXT NOT NULL,
+        grp TEXT NOT NULL,
         state INTEGER NOT NULL,
         attempt INTEGER NOT NULL,
         due_us INTEGER NOT NULL,
@@ -85,7 +86,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         body BLOB NOT NULL
     ) STRICT;
     CREATE INDEX request_event ON request (event_seq, number);
-    CREATE INDEX request_open ON request (destination, seq, state) WHERE {_OPEN};
+    CREATE INDEX request_open ON request (destination, seq, grp, state) WHERE {_OPEN};
     CREATE INDEX request_claimed ON request (seq) WHERE state = {State.CLAIMED.value};
     CREATE INDEX request_dead ON request (seq, destination) WHERE state = {State.DEAD.value};
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import apsw
 
 from agent.boundaries import StoredEvent, StoredRequest
 from agent.spool import layout, rows
+
+Stored = TypeVar("Stored")
 
 MAX_READ_BYTES: Final = 8 * 1024 * 1024
 """Bodies in one answer, at least one event. Limits on events alone would let a few hundred large ones fill memory."""
@@ -33,44 +35,40 @@ class OpenWork:
         except_groups: Sequence[str],
     ) -> list[StoredEvent]:
         """See `Spool.open_events`."""
-        conditions = [layout.OPEN_TERM, "service = ?"]
-        bindings: list[apsw.SQLiteValue] = [service]
+        narrowing = _Narrowing("service = ?", service)
         if priority is not None:
-            conditions.append("priority = ?")
-            bindings.append(int(priority))
-        conditions.append("seq > ?")
-        bindings.append(after_seq)
-        if group is not None:
-            conditions.append("grp = ?")
-            bindings.append(group)
-        elif except_groups:
-            conditions.append(f"grp NOT IN ({', '.join('?' * len(except_groups))})")
-            bindings += except_groups
-        # The index alone says which; only those rows are looked at. Without a priority the two halves are merged.
-        chosen = f"SELECT seq FROM event WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT {int(limit)}"
-        query = f"{rows.SELECT_STORED_EVENT} WHERE seq IN ({chosen}) ORDER BY seq"
-        found: list[StoredEvent] = []
+            narrowing.add("priority = ?", int(priority))
+        narrowing.add("seq > ?", after_seq)
+        narrowing.add_groups(group, except_groups)
+        # The index alone says which; only those rows are looked at.
+        query = f"{rows.SELECT_STORED_EVENT} WHERE seq IN ({narrowing.choose('event', limit)}) ORDER BY seq"
+        return self._some(query, narrowing.bindings, rows.stored_event, lambda stored: len(stored.event.body))
+
+    def requests(
+        self, destination: str, *, after_seq: int, limit: int, group: str | None, except_groups: Sequence[str]
+    ) -> list[StoredRequest]:
+        """See `Spool.open_requests`."""
+        narrowing = _Narrowing("destination = ?", destination)
+        narrowing.add("seq > ?", after_seq)
+        narrowing.add_groups(group, except_groups)
+        chosen = narrowing.choose("request", limit)
+        query = f"{rows.SELECT_STORED_REQUEST} WHERE request.seq IN ({chosen}) ORDER BY request.seq"
+        return self._some(query, narrowing.bindings, rows.stored_request, lambda stored: len(stored.request.body))
+
+    def _some(
+        self,
+        query: str,
+        bindings: Sequence[apsw.SQLiteValue],
+        make: Callable[[tuple], Stored],  # type: ignore[type-arg]
+        size_of: Callable[[Stored], int],
+    ) -> list[Stored]:
+        """Rows until the bytes are enough."""
+        found: list[Stored] = []
         size_bytes = 0
         for row in self._connect().execute(query, bindings):
-            stored = rows.stored_event(row)
+            stored = make(row)
             found.append(stored)
-            size_bytes += len(stored.event.body)
-            if size_bytes >= MAX_READ_BYTES:
-                break
-        return found
-
-    def requests(self, destination: str, *, after_seq: int, limit: int) -> list[StoredRequest]:
-        """See `Spool.open_requests`."""
-        query = (
-            f"{rows.SELECT_STORED_REQUEST} WHERE request.{layout.OPEN_TERM} AND destination = ? AND request.seq > ? "
-            f"ORDER BY request.seq LIMIT {int(limit)}"
-        )
-        found: list[StoredRequest] = []
-        size_bytes = 0
-        for row in self._connect().execute(query, (destination, after_seq)):
-            stored = rows.stored_request(row)
-            found.append(stored)
-            size_bytes += len(stored.request.body)
+            size_bytes += size_of(stored)
             if size_bytes >= MAX_READ_BYTES:
                 break
         return found
@@ -85,3 +83,25 @@ class OpenWork:
         if self._connection is None:
             self._connection = layout.open_for_reading(self._path)
         return self._connection
+
+
+class _Narrowing:
+    """Conditions on open work, and their bindings, in an order that the indexes can follow."""
+
+    def __init__(self, condition: str, binding: apsw.SQLiteValue) -> None:
+        self._conditions = [layout.OPEN_TERM]
+        self.bindings: list[apsw.SQLiteValue] = []
+        self.add(condition, binding)
+
+    def add(self, condition: str, *bindings: apsw.SQLiteValue) -> None:
+        self._conditions.append(condition)
+        self.bindings += bindings
+
+    def add_groups(self, group: str | None, except_groups: Sequence[str]) -> None:
+        if group is not None:
+            self.add("grp = ?", group)
+        elif except_groups:
+            self.add(f"grp NOT IN ({', '.join('?' * len(except_groups))})", *except_groups)
+
+    def choose(self, table: str, limit: int) -> str:
+        return f"SELECT seq FROM {table} WHERE {' AND '.join(self._conditions)} ORDER BY seq LIMIT {int(limit)}"

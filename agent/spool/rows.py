@@ -23,8 +23,8 @@ EVENT_COLUMNS: Final = (
 )
 INSERT_EVENT: Final = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 19)})"
 INSERT_REQUEST: Final = (
-    "INSERT INTO request (seq, event_seq, number, destination, state, attempt, due_us, created_us, reason, "
-    f"method, path, headers, content_type, body) VALUES ({', '.join('?' * 14)})"
+    "INSERT INTO request (seq, event_seq, number, destination, grp, state, attempt, due_us, created_us, reason, "
+    f"method, path, headers, content_type, body) VALUES ({', '.join('?' * 15)})"
 )
 INSERT_STEP: Final = (
     "INSERT INTO step (event_seq, n, request_seq, begun_us, ended_us, outcome, text, detail) "
@@ -36,7 +36,7 @@ SELECT_STORED_EVENT: Final = (
 )
 SELECT_STORED_REQUEST: Final = (
     "SELECT request.seq, request.state, request.attempt, request.due_us, request.created_us, event_seq, "
-    "event.id || '/' || number, service, grp, destination, request.body, request.content_type, headers, "
+    "event.id || '/' || number, service, request.grp, destination, request.body, request.content_type, headers, "
     "request.path, method FROM request JOIN event ON event.seq = event_seq"
 )
 
@@ -74,6 +74,7 @@ def request_row(stored: StoredRequest) -> Row:
         stored.event_seq,
         int(stored.id.rpartition("/")[2]),
         request.destination,
+        stored.group,
         stored.state,
         0,
         0,

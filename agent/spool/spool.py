@@ -44,9 +44,6 @@ keep up, and a sender is better told to come back than left to run into its own 
 MAX_UNFLUSHED_BYTES: Final = 64 * 1024 * 1024
 """The same in bytes, which bounds memory; at least one event of the largest size fits several times."""
 
-SETTLE_AGAIN_S: Final = 1.0
-"""Pause before a settlement that the disk refused is tried again. The work is done: only its record is missing."""
-
 Stored = TypeVar("Stored")
 
 
@@ -234,15 +231,27 @@ class SqliteSpool:
             )
         )
 
-    def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Awaitable[Sequence[StoredRequest]]:
+    def open_requests(
+        self,
+        destination: str,
+        *,
+        after_seq: int,
+        limit: int,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
+    ) -> Awaitable[Sequence[StoredRequest]]:
         """See `Spool.open_requests`; fails with `MachineError` when the disk cannot be read."""
-        return self._read(lambda: self._open_work.requests(destination, after_seq=after_seq, limit=limit))
+        return self._read(
+            lambda: self._open_work.requests(
+                destination, after_seq=after_seq, limit=limit, group=group, except_groups=except_groups
+            )
+        )
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
         """Change the event's state and store what it produced, in one transaction.
 
-        A disk that refuses is tried again until it takes it. Fails with `ValueError` when the event is not open or not
-        there, with `MachineError` when the spool is closed first: then the event is offered again after the restart.
+        Fails with `MachineError` when the disk refuses or the spool is closed first: nothing was changed, and the event
+        is offered again after a restart. Fails with `ValueError` when the event is not there or at its end.
         """
         return self._change(settlement)
 
@@ -253,26 +262,25 @@ class SqliteSpool:
     def store_answered(self, event: Event, settlement: EventSettlement) -> Awaitable[None]:
         """Store an event that a service has answered, with what it produced; nobody is told of the event.
 
-        Its sender waits: a disk that refuses is not tried again, the Deferred fails with `SenderError` 503.
+        Its sender waits: when the disk refuses, the Deferred fails with `SenderError` 503.
         """
         return self._change(Answered(event=event, settlement=settlement))
 
     def _change(self, what: EventSettlement | RequestSettlement | Answered) -> Deferred[None]:
         done: Deferred[None] = Deferred()
         change = Change(what=what, token=done)
+        if not self._is_open:
+            _tell(done.errback, MachineError("store-closed", "the spool is not open"))
+            return done
         self._pending.add(change)
-        if self._is_open:
-            self._submit(change)
-        else:
-            self._fail(change, MachineError("store-closed", "the spool is not open"))
-        return done
-
-    def _submit(self, change: Change) -> None:
-        if change not in self._pending:
-            return
-        self._turn.changes.append(change)
-        if not self._is_turn_scheduled:
+        turn = self._turn
+        turn.changes.append(change)
+        turn.size_bytes += _size_bytes(what)
+        if len(turn.changes) >= MAX_BATCH_EVENTS or turn.size_bytes >= MAX_BATCH_BYTES:
+            self._hand_over()
+        elif not self._is_turn_scheduled:
             self._schedule_turn()
+        return done
 
     def _read(self, read: Callable[[], Sequence[Stored]]) -> Deferred[Sequence[Stored]]:
         def cannot_read(failure: Failure) -> Sequence[Stored]:
@@ -337,7 +345,7 @@ class SqliteSpool:
             self._fail(change, ImpossibleChange(f"the settlement cannot be stored: {error!r}"))
         else:
             self._note_trouble(error)
-            self._reactor.callLater(SETTLE_AGAIN_S, self._submit, change)
+            self._fail(change, trouble(error, self._folder))
 
     def _fail(self, change: Change, error: Exception) -> None:
         self._pending.discard(change)
@@ -359,6 +367,15 @@ class SqliteSpool:
 def _deferred(change: Change) -> Deferred[None]:
     assert isinstance(change.token, Deferred)
     return change.token
+
+
+def _size_bytes(what: EventSettlement | RequestSettlement | Answered) -> int:
+    """The bodies that a change stores."""
+    if isinstance(what, RequestSettlement):
+        return 0 if what.answer is None else len(what.answer.body)
+    event_bytes = len(what.event.body) if isinstance(what, Answered) else 0
+    settlement = what.settlement if isinstance(what, Answered) else what
+    return event_bytes + sum(len(request.body) for request in settlement.requests)
 
 
 def _tell(call: Callable[..., object], *arguments: object) -> None:

@@ -102,6 +102,16 @@ def test_a_new_lineup_begins_with_a_refill_for_each_priority():
     assert begin_all(lineup) == [3]
 
 
+def test_a_waiting_event_that_is_read_back_keeps_its_time():
+    """After a restart a postponed event is not begun early, and its group waits behind it."""
+    lineup = Lineup(threads={0: 2})
+    lineup.next_refill()
+    lineup.refill([ticket(1, "pump", due_s=9.0), ticket(2, "pump"), ticket(3, "valve")])
+
+    assert begin_all(lineup, now_s=8.9) == [3]
+    assert begin_all(lineup, now_s=9.0) == [1]
+
+
 def test_a_long_group_does_not_keep_other_groups_on_disk():
     """A group that is cut short is left out of the refills of its priority, and read by itself."""
     lineup = ready_lineup(max_tickets=8, max_per_group=2)

@@ -55,7 +55,7 @@ class Machine:
         work = OpenWork(folder=self.folder)
         keywords = {"limit": 10_000, "priority": None, "group": None, "except_groups": ()}
         events = work.events(SERVICE, after_seq=0, **keywords)
-        requests = work.requests("out", after_seq=0, limit=10_000)
+        requests = work.requests("out", after_seq=0, limit=10_000, group=None, except_groups=())
         work.close()
         return events, requests
 

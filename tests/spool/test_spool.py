@@ -12,7 +12,7 @@ from agent.errors import ExitStatus, MachineError, OperatorError, SenderError
 from agent.spool import SqliteSpool, layout
 from agent.spool import reader as reader_module
 from agent.spool import spool as spool_module
-from agent.spool.thread import MAX_BATCH_EVENTS
+from agent.spool.thread import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from tests.spool.support import (
     SERVICE,
     START_US,
@@ -243,20 +243,28 @@ def test_a_turn_beyond_the_bound_of_a_transaction_is_split(agent, disk):
     assert disk.record == ["sync"] * 3
 
 
-def test_a_settlement_that_the_disk_refuses_is_tried_again(agent, disk):
-    """The work is done; only its record is missing. The Deferred fires when it is stored."""
+def test_large_settlements_do_not_share_a_transaction(agent, disk):
+    """The bodies of requests count towards the bound of a transaction, as those of events do."""
+    agent.store(1, 2)
+    large = OutboundRequest(destination="out", body=bytes(MAX_BATCH_BYTES))
+    disk.record.clear()
+    both = [agent.spool.settle_event(settlement(seq, requests=(large,))) for seq in (1, 2)]
+    for each in both:
+        agent.wait_for(each)
+
+    assert disk.record == ["sync", "sync"]
+
+
+def test_a_settlement_that_the_disk_refuses_changes_nothing(agent, disk):
+    """It fails with the operator's sentence; the same settlement succeeds when the disk is well again."""
     agent.store(1)
     disk.fail["sync"] = io_error()
-    done = []
-    agent.spool.settle_event(settlement(1, requests=(REQUEST,))).addBoth(done.append)
-    agent.reactor.turn()
-    agent.reactor.pump_one()
-    assert done == []
+    with pytest.raises(MachineError, match="the disk reported an error"):
+        agent.wait_for(agent.spool.settle_event(settlement(1, requests=(REQUEST,))))
     disk.fail.clear()
-    agent.reactor.advance(spool_module.SETTLE_AGAIN_S)
-    agent.reactor.pump_until(lambda: done)
+    assert [stored.seq for stored in agent.open_events()] == [1]
+    agent.wait_for(agent.spool.settle_event(settlement(1, requests=(REQUEST,))))
 
-    assert done == [None]
     assert agent.open_events() == []
 
 
@@ -315,6 +323,22 @@ def test_open_events_can_be_narrowed(agent):
     assert seqs(priority=0) == [1, 2, 4, 5]
     assert seqs(priority=0, group="a", after_seq=1) == [5]
     assert seqs(priority=0, except_groups=("a", "c")) == [2]
+
+
+def test_open_requests_can_be_narrowed(agent):
+    """By the group of their event: a group that waits does not keep the others on disk."""
+    for number, group in enumerate("aba", start=1):
+        agent.store(number, group=group)
+        agent.wait_for(agent.spool.settle_event(settlement(number, requests=(REQUEST,))))
+
+    def seqs(**choice):
+        choice = {"after_seq": 0, "limit": 10, **choice}
+        return [stored.seq for stored in agent.wait_for(agent.spool.open_requests("out", **choice))]
+
+    assert seqs() == [1, 2, 3]
+    assert seqs(limit=2) == [1, 2]
+    assert seqs(group="a", after_seq=1) == [3]
+    assert seqs(except_groups=("a",)) == [2]
 
 
 def test_the_bytes_of_one_read_are_bounded(agent, monkeypatch):

@@ -47,7 +47,7 @@ def open_events(folder, service=SERVICE, **choice):
 def open_requests(folder, destination="out"):
     work = OpenWork(folder=folder)
     try:
-        return work.requests(destination, after_seq=0, limit=1000)
+        return work.requests(destination, after_seq=0, limit=1000, group=None, except_groups=())
     finally:
         work.close()
 
