@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.render",
     ),
     ("agent.sdk", "agent.boundaries"),
+    ("keystoretools.filelock",),
     (
         "agent.config.files",
         "agent.control",
@@ -44,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.link",
         "iadmin.probe",
         "keystoretools.files",
+        "keystoretools.tls",
     ),
     ("agent.assembly", "keystoretools.keytool", "iadmin.main"),
     ("agent.main",),

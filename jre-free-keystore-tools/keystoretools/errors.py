@@ -17,6 +17,8 @@ No sentence ever contains a password or key octets.
 | `LimitError`            | limits                                  | distrust the file                      |
 | `UnsupportedError`      | unsupported                             | convert the file elsewhere             |
 | `OperationError`        | no-such-alias, alias-exists, ...        | change the request                     |
+| `FileError`             | no-such-file, file-exists, disk-full,   | mend the path, the disk or the         |
+|                         | file-refused, file-busy, file-changed   | permissions; the file is as it was     |
 """
 
 from __future__ import annotations
@@ -44,6 +46,13 @@ class ErrorCode(StrEnum):
     CHAIN_INCOMPLETE = "chain-incomplete"
     PASSWORD_NOT_ASCII = "password-not-ascii"
     CANNOT_HOLD_SECRET_KEYS = "cannot-hold-secret-keys"
+    SEVERAL_IDENTITIES = "several-identities"
+    NO_SUCH_FILE = "no-such-file"
+    FILE_EXISTS = "file-exists"
+    FILE_REFUSED = "file-refused"
+    FILE_BUSY = "file-busy"
+    FILE_CHANGED = "file-changed"
+    DISK_FULL = "disk-full"
 
 
 class KeystoreError(Exception):
@@ -148,9 +157,7 @@ class UnsupportedError(KeystoreError):
 
     default_code = ErrorCode.UNSUPPORTED
 
-    def __init__(
-        self, sentence: str, *, name: str, alias: str | None = None, offset: int | None = None
-    ) -> None:
+    def __init__(self, sentence: str, *, name: str, alias: str | None = None, offset: int | None = None) -> None:
         super().__init__(sentence, alias=alias, offset=offset)
         self.name = name
 
@@ -160,6 +167,16 @@ class OperationError(KeystoreError):
 
     def __init__(self, sentence: str, *, code: ErrorCode, alias: str | None = None) -> None:
         super().__init__(sentence, code=code, alias=alias)
+
+
+class FileError(KeystoreError):
+    """The disk, the path or another program is in the way; `path` as the caller gave it.  Nothing was changed."""
+
+    default_code = ErrorCode.FILE_REFUSED
+
+    def __init__(self, sentence: str, *, code: ErrorCode, path: str) -> None:
+        super().__init__(sentence, code=code)
+        self.path = path
 
 
 def short_number(number: int) -> str:
