@@ -16,6 +16,7 @@ is none of these. The agent trusts nothing a worker says: fields are checked for
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -30,6 +31,9 @@ PROTOCOL: Final = 1
 MAX_REASON_CHARS: Final = 2000
 MAX_DETAIL_CHARS: Final = 16 * 1024
 """A traceback of a deep recursion is long and says the same thing all over."""
+
+MAX_SECONDS: Final = 1e9
+"""Thirty years; more would not fit the microseconds of a database."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -155,7 +159,13 @@ class Broken:
     detail: str = ""
 
     def frame(self) -> Frame:
-        return Frame({"kind": "broken", "sentence": _cut(self.sentence, MAX_REASON_CHARS), "detail": self.detail})
+        return Frame(
+            {
+                "kind": "broken",
+                "sentence": _cut(self.sentence, MAX_REASON_CHARS),
+                "detail": _cut(self.detail, MAX_DETAIL_CHARS),
+            }
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -256,7 +266,7 @@ def from_worker(frame: Frame) -> FromWorker:
 def _result(head: Mapping[str, Any], blobs: tuple[bytes, ...] | Any) -> Result:
     call = head.get("call")
     after_s = head.get("after_s")
-    if type(call) is not int or not isinstance(after_s, int | float | None) or isinstance(after_s, bool):
+    if type(call) is not int or not (after_s is None or _is_seconds(after_s)):
         raise FrameError(f"a result for call {call!r:.100} with after_s {after_s!r:.100}")
     try:
         verdict = Verdict(_text(head, "verdict"))
@@ -281,12 +291,12 @@ def _request(line: Any, body: bytes) -> OutboundRequest:
     match line:
         case [str(destination), str(content_type), list(headers), str(path), str(method)]:
             return OutboundRequest(
-                destination=destination,
+                destination=_writable(destination),
                 body=body,
-                content_type=content_type,
+                content_type=_writable(content_type),
                 headers=_pairs(headers),
-                path=path,
-                method=method,
+                path=_writable(path),
+                method=_writable(method),
             )
     raise FrameError(f"a request is {line!r:.200}")
 
@@ -305,7 +315,7 @@ def _pairs(value: Any) -> Pairs:
     for item in value:
         match item:
             case [str(name), str(text)]:
-                pairs.append((name, text))
+                pairs.append((_writable(name), _writable(text)))
             case _:
                 raise FrameError(f"a header field is {item!r:.100}, expected name and value")
     return tuple(pairs)
@@ -315,7 +325,16 @@ def _text(head: Mapping[str, Any], key: str) -> str:
     value = head.get(key, "")
     if not isinstance(value, str):
         raise FrameError(f"{key} is {value!r:.100}, expected a text")
-    return value
+    return _writable(value)
+
+
+def _writable(text: str) -> str:
+    """JSON can spell half a surrogate pair, which no log, database or socket takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_seconds(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) < MAX_SECONDS
 
 
 def _check_protocol(found: Any) -> None:

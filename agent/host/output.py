@@ -28,7 +28,7 @@ def printable(text: str) -> str:
 
 @attrs.define(kw_only=True)
 class Allowance:
-    """How many lines a service may still write; shared by its stdout, stderr and `context.log`."""
+    """How many lines may still be written; stdout, stderr and `context.log` of a worker have one each."""
 
     max_lines: int = MAX_LINES
     window_s: float = WINDOW_S

@@ -96,9 +96,10 @@ class Worker:
         self._owner = owner
         self._reactor = reactor
         self._decoder: Decoder | None = Decoder()
+        # One each, so that a flood of prints hides neither a traceback nor what the service logs.
         self._allowance = Allowance()
-        self._stdout = LineReader(allowance=self._allowance)
-        self._stderr = LineReader(allowance=self._allowance)
+        self._stdout = LineReader(allowance=Allowance())
+        self._stderr = LineReader(allowance=Allowance())
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         # In order of their deadlines, which are the same time after the beginning for all.
         self._in_hand: dict[int, _InHand] = {}
@@ -163,9 +164,10 @@ class Worker:
 
     def printed(self, data: bytes, *, is_stderr: bool) -> None:
         now_s = self._reactor.seconds()
-        for line in (self._stderr if is_stderr else self._stdout).feed(data, now_s):
+        reader = self._stderr if is_stderr else self._stdout
+        for line in reader.feed(data, now_s):
             self._print(line, is_stderr=is_stderr)
-        self._report_dropped(now_s)
+        self._report_dropped(reader.allowance, now_s)
 
     def exited(self, how: str) -> None:
         self._disarm()
@@ -200,7 +202,7 @@ class Worker:
             now_s = self._reactor.seconds()
             if self._allowance.take(now_s):
                 self._owner.said(message.level, printable(message.text), printable(message.event_id[:64]))
-            self._report_dropped(now_s)
+            self._report_dropped(self._allowance, now_s)
         elif self.is_ready or self._broken is not None:
             raise FrameError("a second handshake")
         elif isinstance(message, Ready):
@@ -217,8 +219,8 @@ class Worker:
             self._last_lines.append(line)
         self._owner.said("warn" if is_stderr else "info", line, "")
 
-    def _report_dropped(self, now_s: float) -> None:
-        dropped = self._allowance.report_dropped(now_s)
+    def _report_dropped(self, allowance: Allowance, now_s: float) -> None:
+        dropped = allowance.report_dropped(now_s)
         if dropped:
             self._owner.said("warn", f"[{dropped} lines dropped: the service writes more than the log takes]", "")
 

@@ -226,13 +226,17 @@ class Service:
 
     def _feed(self) -> None:
         """Begin what may be begun, ask the spool for what is missing, and see that somebody comes back in time."""
+        if self.state is ServiceState.STOPPING:
+            return
         worker = self._worker
-        if worker is not None and worker.takes_calls and self.state is ServiceState.ACTIVE:
+        if worker is not None:
             while self._may_begin(worker) and self._begin(worker):
                 pass
-        if self.state is not ServiceState.STOPPING:
-            self._refill()
-            self._set_alarm()
+            if self._may_begin(worker):
+                # Where nothing may be begun, what ends that comes back here; an alarm would find the same events due
+                # again and again.
+                self._set_alarm()
+        self._refill()
 
     def _may_begin(self, worker: Worker) -> bool:
         return worker.takes_calls and self._record.takes_more and not (self._suspects and worker.in_hand)

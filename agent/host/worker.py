@@ -144,7 +144,7 @@ class Runner:
                 log=self._log,
             )
         )
-        logging.basicConfig(handlers=[_ToContext()], level=logging.INFO)
+        logging.basicConfig(handlers=[_ToContext()], level=logging.INFO, format="%(name)s: %(message)s")
         self.hooks = load(self._path)
         self._run_once("on_startup")
         for lane, count in order.threads.items():

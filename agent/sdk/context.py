@@ -21,8 +21,8 @@ from agent.delivery import OutboundRequest
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name or a method (RFC 9110, section 5.6.2)."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What would end a header field early (RFC 9110, section 5.5)."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+"""What would end a header field early (RFC 9110, section 5.5), and halves of surrogate pairs, which UTF-8 has not."""
 
 
 class LogSink(Protocol):
@@ -70,19 +70,23 @@ class Log:
 
     def debug(self, text: str, *values: object) -> None:
         """What only helps to find a bug; not written by default."""
-        self._write("debug", text % values if values else text)
+        self._write("debug", _put_in(text, values))
 
     def info(self, text: str, *values: object) -> None:
         """What happened; one line for each thing that matters."""
-        self._write("info", text % values if values else text)
+        self._write("info", _put_in(text, values))
 
     def warning(self, text: str, *values: object) -> None:
         """What somebody should mend."""
-        self._write("warn", text % values if values else text)
+        self._write("warn", _put_in(text, values))
 
     def error(self, text: str, *values: object) -> None:
         """What failed."""
-        self._write("error", text % values if values else text)
+        self._write("error", _put_in(text, values))
+
+
+def _put_in(text: object, values: tuple[object, ...]) -> str:
+    return str(text) % values if values else str(text)
 
 
 class Context:
@@ -137,7 +141,7 @@ class Context:
         """
         call = self._current_call()
         surroundings = self._surroundings
-        name = surroundings.destination if destination is None else destination
+        name = surroundings.destination if destination is None else _checked("destination", destination)
         if surroundings.destinations and name not in surroundings.destinations:
             known = ", ".join(sorted(surroundings.destinations))
             raise ValueError(f"iaconfig.xml has no <destination> {name!r}; it has {known}")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+MAX_AFTER_S: Final = 24 * 3600.0
+"""Longer pauses are cut to a day: a Retry-After of a year is a mistake, not a wish."""
+
 
 class RetryableError(Exception):
     """Not now: something the service needs is away. The event is tried again, until it is too old.
@@ -21,8 +24,8 @@ class RetryableError(Exception):
 
     def __init__(self, reason: str = "the service asked to try again", *, after_s: float | None = None) -> None:
         super().__init__(reason)
-        self.reason: Final = reason
-        self.after_s: Final = after_s
+        self.reason: Final = str(reason)
+        self.after_s: Final = None if after_s is None else max(0.0, min(float(after_s), MAX_AFTER_S))
 
 
 class RejectEvent(Exception):
@@ -35,4 +38,4 @@ class RejectEvent(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason: Final = reason
+        self.reason: Final = str(reason)

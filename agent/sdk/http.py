@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import attrs
+from attrs.validators import deep_mapping, ge, instance_of, le
 from lxml import etree
 
 from agent.errors import SenderError
@@ -79,7 +80,9 @@ class HttpResponse:
         HttpResponse(status=201, body='{"ticket": 7}', content_type="application/json", headers={"Location": "/7"})
     """
 
-    status: int = attrs.field(default=200, validator=[attrs.validators.ge(200), attrs.validators.le(599)])
+    status: int = attrs.field(default=200, converter=int, validator=[ge(200), le(599)])
     body: bytes = attrs.field(default=b"", converter=_body, repr=False)
-    content_type: str = "text/plain; charset=utf-8"
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    content_type: str = attrs.field(default="text/plain; charset=utf-8", validator=instance_of(str))
+    headers: Mapping[str, str] = attrs.field(
+        factory=dict, validator=deep_mapping(key_validator=instance_of(str), value_validator=instance_of(str))
+    )

@@ -41,7 +41,11 @@ def on_event(event: Event) -> None:
 
 
 def typed(value: Any) -> Any:
-    """Give values their types; XML knows only text. Repeated elements are a list and nested ones a dict already."""
+    """Give texts their types, however deep they stand: XML itself knows only text."""
+    if isinstance(value, dict):
+        return {name: typed(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [typed(part) for part in value]
     return guess_value(value) if isinstance(value, str) else value
 
 

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from agent.boundaries import EventSettlement, HttpRequest, RequestSettlement, StoredEvent, StoredRequest
 from agent.config.model import RetryPolicy, ServiceConfig
-from agent.delivery import LIFE, OPEN_STATES, Outcome, OutboundRequest, State, next_state
+from agent.delivery import LIFE, OPEN_STATES, OutboundRequest, Outcome, State, next_state
 from agent.errors import MachineError
 from agent.event import BodyKind, Event, Priority
 from agent.host.launch import Listener

@@ -1,0 +1,93 @@
+"""agent.host.script: faults in a service's file are traced to its own lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.host.script import ScriptError, format_traceback, load, summary, where
+
+
+@pytest.fixture(autouse=True)
+def same_interpreter_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / "pump-alarms.py"
+    path.write_text(text)
+    return path
+
+
+def test_hooks_are_found(tmp_path: Path) -> None:
+    """Functions with a hook's name are hooks, everything else is the service's own business."""
+    hooks = load(script(tmp_path, "def on_event(event): return event + 1\ndef helper(): pass\n"))
+
+    assert ["on_event"] == list(hooks)
+    assert 2 == hooks["on_event"](1)
+
+
+def test_modules_beside_the_script_can_be_imported(tmp_path: Path) -> None:
+    """A service may have more files; they stand behind every library, so `json.py` hides nothing."""
+    (tmp_path / "pump_words.py").write_text("WORD = 'pump'\n")
+    (tmp_path / "colorsys.py").write_text("raise RuntimeError('a library was hidden')\n")
+
+    hooks = load(script(tmp_path, "import colorsys\nfrom pump_words import WORD\ndef on_event(event): return WORD\n"))
+
+    assert "pump" == hooks["on_event"](None)
+
+
+def test_fault_in_another_file_of_the_service(tmp_path: Path) -> None:
+    """The innermost line of the service's own is named, not that of a library below it."""
+    (tmp_path / "pump_words.py").write_text("import json\nx = 1\njson.loads('{')\n")
+
+    with pytest.raises(ScriptError) as caught:
+        load(script(tmp_path, "import pump_words\n"))
+
+    assert caught.value.sentence.startswith(f"{tmp_path}/pump_words.py:3: json.decoder.JSONDecodeError: ")
+    assert "importlib" not in caught.value.detail.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("on_event = 3\n", "on_event is a int, expected a function"),
+        ("def on_http(): pass\n", ":1: on_http() cannot be called as on_http(request)"),
+        ("def on_event(e): pass\ndef on_startup(x): pass\n", ":2: on_startup(x) cannot be called as on_startup()"),
+        ("def on_startup(): pass\n", "neither on_event(event) nor on_http(request)"),
+    ],
+)
+def test_hooks_that_cannot_be_called(tmp_path: Path, text: str, sentence: str) -> None:
+    """A wrong hook is refused at the start, not at the first event."""
+    with pytest.raises(ScriptError) as caught:
+        load(script(tmp_path, text))
+
+    assert sentence in caught.value.sentence
+
+
+def test_missing_script(tmp_path: Path) -> None:
+    """A script that is not there is named."""
+    with pytest.raises(ScriptError, match=r"gone\.py.*No such file"):
+        load(tmp_path / "gone.py")
+
+
+class _Nasty(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+def test_nasty_exceptions_do_no_harm(tmp_path: Path) -> None:
+    """An exception that cannot even be printed is still reported."""
+    error = _Nasty()
+
+    assert "_Nasty" in summary(error)
+    assert "_Nasty" in format_traceback(error)
+    assert str(tmp_path / "x.py") == where(error, tmp_path / "x.py")

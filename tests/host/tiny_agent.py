@@ -1,0 +1,97 @@
+"""A program for tests: a real reactor, a real `WorkerHost`, a spool in memory; tells what happens as JSON lines.
+
+    python tiny_agent.py HOME SCRIPT HOOK_TIMEOUT_S EVENT_ID...
+
+Each event is a group of its own. Ends when it is told "stop" on stdin, or dies as it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path, PurePath
+from typing import Any
+
+import attrs
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.stdio import StandardIO
+from twisted.logger import formatEvent, globalLogBeginner
+from twisted.protocols.basic import LineReceiver
+
+from agent.boundaries import EventSettlement
+from agent.config.model import RetryPolicy
+from agent.host import WorkerHost
+from tests.host.fakes import FakeCounters, MemorySpool, event, http_request, service_config
+
+
+def tell(**facts: Any) -> None:
+    sys.__stdout__.write(json.dumps(facts) + "\n")  # type: ignore[union-attr]
+    sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+class TellingSpool(MemorySpool):
+    def settle_event(self, settlement: EventSettlement) -> Deferred[None]:
+        tell(
+            settled=self.rows[settlement.seq].event.id,
+            outcome=settlement.outcome.value,
+            reason=settlement.reason,
+            detail=settlement.detail,
+            bodies=[request.body.decode() for request in settlement.requests],
+        )
+        return super().settle_event(settlement)
+
+
+async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: list[str]) -> None:
+    spool = TellingSpool()
+    policy = RetryPolicy(first_delay_s=0.05, max_delay_s=0.05, max_attempts=2)
+    config = attrs.evolve(service_config(), script=script, hook_timeout_s=hook_timeout_s, retry=policy)
+    host = WorkerHost(
+        services=[config],
+        home=home,
+        spool=spool,
+        reactor=reactor,  # type: ignore[arg-type]
+        now_us=lambda: time.time_ns() // 1000,
+        jitter=lambda: 0.1,
+        counters=FakeCounters(),
+        agent_id="plant7",
+    )
+    await host.start()
+    tell(started=host.describe()[0])
+    if host.answers_http("applications|pump-alarms"):
+        response = await host.ask(event("asked"), http_request(b"question"))
+        tell(answered=response.body.decode() if response else None)
+    now_us = time.time_ns() // 1000
+    spool.put(*(attrs.evolve(event(name, group=name), received_us=now_us) for name in event_ids))
+    stopped: Deferred[None] = Deferred()
+
+    class Orders(LineReceiver):
+        delimiter = b"\n"
+
+        def lineReceived(self, line: bytes) -> None:
+            stopped.callback(None)
+
+    StandardIO(Orders(), reactor=reactor)
+    await stopped
+    await host.stop(5.0)
+    tell(stopped=host.describe()[0]["state"])
+
+
+def main() -> None:
+    globalLogBeginner.beginLoggingTo(
+        [lambda record: tell(log=record["log_namespace"], text=formatEvent(record))], redirectStandardIO=False
+    )
+    home, script, hook_timeout, *event_ids = sys.argv[1:]
+
+    def start() -> None:
+        running = Deferred.fromCoroutine(run(Path(home), PurePath(script), float(hook_timeout), event_ids))
+        running.addErrback(lambda failure: tell(bug=failure.getTraceback()))
+        running.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
+
+    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
+    reactor.run()  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""services/sample-plan: the example people copy does what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.sdk import Event, RejectEvent
+from agent.sdk.context import calling
+
+PATH = Path(__file__).parent.parent.parent / "services/sample-plan/sample_plan.py"
+SEED = (
+    b'<?xml version="1.0" encoding="UTF-8"?><event><properties><building>"Building A"</building><city>Victoria</city>'
+    b"</properties><recipients><targetName>bsmith</targetName></recipients></event>"
+)
+TRIGGER = {
+    "properties": {"building": "Building A", "city": "Victoria"},
+    "recipients": [{"targetName": "bsmith"}],
+}
+
+
+def sent_for(body: bytes, kind: str = "xml") -> list[Any]:
+    spec = importlib.util.spec_from_file_location("sample_plan", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    sample_plan = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sample_plan)
+    event = Event(id="e", service="applications|sample-plan", received=datetime.now(UTC), body=body, kind=kind)
+    with calling() as call:
+        sample_plan.on_event(event)
+    return [json.loads(request.body) for request in call.requests]
+
+
+def test_seed_event_becomes_a_trigger() -> None:
+    """The event of the seed is sent as the JSON body of a trigger, quoted values as JSON."""
+    assert [TRIGGER] == sent_for(SEED)
+
+
+def test_json_event_becomes_the_same_trigger() -> None:
+    """An event that is JSON already gives the same."""
+    assert [TRIGGER] == sent_for(json.dumps(TRIGGER).encode(), kind="json")
+
+
+def test_values_and_repeated_elements() -> None:
+    """Types are guessed, repeated properties are lists, several recipients are several."""
+    body = b"""<event>
+      <properties><up>"true"</up><disk>sda</disk><disk>"1"</disk><message>[disk full] on [sda]</message></properties>
+      <recipients><targetName>a</targetName><targetName>b</targetName></recipients>
+    </event>"""
+
+    assert [
+        {
+            "properties": {"up": True, "disk": ["sda", "1"], "message": "[disk full] on [sda]"},
+            "recipients": [{"targetName": "a"}, {"targetName": "b"}],
+        }
+    ] == sent_for(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<event/>", b"<event><properties/></event>", b"<event><properties>x</properties></event>"]
+)
+def test_event_without_properties_is_rejected(properties: bytes) -> None:
+    """There is nothing to tell: the reason says what is missing."""
+    with pytest.raises(RejectEvent, match="no <properties>"):
+        sent_for(b"<event>" + properties + b"</event>")
