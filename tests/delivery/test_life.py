@@ -1,10 +1,11 @@
 """The table of states, read aloud."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from agent.delivery import LIFE, OPEN_STATES, Outcome, State, next_state
+from agent.delivery import LIFE, OPEN_STATES, Outcome, State, life, next_state
 
 
 def test_the_table_is_the_picture():
@@ -42,3 +43,11 @@ def test_stored_numbers_never_change():
     """The numbers are in the spools of the field."""
     expected = {"received": 0, "claimed": 1, "waiting": 2, "done": 3, "dead": 4, "suppressed": 5}
     assert expected == {state.label: state.value for state in State}
+
+
+def test_the_documentation_shows_the_same_picture():
+    """The picture for operators is the one beside the table."""
+    source = Path(life.__file__).read_text(encoding="utf-8")
+    picture = source[source.index("    received --claim-->") : source.index("\n\n* `received`")]
+
+    assert picture in (Path(__file__).parents[2] / "docs" / "spool.rst").read_text(encoding="utf-8")
