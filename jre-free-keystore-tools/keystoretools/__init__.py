@@ -20,6 +20,9 @@ one.
 whose
   password nobody gave, dates, certificates and unknown attributes survive a rewrite.
 * `Certificate` is raw DER with a tolerant, lazy view; `to_cryptography` where more is wanted.
+* `read_anything` reads whatever a certificate department sends; `keystoretools.assemble` puts it together,
+  `keystoretools.findings` says what is wrong with it and `keystoretools.explain` explains it in plain words.
+* `choose_identity` names the entry to present, with reasons; `java_would_pick` what Java would have presented.
 * `sniff` says what any file is, keystore or not, and `Detected.sentence` says it to the operator.
 * Only `KeystoreError` leaves this package; its `code` is stable and its `sentence` is for the operator.
 * `Limits` holds every ceiling; one `Budget` bounds what one call may calculate.
@@ -68,22 +71,34 @@ from keystoretools.secret import Password, SecretBytes
 from keystoretools.store import open_keystore, save_keystore
 
 if TYPE_CHECKING:
+    from keystoretools.assemble import AssembledIdentity, Assembly
     from keystoretools.chain import Chain, MissingIssuer
     from keystoretools.contents import Contents, Leftover, LockedStore, Part, read_anything
+    from keystoretools.finding import Finding, Severity
+    from keystoretools.identity import Identity, choose_identity
+    from keystoretools.javapick import Pick, java_would_pick
     from keystoretools.pem import write_pem
     from keystoretools.privatekey_forms import EncryptedKey
     from keystoretools.request import CertificateRequest
 
 # Public names whose module is imported when the name is first used: opening a keystore needs none of them.
 _LATER: Final = {
+    "AssembledIdentity": "assemble",
+    "Assembly": "assemble",
     "CertificateRequest": "request",
     "Chain": "chain",
     "Contents": "contents",
     "EncryptedKey": "privatekey_forms",
+    "Finding": "finding",
+    "Identity": "identity",
     "Leftover": "contents",
     "LockedStore": "contents",
     "MissingIssuer": "chain",
     "Part": "contents",
+    "Pick": "javapick",
+    "Severity": "finding",
+    "choose_identity": "identity",
+    "java_would_pick": "javapick",
     "read_anything": "contents",
     "write_pem": "pem",
 }
@@ -94,6 +109,8 @@ __all__ = [
     "PORTABLE",
     "PROFILES",
     "AlternativeName",
+    "AssembledIdentity",
+    "Assembly",
     "Attribute",
     "Budget",
     "Certificate",
@@ -106,7 +123,9 @@ __all__ = [
     "Entry",
     "ErrorCode",
     "Extension",
+    "Finding",
     "Format",
+    "Identity",
     "KeyEntry",
     "Keystore",
     "KeystoreError",
@@ -125,6 +144,7 @@ __all__ = [
     "Part",
     "Password",
     "PasswordNeededError",
+    "Pick",
     "PrivateKey",
     "PrivateKeyEntry",
     "Profile",
@@ -132,12 +152,15 @@ __all__ = [
     "SecretBytes",
     "SecretKey",
     "SecretKeyEntry",
+    "Severity",
     "TruncatedError",
     "TrustedCertificateEntry",
     "UnsupportedError",
     "WrongKeyPasswordError",
     "WrongPasswordError",
+    "choose_identity",
     "fold_alias",
+    "java_would_pick",
     "open_keystore",
     "read_anything",
     "read_private_key",

@@ -68,6 +68,11 @@ class Chain:
         return bool(self.chain) and self.missing_issuer is None
 
     @property
+    def lacks_intermediate(self) -> bool:
+        """Whether an issuer is missing that clients are not likely to have themselves (they have roots only)."""
+        return self.missing_issuer is not None and (len(self.chain) == 1 or not self.chain[-1].is_authority)
+
+    @property
     def root_included(self) -> bool:
         """Whether a root stands behind other certificates; a server need not send it."""
         return len(self.chain) > 1 and self.chain[-1].is_self_issued

@@ -1,0 +1,76 @@
+"""explain: four lists of plain sentences that a person who does not know TLS can follow."""
+
+from __future__ import annotations
+
+import pytest
+
+from keystoretools import read_anything, write_pem
+from keystoretools.explain import explain
+from tests.keystoretools.authority import NOW, family, make
+from tests.keystoretools.conftest import SAMPLES, manifest
+
+LEAF, MIDDLE, ROOT = family()
+
+
+def test_a_bundle_and_a_key() -> None:
+    """Everything that was asked for is said: contents, pairs, chain, names, and the command to paste."""
+    files = [
+        read_anything(write_pem(LEAF.key), name="ia.key"),
+        read_anything(write_pem([ROOT.certificate, LEAF.certificate, MIDDLE.certificate]), name="my bundle.pem"),
+    ]
+    found = explain(*files, now=NOW)
+    assert found.inside[0] == "ia.key, line 1: Private key (EC, 256 bits), not encrypted: keep this file secret."
+    assert found.inside[2].endswith(
+        'Certificate for "ia.example.com", also for 10.0.0.5, issued by "Test Issuing", valid until 2027-01-01'
+        " (214 days left)."
+    )
+    assert found.together == (
+        'The private key (EC, 256 bits) in ia.key, line 1 fits the certificate "ia.example.com".',
+        'The chain is complete: "ia.example.com", issued by "Test Issuing", issued by "Test Root".',
+        "It covers these names: ia.example.com, 10.0.0.5.",
+    )
+    assert "wrong order" not in found.text and "not in the order" in found.text
+    assert found.next_steps[-1].endswith("iadmin keystore import ia.key 'my bundle.pem'")
+
+
+def test_a_certificate_alone() -> None:
+    """Where the key is likely to be comes before anything else, and no import is recommended."""
+    found = explain(read_anything(write_pem(LEAF.certificate), name="ia.cer"), now=NOW)
+    assert "look on that machine" in found.next_steps[0]
+    assert not any("import ia.cer" in step for step in found.next_steps)
+
+
+def test_authorities_are_to_be_trusted() -> None:
+    """Authorities alone are called certificates to trust."""
+    found = explain(read_anything(write_pem(ROOT.certificate), name="root.cer"), now=NOW)
+    assert found.inside[0] == (
+        'root.cer, line 1: Certificate authority "Test Root", a root (it signs itself), valid until 2035-12-30'
+        " (3499 days left)."
+    )
+    assert "iadmin keystore import root.cer" in found.next_steps[0]
+
+
+def test_expired_and_foreign_names() -> None:
+    """Expiry is not overlooked; control characters in names are escaped."""
+    odd = make("evil\x1b[31m\nname", days=1)
+    found = explain(read_anything(write_pem([odd.key, odd.certificate])), now=NOW)
+    assert "EXPIRED on 2026-01-02" in found.inside[1]
+    assert all(line.isprintable() for line in found.text.splitlines())
+
+
+def test_many_lines_are_counted() -> None:
+    """A bundle of hundreds of authorities stays readable."""
+    found = explain(read_anything(write_pem([make(f"CA {n}", authority=True).certificate for n in range(40)])), now=NOW)
+    assert (len(found.inside), found.inside[-1]) == (25, "... and 16 more.")
+
+
+@pytest.mark.parametrize("with_password", [True, False])
+@pytest.mark.parametrize("item", [one for one in manifest() if not one["hostile"]], ids=lambda one: one["file"])
+def test_recorded_files(item: dict, with_password: bool) -> None:
+    """Every recorded file is explained, with and without its password, in printable lines."""
+    if item["type"] == "BCFKS":
+        return
+    passwords = [item["storepass"]] if with_password and item["storepass"] else []
+    found = explain(read_anything((SAMPLES / item["file"]).read_bytes(), passwords, name="x"), now=NOW)
+    assert found.inside and all(line.isprintable() for line in found.text.splitlines())
+    assert with_password or not item["storepass"] or "password" in found.text or item["file"] == "openssl/nokeys.pfx"
