@@ -42,38 +42,43 @@ _MARK: Final = der.sequence(der.oid(TRUSTED_KEY_USAGE), der.set_of(der.oid(ANY_E
 class BagWriter:
     """Collects the bags of one file: `clear` for the plain content, `hidden` for the encrypted one."""
 
-    def __init__(self, state: Pkcs12State, now_ms: int) -> None:
+    def __init__(self, state: Pkcs12State, key_aliases: frozenset[str], now_ms: int) -> None:
         self._state = state
+        self._key_aliases = key_aliases
         self._now_ms = now_ms
         self._originals: dict[bytes, list[Original]] = {}
         for original in state.originals:
             self._originals.setdefault(original.bag.value, []).append(original)
         self._written: set[bytes] = set()
+        self._keys = 0
         self.clear: list[bytes] = []
         self.hidden: list[bytes] = []
 
     def key(self, entry: KeyEntry, octets: bytes, is_clear: bool) -> None:
-        """A key or secret, and the certificate of the key."""
+        """A key or secret (`octets`: EncryptedPrivateKeyInfo, or PKCS#8 when `is_clear`), and its certificate."""
         original = self._original(entry, octets)
-        reused = original is not None and _is_same(entry, original) and _says_alias(original.bag, entry)
-        reused = reused and original is not None and original.bag.local_id is not None
-        if original is not None and (reused or is_clear):
+        if original is not None and self._may_reuse(entry, original):
             key_id, raw = original.bag.local_id, original.bag.raw
-            if not reused:  # a key in the clear under a new name
-                key_id = self._key_id(entry, original)
-                raw = _bag(KEY_BAG, octets, entry.alias, key_id, entry.attributes)
-            (self.hidden if original.bag.hidden else self.clear).append(raw)
         else:
             key_id = self._key_id(entry, original)
-            kind, value = SHROUDED_KEY_BAG, octets
-            if is_clear:
-                kind = KEY_BAG
-            elif not isinstance(entry, PrivateKeyEntry):
+            kind, value = KEY_BAG if is_clear else SHROUDED_KEY_BAG, octets
+            if not isinstance(entry, PrivateKeyEntry):
                 held = der.explicit(0, der.octet_string(octets))
                 kind, value = SECRET_BAG, der.sequence(der.oid(SHROUDED_KEY_BAG), held)
-            self.clear.append(_bag(kind, value, entry.alias, key_id, entry.attributes))
+            raw = _bag(kind, value, entry.alias, key_id, entry.attributes)
+        # a key in the clear may lie in an encrypted content, and must stay there
+        (self.hidden if is_clear and original is not None and original.bag.hidden else self.clear).append(raw)
+        self._keys += 1
         if isinstance(entry, PrivateKeyEntry) and entry.chain:
             self._leaf(entry, original, key_id)
+
+    def _may_reuse(self, entry: KeyEntry, original: Original) -> bool:
+        """The bag as it was: not when it leaves to its place what the key is called or belongs to.
+
+        A key without localKeyID is ignored by Java unless it is the first; so it stays.
+        """
+        has_id = original.bag.local_id is not None or (not entry.java_sees_it and self._keys > 0)
+        return has_id and _is_same(entry, original) and _says_alias(original.bag, entry)
 
     def issuers(self, entry: PrivateKeyEntry) -> None:
         """The certificates above the key's own, unless they are there; after all keys."""
@@ -81,6 +86,8 @@ class BagWriter:
             if certificate.der not in self._written:
                 self._written.add(certificate.der)
                 there = self._state.issuers.get(certificate.der)
+                if there is not None and fold_alias(there.name or "") in self._key_aliases:
+                    there = None  # a key without certificates of that name would take it for its own
                 self.hidden.append(_issuer(certificate) if there is None else there.raw)
 
     def trusted(self, entry: TrustedCertificateEntry) -> None:
@@ -121,13 +128,7 @@ class BagWriter:
         leaf = entry.chain[0]
         self._written.add(leaf.der)
         there = None if original is None else original.certificate
-        if (
-            there is not None
-            and there.value == leaf.der
-            and there.local_id == key_id
-            and key_id is not None
-            and _says_alias(there, entry)
-        ):
+        if there is not None and there.value == leaf.der and there.local_id == key_id and _says_alias(there, entry):
             self.hidden.append(there.raw)
         else:
             value = _certificate_value(leaf)

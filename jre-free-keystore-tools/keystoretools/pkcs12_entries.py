@@ -5,8 +5,8 @@
   first key, when it has no localKeyID, and a certificate without one that comes first in its content belong
   together.
 * The chain is found issuer by issuer among all certificates of the file: by key identifier, else by name.
-* A certificate that belongs to no key and lacks Oracle's mark is invisible to Java, and so is a key in the
-  clear; they are entries here, with `java_sees_it` False.
+* A certificate that belongs to no key and lacks Oracle's mark is invisible to Java, and so are a key in the
+  clear and a second key without localKeyID; they are entries here, with `java_sees_it` False.
 
 Source: `sun.security.pkcs12.PKCS12KeyStore` (facts only); checked against Java 17.
 """
@@ -71,7 +71,7 @@ class _Maker:
             at: Certificate(bag.value) for at, bag in enumerate(self._bags) if bag.oid == CERTIFICATE_BAG
         }
         self._notes: list[Note] = []
-        self._names = _names(self._bags)
+        self._names = _names(self._bags, self._ids)
 
     def made(self) -> Made:
         """Keys first, because their chains decide which certificates stand alone; then the order of the file."""
@@ -114,7 +114,7 @@ class _Maker:
             chain=chain,
             created_ms=created,
             attributes=attributes,
-            java_sees_it=bag.oid != KEY_BAG,
+            java_sees_it=bag.oid != KEY_BAG and self._ids[at] is not None,
         )
 
     def _secret(self, at: int, bag: Bag) -> SecretKeyEntry:
@@ -133,7 +133,9 @@ class _Maker:
         )
 
     def _unique(self, found: dict[int, Original]) -> tuple[Original, ...]:
-        """One entry for each alias: the last visible one counts, as in Java; invisible ones get a number."""
+        """One entry for each alias: the last visible one counts, at the place of the first, as in Java; invisible
+        ones get a number.
+        """
         visible: dict[str, int] = {}
         for at in sorted(found):
             if not found[at].entry.java_sees_it:
@@ -142,8 +144,9 @@ class _Maker:
             if alias in visible:
                 sentence = f"The alias {quoted(alias)} occurs twice; the last one counts."
                 self._notes.append(Note(code="duplicate-alias", sentence=sentence, alias=alias))
-                del found[visible[alias]]
-            visible[alias] = at
+                found[visible[alias]] = found.pop(at)
+            else:
+                visible[alias] = at
         taken = set(visible)
         for at in sorted(found):
             entry = found[at].entry
@@ -169,17 +172,19 @@ def _invisible(entry: Entry) -> Note:
             f"Java ignores the certificate {quoted(entry.alias)}: it belongs to no key and is not marked as trusted."
         )
         return Note(code="java-ignores-certificate", sentence=sentence, alias=entry.alias)
-    sentence = f"Java ignores the key {quoted(entry.alias)}: it is not encrypted."
+    why = "it is not encrypted" if isinstance(entry.key, PrivateKey) else "it has no localKeyID, and is not the first"
+    sentence = f"Java ignores the key {quoted(entry.alias)}: {why}."
     return Note(code="java-ignores-key", sentence=sentence, alias=entry.alias)
 
 
-def _names(bags: list[Bag]) -> list[str | None]:
+def _names(bags: list[Bag], ids: list[bytes | None]) -> list[str | None]:
     """Java's alias for each bag: what it sees and what has no name is numbered; the rest has none."""
     names = [None if bag.name is None else fold_alias(bag.name) for bag in bags]
     unnamed = (
         at
         for at, bag in enumerate(bags)
-        if bag.name is None and (bag.oid in (SHROUDED_KEY_BAG, SECRET_BAG) or bag.trusted)
+        if bag.name is None
+        and (bag.trusted or bag.oid == SECRET_BAG or (bag.oid == SHROUDED_KEY_BAG and ids[at] is not None))
     )
     for number, at in enumerate(unnamed, 1):
         names[at] = str(number)
@@ -195,7 +200,7 @@ def _with_java_ids(bags: list[Bag]) -> list[bytes | None]:
             keys += 1
             if ids[at] is None and keys == 1:
                 ids[at] = _ONLY_KEY
-        is_first = at == 0 or bags[at - 1].hidden is not bag.hidden
+        is_first = at == 0 or bags[at - 1].content != bag.content
         if bag.oid == CERTIFICATE_BAG and ids[at] is None and keys == 1 and is_first:
             ids[at] = _ONLY_KEY
     return ids
@@ -251,18 +256,23 @@ class _Issuers:
         return tuple(chain)
 
     def _issuer(self, certificate: Certificate) -> Certificate | None:
-        """By key identifier; a candidate without one will do, one with another will not."""
+        """Without an authority key identifier the first of that name.  With one, the first whose subject key
+        identifier is the same, else the last that has none: this is what Java 17 and 25 take.
+        """
         if self._by_subject is None:
             self._by_subject = {}
             for one in self._certificates:
                 self._by_subject.setdefault(_subject(one), []).append(one)
-        wanted, found = certificate.authority_key_id, None
-        for candidate in self._by_subject.get(certificate.issuer.der, ()):
+        candidates = self._by_subject.get(certificate.issuer.der, [])
+        wanted = certificate.authority_key_id
+        if wanted is None:
+            return candidates[0] if candidates else None
+        found = None
+        for candidate in candidates:
             offered = candidate.subject_key_id
-            if wanted is not None and offered == wanted:
+            if offered == wanted:
                 return candidate
-            if found is None and (wanted is None or offered is None):
-                found = candidate
+            found = candidate if offered is None else found
         return found
 
 

@@ -162,10 +162,12 @@ class _Reader:
         self.sealed: list[bytes] = []
         self.scheme: bytes | None = None
         self.notes: list[Note] = []
+        self._contents = 0
 
     def content(self, info: der.Element) -> None:
         """Read one ContentInfo; what is no data and no encrypted data is kept as it is."""
         name, value = _content_info(info)
+        self._contents += 1
         if name == oids.DATA and value is not None:
             self._bags(value.octet_string(), hidden=False)
         elif name == oids.ENCRYPTED_DATA and value is not None:
@@ -210,7 +212,7 @@ class _Reader:
     def _bag(self, element: der.Element, *, hidden: bool) -> Bag:
         parts = element.sequence(2, "bag")
         name, inside = parts[0].oid(), parts[1].expect(der.context(0), "[0]").children()
-        bag = Bag(oid=name, raw=element.raw, value=_value(name, inside), hidden=hidden)
+        bag = Bag(oid=name, raw=element.raw, value=_value(name, inside), hidden=hidden, content=self._contents)
         if not bag.value:
             return bag
         limits = self._budget.limits

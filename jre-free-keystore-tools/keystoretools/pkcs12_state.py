@@ -32,7 +32,7 @@ class Bag:
 
     `name` is the friendlyName as spelt (None: none, or one that Java cannot read), `local_id` the
     localKeyID, `trusted` whether Oracle's mark is there, `attributes` all the others.  `hidden`: it lay in
-    an encrypted content.
+    an encrypted content; `content` counts the contents.
     """
 
     oid: str
@@ -43,6 +43,7 @@ class Bag:
     trusted: bool = False
     attributes: tuple[Attribute, ...] = ()
     hidden: bool = False
+    content: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -60,7 +60,8 @@ def write_pkcs12(
         random=random,
         budget=budget,
     )
-    writer = BagWriter(state, now_ms)
+    key_aliases = frozenset(fold_alias(one.alias) for one in keystore.entries if isinstance(one, KeyEntry))
+    writer = BagWriter(state, key_aliases, now_ms)
     for entry in keystore.entries:
         if isinstance(entry, KeyEntry):
             writer.key(entry, *locker.locked(entry))
