@@ -17,13 +17,13 @@ class Strangers:
     """Writes the warnings, and holds back repetitions of the same peer."""
 
     def __init__(self) -> None:
-        self._silent_until: dict[str, float] = {}
+        self._silent_until: dict[tuple[str, str], float] = {}
 
     def warn(self, *, peer: str, what: str, now: float) -> None:
-        """Tell the operator what `peer` seems to speak, unless that was said within the last minute."""
-        if self._silent_until.get(peer, 0.0) > now:
+        """Tell the operator what `peer` seems to speak, unless the same was said within the last minute."""
+        if self._silent_until.get((peer, what), 0.0) > now:
             return
         if len(self._silent_until) >= MAX_REMEMBERED:
             self._silent_until.clear()
-        self._silent_until[peer] = now + QUIET_S
+        self._silent_until[peer, what] = now + QUIET_S
         log.warn("{peer} does not speak HTTP: it looks like {what}", peer=peer, what=what)

@@ -1,0 +1,124 @@
+"""Listening, limits on connections, the end."""
+
+import errno
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+
+from agent.config.model import GatewayConfig, GatewayLimits
+from agent.errors import ExitStatus, MachineError
+from agent.gateway import ServiceGateway
+from agent.wire import Routes
+from tests.support.gateway import FakeCounters, FakeHost, FakeSink, Stage, post
+
+
+class Reactor(MemoryReactorClock):
+    """Refuses to listen with the errors given, one after the other; None lets it listen."""
+
+    def __init__(self, *faults: int | None) -> None:
+        super().__init__()
+        self.faults = list(faults)
+        self.interfaces: list[str] = []
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+        self.interfaces.append(interface)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise CannotListenError(interface, port, OSError(fault, "no"))
+        return super().listenTCP(port, factory, backlog, interface)
+
+
+def start(reactor: Reactor, host: str = "", port: int = 8081) -> None:
+    gateway = ServiceGateway(
+        config=GatewayConfig(host=host, port=port),
+        reactor=reactor,
+        sink=FakeSink(),
+        host=FakeHost(),
+        routes=Routes(active=()),
+        new_id=str,
+        now_us=lambda: 0,
+        counters=FakeCounters(),
+    )
+    outcome: list[Any] = []
+    Deferred.fromCoroutine(gateway.start()).addBoth(outcome.append)
+    (result,) = outcome
+    if result is not None:
+        raise result.value
+
+
+def test_listens_on_all_addresses_by_default() -> None:
+    """Without a host, IPv6 and IPv4; IPv4 alone where the machine has no IPv6; one address where it is named."""
+    for reactor, host, interfaces in (
+        (Reactor(), "", ["::"]),
+        (Reactor(errno.EAFNOSUPPORT), "", ["::", ""]),
+        (Reactor(), "192.0.2.1", ["192.0.2.1"]),
+    ):
+        start(reactor, host)
+        assert interfaces == reactor.interfaces
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        (errno.EADDRINUSE, ExitStatus.UNAVAILABLE, ["port 1", "holds it", "another port"]),
+        (errno.EACCES, ExitStatus.NO_PERMISSION, ["port 1", "root"]),
+        (errno.EADDRNOTAVAIL, ExitStatus.UNAVAILABLE, ["192.0.2.1", "does not have that address"]),
+        (errno.EIO, ExitStatus.UNAVAILABLE, ["port 1"]),
+    ],
+)
+def test_says_why_it_cannot_listen(fault: int, status: ExitStatus, words: list[str]) -> None:
+    """Each cause has its sentence and its exit status."""
+    with pytest.raises(MachineError) as caught:
+        start(Reactor(fault), "192.0.2.1", 1)
+    assert status == caught.value.exit_status
+    assert all(word in caught.value.sentence for word in words)
+
+
+def test_connections_over_the_limit_are_closed() -> None:
+    """The limit counts open connections; one that ends makes room."""
+    stage = Stage(limits=GatewayLimits(max_connections=2))
+    first = stage.client()
+    stage.client()
+    assert stage.gateway.buildProtocol(None) is None
+    assert 1 == stage.counters.counts["gateway.over_connection_limit", ""]
+    first.transport.loseConnection()
+    assert stage.gateway.buildProtocol(None) is not None
+
+
+def test_stopping_answers_what_is_in_hand() -> None:
+    """Idle connections close at once; a request half read is read to its end; the last answer says `close`."""
+    stage = Stage(at_once=False)
+    idle, waiting, reading = stage.client(), stage.client(), stage.client()
+    waiting.send(post())
+    reading.send(post()[:-5])
+    stopped: list[None] = []
+    Deferred.fromCoroutine(stage.gateway.stop(10)).addCallback(stopped.append)
+    assert idle.transport.closed
+    assert stage.gateway.buildProtocol(None) is None
+    waiting.send(post())
+    reading.send(post()[-5:])
+    assert [] == stopped
+    stage.sink.commit()
+    for client in (waiting, reading):
+        assert [202] == client.statuses
+        assert "close" == client.answers[0].headers["connection"]
+        assert client.transport.closed and not client.transport.aborted
+    assert [None] == stopped
+    assert [] == stage.clock.getDelayedCalls()
+
+
+def test_stopping_ends_with_patience() -> None:
+    """What is not done in time is cut off."""
+    stage = Stage(at_once=False)
+    client = stage.client()
+    client.send(post())
+    stopped: list[None] = []
+    Deferred.fromCoroutine(stage.gateway.stop(3)).addCallback(stopped.append)
+    stage.pass_time(2)
+    assert [] == stopped
+    stage.pass_time(2)
+    assert [None] == stopped
+    assert client.transport.aborted

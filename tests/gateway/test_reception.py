@@ -1,0 +1,101 @@
+"""Services that answer their senders themselves."""
+
+import json
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from agent.boundaries import HttpResponse
+from agent.errors import ServiceError
+from agent.event import BodyKind
+from tests.support.gateway import SEED, Client, Stage, post
+
+TARGET = "/http/applications_soap/deep?x=1"
+
+
+def asking(answer: object, request: bytes = b"") -> tuple[Stage, Client]:
+    stage = Stage()
+    stage.host.answers["applications|soap"] = answer
+    client = stage.client()
+    client.send(request or post(SEED, target=TARGET))
+    return stage, client
+
+
+def test_the_service_sees_the_request_and_answers_it() -> None:
+    """Method, path, query, headers and body reach the service; its answer goes out as it is."""
+    response = HttpResponse(status=201, headers=(("Content-Type", "text/plain"),), body=b"done")
+    stage, client = asking(response, post(b"no xml", "SOAPAction: x", target=TARGET, method="PUT"))
+    (answer,) = client.answers
+    assert (201, b"done", "text/plain") == (answer.status, answer.body, answer.headers["content-type"])
+    ((event, request),) = stage.host.asked
+    assert ("PUT", "/deep", "x=1", b"no xml") == (request.method, request.path, request.query, request.body)
+    assert ("soapaction", "x") in request.headers
+    assert (BodyKind.OTHER, "applications|soap") == (event.kind, event.service)
+    assert [] == stage.sink.events
+
+
+def test_a_service_may_decline() -> None:
+    """None makes the request an ordinary event, with the id it already had; only POST can be one."""
+    stage, client = asking(None)
+    assert [202] == client.statuses
+    assert stage.host.asked[0][0].id == stage.sink.events[0].id
+    _, client = asking(None, post(b"", target=TARGET, method="GET"))
+    assert [405] == client.statuses
+    _, client = asking(None, post(b"junk", target=TARGET))
+    assert [415] == client.statuses
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ServiceError("hook-raised", "KeyError: 'secret'", traceback="Traceback ... secret"),
+        HttpResponse(headers=(("X", "a\r\nSet-Cookie: b"),)),
+        HttpResponse(status=99),
+    ],
+)
+def test_a_failing_service_is_a_500_without_details(failure: object) -> None:
+    """The sender gets the id under which the log has the details, and nothing of the details."""
+    _, client = asking(failure)
+    (answer,) = client.answers
+    problem = json.loads(answer.body)
+    assert (500, "id-0001") == (answer.status, problem["requestId"])
+    assert "id-0001" in problem["detail"] and "secret" not in problem["detail"]
+
+
+def test_a_slow_service_is_a_504() -> None:
+    """After `answer_timeout_s` the sender is told; what the service says later is nobody's answer."""
+    waiting: Deferred[HttpResponse] = Deferred()
+    stage, client = asking(waiting)
+    stage.pass_time(31)
+    assert [504] == client.statuses
+    client.send(post())
+    assert [504, 202] == client.statuses
+
+
+def test_a_sender_that_leaves_does_not_stop_the_service() -> None:
+    """The answer then finds nobody, which is no fault."""
+    waiting: Deferred[HttpResponse] = Deferred()
+    _, client = asking(waiting)
+    client.transport.abortConnection()
+    waiting.callback(HttpResponse(body=b"x"))
+    assert [] == client.statuses
+
+
+def test_answers_of_services_keep_the_order() -> None:
+    """A slow service holds back the answers behind it on its connection."""
+    waiting: Deferred[HttpResponse] = Deferred()
+    _, client = asking(waiting, post(SEED, target=TARGET) + post())
+    assert [] == client.statuses
+    waiting.callback(HttpResponse(status=299))
+    assert [299, 202] == client.statuses
+
+
+def test_inactive_and_unknown_services_are_told_apart() -> None:
+    """503 with Retry-After for one that is switched off, 404 for one that does not exist; both are counted."""
+    stage = Stage()
+    client = stage.client()
+    client.send(post(target="/http/applications_asleep") + post(target="/http/nobody"))
+    inactive, unknown = client.answers
+    assert (503, "300", 404) == (inactive.status, inactive.headers["retry-after"], unknown.status)
+    assert 1 == stage.counters.counts["gateway.refused", "service-inactive"]
+    assert 1 == stage.counters.counts["gateway.refused", "unknown-service"]
