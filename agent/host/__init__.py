@@ -7,7 +7,9 @@ On both ends of the pipes (no Twisted, so that a worker starts fast):
 In the agent:
 
 * `host`      all services: the part that assembly starts and the gateway asks
-* `service`   one service through all its workers: order, attempts, settlements, restarts
+* `service`   one service through all its workers: what is begun, who is blamed, when to start again
+* `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk
+* `verdict`   what becomes of an event after one attempt
 * `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
 * `launch`    the boundary to the operating system
 * `output`    what a service prints, cut to lines and to a bearable rate

@@ -24,16 +24,17 @@ from twisted.logger import Logger
 from agent.boundaries import Counters, EventSettlement, HttpRequest, Spool, StoredEvent
 from agent.config.model import RetryPolicy, ServiceConfig
 from agent.delivery import Outcome
-from agent.delivery.order import Lineup, Refill, Ticket
-from agent.delivery.retry import delay_s, remaining_s
-from agent.errors import AgentError, MachineError, ServiceError
-from agent.event import Event, Priority
+from agent.delivery.order import Ticket
+from agent.delivery.retry import delay_s
+from agent.errors import MachineError, ServiceError
+from agent.event import Event
 from agent.host.asks import Asks
+from agent.host.backlog import Backlog, Job
 from agent.host.launch import Launcher
 from agent.host.messages import EventCall, Load, Ready, Result, Verdict
 from agent.host.output import printable
 from agent.host.process import Call, Gone, Worker
-from agent.host.record import AGAIN_S, Record
+from agent.host.record import Record
 from agent.host.verdict import settlement
 from agent.wire.frames import FrameError
 
@@ -51,15 +52,6 @@ class ServiceState(enum.StrEnum):
     ACTIVE = "active"
     FAILING = "failing"
     STOPPING = "stopping"
-
-
-@attrs.frozen
-class Job:
-    """An event in the line-up. `interrupted` counts the times it was begun without that being its own failure; those
-    are not on disk."""
-
-    stored: StoredEvent
-    interrupted: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +82,15 @@ class Service:
         self.last_error = ""
         self.first_verdict: Deferred[None] = Deferred()
         self._edges = edges
-        self._lineup = Lineup[Job](threads={Priority.NORMAL: config.normal_threads, Priority.HIGH: config.high_threads})
+        self._backlog = Backlog(
+            service=self.name,
+            normal_threads=config.normal_threads,
+            high_threads=config.high_threads,
+            spool=edges.spool,
+            reactor=edges.reactor,
+            now_us=edges.now_us,
+            wake=self._feed,
+        )
         self._asks = Asks(threads=config.normal_threads, patience_s=config.hook_timeout_s, reactor=edges.reactor)
         self._record = Record(service=self.name, spool=edges.spool, reactor=edges.reactor, room=self._feed)
         self._worker: Worker | None = None
@@ -99,7 +99,6 @@ class Service:
         self._numbers = itertools.count(1)
         self._failures_in_row = 0
         self._restart: IDelayedCall | None = None
-        self._wake: IDelayedCall | None = None
         self._idle: Deferred[None] | None = None
         self._over: Deferred[None] | None = None
         # Under the service's own name, so that its author finds what the service said.
@@ -116,7 +115,7 @@ class Service:
     @property
     def waiting(self) -> int:
         """Events in memory that wait to be begun; more may be on disk."""
-        return len(self._lineup)
+        return len(self._backlog)
 
     def start(self) -> None:
         """Launch a worker. `first_verdict` tells when the first one is ready or gone."""
@@ -142,8 +141,7 @@ class Service:
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
         self.last_request_us = events[-1].event.received_us
-        for stored in events:
-            self._lineup.add(self._ticket(stored))
+        self._backlog.add(events)
         self._feed()
 
     def ask(self, event: Event, request: HttpRequest) -> Deferred[Result]:
@@ -159,9 +157,9 @@ class Service:
         """Let what is in hand end within `patience_s`, end the worker, and wait until what it produced is stored."""
         end_s = self._edges.reactor.seconds() + patience_s
         self.state = ServiceState.STOPPING
-        for timer in (self._restart, self._wake):
-            if timer is not None and timer.active():
-                timer.cancel()
+        if self._restart is not None and self._restart.active():
+            self._restart.cancel()
+        self._backlog.stop()
         self._asks.send_away(ServiceError("service-stopping", f"{self.name} is being stopped"))
         worker = self._worker
         if worker is not None:
@@ -232,11 +230,10 @@ class Service:
         if worker is not None:
             while self._may_begin(worker) and self._begin(worker):
                 pass
+            # Where nothing may be begun, what ends that comes back here.
             if self._may_begin(worker):
-                # Where nothing may be begun, what ends that comes back here; an alarm would find the same events due
-                # again and again.
-                self._set_alarm()
-        self._refill()
+                self._backlog.set_alarm()
+        self._backlog.refill()
 
     def _may_begin(self, worker: Worker) -> bool:
         return worker.takes_calls and self._record.takes_more and not (self._suspects and worker.in_hand)
@@ -250,7 +247,7 @@ class Service:
             except FrameError as error:
                 self._asks.failed(asked.call, error)
             return True
-        ticket = self._lineup.next(self._edges.reactor.seconds())
+        ticket = self._backlog.next()
         if ticket is None:
             return False
         call = _event_call(next(self._numbers), ticket.item)
@@ -279,11 +276,9 @@ class Service:
         )
         self._suspects.discard(ticket.seq)
         if settled.outcome is Outcome.POSTPONE:
-            again = attrs.evolve(ticket.item, stored=attrs.evolve(stored, attempt=stored.attempt + 1))
-            pause_s = (settled.due_us - ended_us) / 1e6
-            self._lineup.postponed(ticket.seq, due_s=edges.reactor.seconds() + pause_s, item=again)
+            self._backlog.postponed(ticket, pause_s=(settled.due_us - ended_us) / 1e6)
         else:
-            self._lineup.settled(ticket.seq)
+            self._backlog.settled(ticket)
         self._tell(stored.event.id, settled)
         self._record.store(settled)
 
@@ -319,8 +314,7 @@ class Service:
         for event_call in events:
             if event_call is not culprit:
                 ticket = self._tickets.pop(event_call.call)
-                again = attrs.evolve(ticket.item, interrupted=ticket.item.interrupted + 1)
-                self._lineup.postponed(ticket.seq, due_s=self._edges.reactor.seconds(), item=again)
+                self._backlog.interrupted(ticket)
                 if gone.overran is None and not is_stopping:
                     self._suspects.add(ticket.seq)
                 log.info("{service} was interrupted, again at once", service=self.name, event_id=event_call.id)
@@ -351,45 +345,6 @@ class Service:
         for line in gone.detail.splitlines():
             log.debug("{service}: {line}", service=self.name, line=printable(line))
         self.last_error = gone.sentence
-
-    def _refill(self) -> None:
-        refill = self._lineup.next_refill()
-        if refill is not None:
-            Deferred.fromCoroutine(self._read(refill)).addErrback(
-                lambda failure: log.failure("{service}: reading its events failed", failure, service=self.name)
-            )
-
-    async def _read(self, refill: Refill) -> None:
-        try:
-            events = await self._edges.spool.open_events(self.name, **attrs.asdict(refill, recurse=False))
-        except AgentError as error:
-            self._lineup.refill_failed()
-            log.error("{service}: its events cannot be read: {reason}", service=self.name, reason=error.sentence)
-            self._edges.reactor.callLater(AGAIN_S, self._feed)
-            return
-        self._lineup.refill([self._ticket(stored) for stored in events])
-        self._feed()
-
-    def _ticket(self, stored: StoredEvent) -> Ticket[Job]:
-        left_s = remaining_s(due_us=stored.due_us, now_us=self._edges.now_us()) if stored.due_us else 0.0
-        return Ticket(
-            seq=stored.seq,
-            priority=stored.event.priority,
-            group=stored.event.group,
-            item=Job(stored),
-            size_bytes=len(stored.event.body),
-            due_s=self._edges.reactor.seconds() + left_s if left_s else 0.0,
-        )
-
-    def _set_alarm(self) -> None:
-        due_s = self._lineup.next_due_s()
-        if due_s is None:
-            return
-        left_s = max(0.0, due_s - self._edges.reactor.seconds())
-        if self._wake is None or not self._wake.active():
-            self._wake = self._edges.reactor.callLater(left_s, self._feed)
-        else:
-            self._wake.reset(left_s)
 
     async def _until_idle(self, patience_s: float) -> None:
         self._idle = Deferred()

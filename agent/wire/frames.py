@@ -31,6 +31,7 @@ MAX_BLOBS_BYTES: Final = 64 * MIB
 requests. The receiver holds a frame in memory as a whole, so there has to be an end."""
 
 _LENGTHS: Final = struct.Struct("!II")
+_to_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class FrameError(ServiceError):
@@ -53,7 +54,7 @@ def encode(frame: Frame, *, max_head_bytes: int = MAX_HEAD_BYTES, max_blobs_byte
     head: Mapping[str, Any] = frame.head
     if frame.blobs:
         head = {**head, "blobs": [len(blob) for blob in frame.blobs]}
-    head_bytes = json.dumps(head, separators=(",", ":")).encode("ascii")
+    head_bytes = _to_json(head).encode("ascii")
     blobs_length = sum(map(len, frame.blobs))
     _check_lengths(len(head_bytes), blobs_length, max_head_bytes, max_blobs_bytes)
     return b"".join((_LENGTHS.pack(len(head_bytes), blobs_length), head_bytes, *frame.blobs))
