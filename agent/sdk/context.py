@@ -226,17 +226,24 @@ def settle_in(surroundings: Surroundings) -> None:
 
 
 @contextmanager
-def calling(*, event_id: str = "", may_send: bool = True) -> Iterator[Call]:
-    """Make `context` mean one call of a hook for as long as the block runs; gives what the hook sent. Example:
+def calling(*, event_id: str = "", may_send: bool = True, constants: Mapping[str, str] | None = None) -> Iterator[Call]:
+    """Make `context` mean one call of a hook for as long as the block runs; gives what the hook sent.
 
-    with calling() as call:
-        sample_plan.on_event(event)
-    assert [...] == call.requests
+    For tests of services, with the constants they need, and for the worker process. Example:
+
+        with calling(constants={"site": "plant-7"}) as call:
+            pump_alarms.on_event(event)
+        assert [...] == call.requests
     """
     call = Call(event_id=event_id, may_send=may_send)
     token = context._call.set(call)
+    surroundings = context._surroundings
+    if constants is not None:
+        settle_in(attrs.evolve(surroundings, constants=constants))
     try:
         yield call
     finally:
+        if constants is not None:
+            settle_in(surroundings)
         call.is_over = True
         context._call.reset(token)

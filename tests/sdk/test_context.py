@@ -162,3 +162,11 @@ def test_log_lines_carry_the_event() -> None:
 def test_service_knows_itself() -> None:
     """Name, agent id and constants come from the configuration; constants cannot be changed."""
     assert ("a|b", "plant7", "plant-7") == (context.service, context.agent_id, context.constants["site"])
+
+
+def test_constants_of_a_test_end_with_it() -> None:
+    """A test gives the constants its hook needs, for as long as the hook runs."""
+    with calling(constants={"site": "plant-8"}):
+        inside = context.constants["site"]
+
+    assert ("plant-8", "plant-7") == (inside, context.constants["site"])
