@@ -9,7 +9,7 @@ from typing import Any, Final
 from agent.config.document import line_of
 from agent.config.model import MIB, GatewayConfig, GatewayLimits
 from agent.config.section import Section
-from agent.config.values import boolean, decimal, host, listening_port, milliseconds, whole
+from agent.config.values import boolean, decimal, host, listening_port, milliseconds, text, whole
 
 HOUR_S: Final = 3600
 
@@ -45,6 +45,7 @@ def read_gateway(section: Section) -> GatewayConfig:
         section.error("receiving HTTPS is not possible with this version yet; set it to false", at="@ssl")
     return GatewayConfig(
         ssl=ssl,
+        alias=section.attribute("alias", text, ""),
         host=section.attribute("host", host, ""),
         port=section.attribute("port", listening_port, GatewayConfig().port),
         limits=_read_limits(section),

@@ -51,11 +51,15 @@ class GatewayLimits:
 
 @attrs.frozen(kw_only=True)
 class GatewayConfig:
-    """One `<service-gateway>`. `host` is the name or address to bind, empty for all; port 0: any."""
+    """One `<service-gateway>`. `host` is the name or address to bind, empty for all; port 0: any.
+
+    `alias` names the keystore entry that is presented to senders once `ssl` is possible; empty: the only one there is.
+    """
 
     host: str = ""
     port: int = 8081
     ssl: bool = False
+    alias: str = ""
     limits: GatewayLimits = attrs.field(factory=GatewayLimits)
 
 

@@ -1,0 +1,104 @@
+"""Sets one attribute in the octets of an XML file and leaves every other octet as it is: comments, layout, line ends.
+
+A parser that writes the tree again would not: it changes quotes, the declaration, blanks between attributes. So this
+walks over the text from tag to tag and changes only what is inside one. The file must have been read without fault
+before, by `parse_document`; `set_attribute` reads its own result again and compares, so that it cannot do harm to a
+file that it misunderstood.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from agent.config.document import local_name, parse_document
+from agent.config.problem import Problem
+
+_SPACE: Final = "[ \t\r\n]"
+_PIECE: Final = re.compile(
+    rf"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>|</[^>]*>"
+    rf"|<(?P<name>[^\s/>!?]+)(?P<attributes>(?:{_SPACE}+[^\s=/>]+{_SPACE}*={_SPACE}*(?:\"[^\"]*\"|'[^']*'))*)"
+    rf"{_SPACE}*/?>",
+    re.DOTALL,
+)
+"""What begins with "<" in a well-formed document without a DOCTYPE. Start tags have a name."""
+
+_ATTRIBUTE: Final = re.compile(rf"{_SPACE}+(?P<name>[^\s=/>]+){_SPACE}*={_SPACE}*(?P<value>\"[^\"]*\"|'[^']*')")
+_ESCAPES: Final = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&apos;"}
+_UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+class NotEditable(ValueError):
+    """The edit was not made; the message is the sentence for the operator."""
+
+
+def set_attribute(data: bytes, element: str, name: str, value: str | None) -> bytes:
+    """Return `data` with `name="value"` on every `element` (by local name); None takes the attribute away.
+
+    Raises `NotEditable` when the file is not well-formed, has no such element, or when reading the result again shows
+    any other difference than the one asked for.
+    """
+    encoding = _UTF16.get(data[:2], "latin-1")
+    # Every other encoding in use has ASCII as it is; Latin-1 gives each octet back as it came.
+    text = data.decode(encoding)
+    pieces: list[str] = []
+    done = found = 0
+    for tag in _start_tags(text):
+        if tag["name"].rpartition(":")[2] == element:
+            found += 1
+            start, end = tag.span("attributes")
+            pieces += [text[done:start], _changed(tag["attributes"], name, value)]
+            done = end
+    if not found:
+        raise NotEditable(f"there is no <{element}> in the file; write one, then do it again")
+    result = "".join([*pieces, text[done:]]).encode(encoding)
+    _require_only_that(data, result, element, name, value)
+    return result
+
+
+def _start_tags(text: str) -> Iterator[re.Match[str]]:
+    at = 0
+    while (at := text.find("<", at)) >= 0:
+        piece = _PIECE.match(text, at)
+        if piece is None:
+            raise NotEditable("the file is not well-formed XML, or has a DOCTYPE")
+        if piece["name"] is not None:
+            yield piece
+        at = piece.end()
+
+
+def _changed(attributes: str, name: str, value: str | None) -> str:
+    there = next((one for one in _ATTRIBUTE.finditer(attributes) if one["name"] == name), None)
+    if value is None:
+        return attributes if there is None else attributes[: there.start()] + attributes[there.end() :]
+    # References need no knowledge of the file's encoding.
+    written = '"' + value.translate(_ESCAPES).encode("ascii", "xmlcharrefreplace").decode("ascii") + '"'
+    if there is None:
+        return f"{attributes} {name}={written}"
+    start, end = there.span("value")
+    return attributes[:start] + written + attributes[end:]
+
+
+def _require_only_that(before: bytes, after: bytes, element: str, name: str, value: str | None) -> None:
+    old, new = parse_document("file", before), parse_document("file", after)
+    if isinstance(old, Problem):
+        raise NotEditable(old.text)
+    if isinstance(new, Problem):
+        raise NotEditable(f"{value!r} cannot stand in an attribute")
+    for one in old.iter():
+        if local_name(one) == element:
+            if name in one.attrib:
+                del one.attrib[name]
+            if value is not None:
+                one.set(name, value)
+    if list(_nodes(old)) != list(_nodes(new)):
+        raise NotEditable("the file is written in a way that cannot be edited safely here; change it by hand")
+
+
+def _nodes(root: etree._Element) -> Iterator[tuple[object, ...]]:
+    for one in root.iter():
+        yield one.tag, sorted(one.attrib.items()), one.text, one.tail, len(one)
