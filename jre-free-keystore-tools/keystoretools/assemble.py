@@ -7,6 +7,7 @@ names and strength are not judged here (`findings` does); `Assembly.problems` ho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -14,7 +15,7 @@ from keystoretools import cures
 from keystoretools.certificate import Certificate
 from keystoretools.certificate_findings import incomplete, title
 from keystoretools.chain import Chain, follow, group_by_subject, is_self_signed, order
-from keystoretools.contents import Contents, Leftover, LockedStore, Part
+from keystoretools.contents import Contents, Leftover, LockedStore, Part, is_closed
 from keystoretools.entries import PrivateKeyEntry
 from keystoretools.errors import KeystoreError, quoted
 from keystoretools.finding import Finding, error, info, warning
@@ -25,6 +26,9 @@ from keystoretools.privatekey_forms import EncryptedKey
 from keystoretools.publickey import PublicKey
 from keystoretools.request import CertificateRequest
 from keystoretools.secret import Password
+
+# A heap of certificates of strangers (an address book) is not judged one by one.
+_MOST_LONELY: Final = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -67,13 +71,14 @@ class AssembledIdentity:
 class Assembly:
     """The parts, each in one place.
 
-    `trusted`: authorities and self-signed certificates that are in no chain.  `lonely`: server certificates whose
-    key is not there.  `bare_keys`: keys without a certificate.  `locked`: places of keys that no password opened.
+    `trusted`: authorities and self-signed certificates that are in no chain.  `lonely`: chains of server
+    certificates whose key is not there.  `bare_keys`: keys without a certificate.
+    `locked`: places of keys that no password opened.
     """
 
     identities: tuple[AssembledIdentity, ...] = ()
     trusted: tuple[Certificate, ...] = ()
-    lonely: tuple[Certificate, ...] = ()
+    lonely: tuple[Chain, ...] = ()
     bare_keys: tuple[FoundKey, ...] = ()
     requests: tuple[CertificateRequest, ...] = ()
     locked: tuple[str, ...] = ()
@@ -136,6 +141,8 @@ class _Collector:
                 self._locked_leaves.update(entry.chain[:1])
                 self._needs_password(f"The private key {quoted(entry.alias)}{_in(source)}", place)
         self._certificates.extend(entry.certificate for entry in store.trusted_certificates)
+        if not store.private_keys and is_closed(store):
+            self._needs_password(f"The {store.format.value} keystore{_in(source)}", source)
 
     def _opened(self, entry: PrivateKeyEntry, store: Keystore) -> PrivateKey | None:
         own = [] if store.password is None else [store.password]
@@ -177,12 +184,13 @@ class _Collector:
         for leaf in self._locked_leaves:
             used.update(follow(leaf, by_subject))
         rest = [one for one in certificates if one not in used]
-        lonely = [one for one in rest if one.problem is None and not one.is_authority and not is_self_signed(one)]
-        issuers = {one for leaf in lonely for one in follow(leaf, by_subject)}
+        leaves = [one for one in rest if one.problem is None and not one.is_authority and not is_self_signed(one)]
+        lonely = tuple(attrs.evolve(order(certificates, leaf=leaf), leftovers=()) for leaf in leaves[:_MOST_LONELY])
+        issuers = {one for chain in lonely for one in chain.chain} | set(leaves)
         result = Assembly(
             identities=tuple(identities),
             trusted=tuple(one for one in rest if one not in issuers and one.problem is None),
-            lonely=tuple(lonely),
+            lonely=lonely,
             bare_keys=tuple(bare),
             requests=tuple(dict.fromkeys(self._requests)),
             locked=tuple(self._locked),
@@ -208,14 +216,14 @@ def _misfits(assembly: Assembly) -> list[Finding]:
             sentence = f"{bare.words} belongs to the request for {_subject(asked[0])}; its certificate is not here yet."
             found.append(info("key-without-certificate", sentence, "Wait for the certificate; keep the key."))
         elif assembly.lonely:
-            names = ", ".join(title(one) for one in assembly.lonely[:3])
+            names = ", ".join(title(one.chain[0]) for one in assembly.lonely[:3])
             sentence = f"{bare.words} does not belong to {names}: they were made for another key."
             found.append(error("key-certificate-mismatch", sentence, cures.FIND_THE_KEY))
         else:
             sentence = f"{bare.words} has no certificate among the given files."
             found.append(warning("key-without-certificate", sentence, "Give the certificate together with the key."))
     for one in assembly.lonely:
-        sentence = f"The certificate {title(one)} came without its private key; a server cannot use it alone."
+        sentence = f"The certificate {title(one.chain[0])} came without its private key; a server cannot use it alone."
         found.append(error("no-key-for-certificate", sentence, cures.FIND_THE_KEY))
     for request in assembly.requests:
         sentence = f"{_subject(request)} is a certificate request, not a certificate."
@@ -231,10 +239,9 @@ def _misfits(assembly: Assembly) -> list[Finding]:
 
 def _chains(assembly: Assembly, joined: Contents) -> list[Finding]:
     """Missing issuers, and files whose certificates are in another order than a server presents them."""
-    found: list[Finding] = []
+    chains = (*(identity.chain for identity in assembly.identities), *assembly.lonely)
+    found = [incomplete(chain, None, ()) for chain in chains if chain.lacks_intermediate]
     for identity in assembly.identities:
-        if identity.chain.lacks_intermediate:
-            found.append(incomplete(identity.chain, None, ()))
         places = {one: place for place, one in enumerate(identity.chain.chain)}
         for source in dict.fromkeys(part.source for part in joined.parts):
             here = [

@@ -42,14 +42,14 @@ def validity(certificate: Certificate, now: datetime, *, alias: str | None, seve
     what = f"The certificate {title(certificate)}"
     if end < now:
         found = f"{what} expired on {end:%Y-%m-%d}, {_days(now - end)} ago."
-        yield (error if severe else warning)("expired", found, cures.renew(alias), alias=alias)
+        yield (error if severe else warning)("expired", found, cures.renew(alias, title(certificate)), alias=alias)
     elif start > now:
         found = f"{what} is valid only from {start:%Y-%m-%d %H:%M} UTC on, in {_days(start - now)}."
-        cure = "Wait until then, or check the clock of this machine."
+        cure = f"Wait until {start:%Y-%m-%d %H:%M} UTC, or check the clock of this machine."
         yield (error if severe else warning)("not-yet-valid", found, cure, alias=alias)
     elif end - now < SOON:
         found = f"{what} expires on {end:%Y-%m-%d}, in {_days(end - now)}."
-        yield warning("expires-soon", found, cures.renew(alias), alias=alias)
+        yield warning("expires-soon", found, cures.renew(alias, title(certificate)), alias=alias)
 
 
 def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Iterator[Finding]:
@@ -73,11 +73,18 @@ def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Itera
     if digest in _BROKEN_DIGESTS or digest == "SHA1":
         found = f"{what} is signed with {certificate.signature_algorithm}, which clients refuse as insecure."
         broken = digest in _BROKEN_DIGESTS and not is_self_signed(certificate)
-        yield (error if broken else warning)("weak-signature", found, cures.renew(alias), alias=alias)
+        yield (error if broken else warning)(
+            "weak-signature", found, cures.renew(alias, title(certificate)), alias=alias
+        )
 
 
-def server_use(certificate: Certificate, *, alias: str | None, host_names: Sequence[str] = ()) -> Iterator[Finding]:
-    """Whether clients accept it from a server: names, usage, who signed it."""
+def server_use(
+    certificate: Certificate, *, alias: str | None, host_names: Sequence[str] = (), any_host: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Whether clients accept it from a server: names, usage, who signed it.
+
+    `host_names` must be covered by this certificate, `any_host` are known to be covered by it or another.
+    """
     if certificate.problem is not None:
         return
     what = f"The certificate {title(certificate)}"
@@ -85,11 +92,11 @@ def server_use(certificate: Certificate, *, alias: str | None, host_names: Seque
     for host in host_names:
         if not hostnames.covers(certificate, host):
             found = f"{what} does not cover {quoted(host)}: {hostnames.why_not(certificate, host)}."
-            cure = f"Request one with all names: {cures.command('request', alias or 'ALIAS', '--name', host)}"
+            cure = f"Request one with all names: {cures.command('request', alias or 'server', '--name', host)}"
             yield error("host-not-covered", found, cure, alias=alias)
-    if not names and not host_names:
+    if not names and not host_names and not any_host:
         found = f"{what} names no host in its alternative names; today's clients do not look at the CN."
-        yield warning("no-alternative-names", found, cures.renew(alias), alias=alias)
+        yield warning("no-alternative-names", found, cures.renew(alias, title(certificate)), alias=alias)
     usages = certificate.extended_key_usage
     if usages and _SERVER_AUTH not in usages and _ANY_USAGE not in usages:
         found = f"{what} is not meant for servers: its extended key usage lacks serverAuth."

@@ -29,6 +29,7 @@ from keystoretools.lockedkey import LockedKey
 from keystoretools.model import Keystore
 from keystoretools.pem import BrokenBlock, PemBlock, read_blocks
 from keystoretools.pkcs7 import read_pkcs7
+from keystoretools.pkcs12_state import Pkcs12State
 from keystoretools.privatekey import PrivateKey
 from keystoretools.privatekey_forms import EncryptedKey, read_key
 from keystoretools.publickey import PublicKey, read_public_key
@@ -53,6 +54,14 @@ class Leftover:
     what: str
     sentence: str
     error: KeystoreError | None = None
+
+
+def is_closed(store: Keystore) -> bool:
+    """Whether the store was only listed, without its password, and more would come out with it."""
+    if store.password is not None:
+        return False
+    locked = any(isinstance(entry.key, LockedKey) for entry in (*store.private_keys, *store.secret_keys))
+    return locked or (isinstance(store.state, Pkcs12State) and bool(store.state.sealed))
 
 
 Value = PrivateKey | EncryptedKey | Certificate | CertificateRequest | PublicKey | Keystore | LockedStore | Leftover
@@ -117,12 +126,7 @@ class Contents:
     @property
     def needs_password(self) -> bool:
         """Whether another password might open more."""
-        unopened = any(
-            not store.verified and store.password is None and any(isinstance(one.key, LockedKey) for one in keys)
-            for store in self.stores
-            for keys in [store.private_keys]
-        )
-        return bool(self.locked_keys or self.locked_stores) or unopened
+        return bool(self.locked_keys or self.locked_stores) or any(map(is_closed, self.stores))
 
     @classmethod
     def joined(cls, *several: Contents) -> Contents:

@@ -12,10 +12,10 @@ def command(*words: str) -> str:
     return f"{COMMAND} {shlex.join(words)}"
 
 
-def renew(alias: str | None) -> str:
-    """How to get a new certificate for an entry, or for something that is in no keystore yet."""
+def renew(alias: str | None, name: str) -> str:
+    """How to get a new certificate for an entry, or for something called `name` that is in no keystore yet."""
     if alias is None:
-        return "Ask whoever issued it for a new one."
+        return f"Ask whoever issued {name} for a new certificate."
     return f"Make a request and send it to your certificate department: {command('request', alias)}"
 
 

@@ -12,10 +12,10 @@ from datetime import datetime
 import attrs
 
 from keystoretools import cures, findings, hostnames
-from keystoretools.assemble import AssembledIdentity, Assembly, assemble
+from keystoretools.assemble import Assembly, assemble
 from keystoretools.certificate import Certificate
 from keystoretools.certificate_findings import title
-from keystoretools.chain import is_self_signed
+from keystoretools.chain import Chain, is_self_signed
 from keystoretools.contents import Contents, Leftover, LockedStore, Part
 from keystoretools.entries import PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry
 from keystoretools.errors import quoted
@@ -68,7 +68,7 @@ def explain(
     """
     joined = Contents.joined(*contents)
     assembly = assemble(joined, passwords=passwords, budget=budget)
-    found = findings.of_assembly(assembly, now=now, host_names=host_names)
+    found = findings.of_assembly(assembly, joined, now=now, host_names=host_names, budget=budget)
     return Explanation(
         inside=_shortened([line for part in joined.parts for line in _part(part, now)]) + joined.notes,
         together=tuple(_together(assembly)),
@@ -160,10 +160,12 @@ def _entry(entry: PrivateKeyEntry | SecretKeyEntry | TrustedCertificateEntry, no
 def _together(assembly: Assembly) -> Iterator[str]:
     for identity in assembly.identities:
         yield f"{identity.found.words} fits the certificate {title(identity.leaf)}."
-        yield _chain(identity)
+        yield _chain(identity.chain)
         names = hostnames.names_of(identity.leaf)
         if names:
             yield f"It covers these names: {', '.join(quoted(name)[1:-1] for name in names[:20])}."
+    for chain in assembly.lonely:
+        yield _chain(chain)
     for request in assembly.requests:
         fits = [
             one.found.words
@@ -174,16 +176,16 @@ def _together(assembly: Assembly) -> Iterator[str]:
             yield f"{fits[0]} is also that of the request; the certificate answers it."
 
 
-def _chain(identity: AssembledIdentity) -> str:
-    links = identity.chain.chain
-    if len(links) == 1 and identity.chain.is_complete:
-        return f"{title(identity.leaf)} is signed by itself; there is no chain."
+def _chain(chain: Chain) -> str:
+    links = chain.chain
+    if len(links) == 1 and chain.is_complete:
+        return f"{title(links[0])} is signed by itself; there is no chain."
     shown = ", issued by ".join(title(link) for link in links)
-    missing = identity.chain.missing_issuer
+    missing = chain.missing_issuer
     if missing is None:
         return f"The chain is complete: {shown}."
     name = quoted(missing.name.common_name or missing.name.text())
-    if identity.chain.lacks_intermediate:
+    if chain.lacks_intermediate:
         return f"The chain is not complete: {shown}, issued by {name}, which is missing."
     return f"The chain is {shown}; its root {name} is not there, and need not be."
 

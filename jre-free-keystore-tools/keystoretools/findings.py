@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from keystoretools import assemble, certificate_findings, cures, store_findings
+from keystoretools import assemble, certificate_findings, cures, hostnames, store_findings
 from keystoretools.certificate import Certificate
 from keystoretools.certificate_findings import title
 from keystoretools.chain import is_self_signed
@@ -24,6 +24,10 @@ from keystoretools.model import Keystore
 
 __all__ = ["CODES", "Finding", "Severity", "findings"]
 
+# Notes of the readers that are findings of their own; the others say what a rule here says better.
+_NOTES: Final = frozenset(
+    {"duplicate-alias", "trailing-octets", "no-integrity-check", "unknown-entry", "alias-not-for-java"}
+)
 CODES: Final = frozenset(
     {
         "ca-as-server",
@@ -59,15 +63,12 @@ CODES: Final = frozenset(
         "several-certificates",
         "several-identities",
         "unreadable-certificate",
+        *_NOTES,
         "weak-key",
         "weak-signature",
         "weak-store-protection",
         "windows-cannot-read",
     }
-)
-# Notes of the readers that are findings of their own; the others say what a rule here says better.
-_NOTES: Final = frozenset(
-    {"duplicate-alias", "trailing-octets", "no-integrity-check", "unknown-entry", "alias-not-for-java"}
 )
 
 
@@ -89,22 +90,47 @@ def findings(
     budget = Budget() if budget is None else budget
     if isinstance(what, Contents):
         assembly = assemble.assemble(what, passwords=passwords, budget=budget)
-        return of_assembly(assembly, now=now, host_names=host_names)
+        return of_assembly(assembly, what, now=now, host_names=host_names, budget=budget)
     return worst_first(_of_store(what, now, host_names, alias, budget))
 
 
-def of_assembly(assembly: assemble.Assembly, *, now: datetime, host_names: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """As `findings`, for what was put together already."""
+def of_assembly(
+    assembly: assemble.Assembly,
+    contents: Contents,
+    *,
+    now: datetime,
+    host_names: Sequence[str] = (),
+    budget: Budget | None = None,
+) -> tuple[Finding, ...]:
+    """As `findings`, for contents that were put together already.
+
+    Of several identities one must cover each host name; the admin tool's own is not asked.
+    """
+    budget = Budget() if budget is None else budget
     found = list(assembly.problems)
+    leaves = [one.leaf for one in assembly.identities if not _is_admin(one.found.alias)]
     for identity in assembly.identities:
+        alias, serves = identity.found.alias, not _is_admin(identity.found.alias)
         for number, certificate in enumerate(identity.chain.chain):
-            found += certificate_findings.validity(certificate, now, alias=None, severe=True)
-            found += certificate_findings.strength(certificate, alias=None, own=number == 0)
-        found += certificate_findings.server_use(identity.leaf, alias=None, host_names=host_names)
-    for certificate in (*assembly.lonely, *assembly.trusted):
+            found += certificate_findings.validity(certificate, now, alias=alias, severe=serves)
+            found += certificate_findings.strength(certificate, alias=alias, own=number == 0 and serves)
+        if serves:
+            others = [leaf for leaf in leaves if leaf != identity.leaf]
+            asked = [host for host in host_names if not any(hostnames.covers(leaf, host) for leaf in others)]
+            found += certificate_findings.server_use(identity.leaf, alias=alias, host_names=asked, any_host=host_names)
+    for certificate in (*(chain.chain[0] for chain in assembly.lonely), *assembly.trusted):
         found += certificate_findings.validity(certificate, now, alias=None, severe=False)
         found += certificate_findings.strength(certificate, alias=None, own=False)
+    for store in contents.stores:
+        if store.password is not None:
+            found += store_findings.keys(store, budget)
+        found += store_findings.other_programs(store)
+        found += _notes(store)
     return worst_first(found)
+
+
+def _is_admin(alias: str | None) -> bool:
+    return alias is not None and fold_alias(alias) == ADMIN_ALIAS
 
 
 def _of_store(
@@ -122,12 +148,15 @@ def _of_store(
             found += _of_trusted(entry, now)
     for rule in (store_findings.aliases, store_findings.protection, store_findings.other_programs):
         found += rule(keystore)
-    found += [
+    return found + _notes(keystore)
+
+
+def _notes(keystore: Keystore) -> list[Finding]:
+    return [
         (warning if note.code == "duplicate-alias" else info)(note.code, note.sentence, alias=note.alias)
         for note in keystore.notes
         if note.code in _NOTES
     ]
-    return found
 
 
 def _same(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from keystoretools import cures, identity
-from keystoretools.entries import PrivateKeyEntry, fold_alias
+from keystoretools.entries import PrivateKeyEntry, TrustedCertificateEntry, fold_alias
 from keystoretools.errors import KeystoreError, LimitError, UnsupportedError, quoted
 from keystoretools.finding import Finding, error, info, warning
 from keystoretools.javapick import java_would_pick, key_algorithm
@@ -79,7 +79,7 @@ def identities(keystore: Keystore, alias: str | None, now: datetime, budget: Bud
     found = identity.candidates(keystore)
     if len(found) > 1 and alias is None:
         names = "; ".join(identity.describe_candidate(entry, now) for entry in found[:10])
-        best = max(found, key=lambda entry: entry.chain[0].not_after or now)
+        best = max(found, key=lambda entry: (key_algorithm(entry) != "DSA", entry.chain[0].not_after or now))
         sentence = f"The keystore has {len(found)} keys that could be presented, and none is named: {names}."
         yield warning("several-identities", sentence, cures.choose(best.alias))
     try:
@@ -128,18 +128,16 @@ def protection(keystore: Keystore) -> Iterator[Finding]:
 
 def other_programs(keystore: Keystore) -> Iterator[Finding]:
     """What Java, old Java and old Windows do not read."""
-    for entry in keystore.entries:
-        if not entry.java_sees_it:
-            what = "certificate" if not isinstance(entry, PrivateKeyEntry) else "key"
-            why = "it is not marked as trusted" if what == "certificate" else "it is not encrypted"
-            found = f"Java ignores the {what} {quoted(entry.alias)}: {why}."
-            cure = "Save the keystore once with these tools; they write it so that Java sees it."
-            yield warning(
-                "java-ignores-certificate" if what == "certificate" else "java-ignores-key",
-                found,
-                cure,
-                alias=entry.alias,
-            )
+    for kind, code, why in (
+        (TrustedCertificateEntry, "java-ignores-certificate", "not marked as trusted"),
+        (PrivateKeyEntry, "java-ignores-key", "not encrypted"),
+    ):
+        unseen = [entry.alias for entry in keystore if isinstance(entry, kind) and not entry.java_sees_it]
+        if unseen:
+            names = ", ".join(map(quoted, unseen[:5])) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
+            found = f"Java ignores {len(unseen)} of {len(keystore)} entries ({names}): they are {why}."
+            cure = "Save the keystore once with these tools; they write it so that Java sees them."
+            yield warning(code, found, cure, alias=unseen[0] if len(unseen) == 1 else None)
     state = keystore.state
     if isinstance(state, Pkcs12State):
         yield from _pkcs12(state, keystore)

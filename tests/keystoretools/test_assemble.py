@@ -38,7 +38,7 @@ def test_any_order_of_files(files: tuple[Contents, ...]) -> None:
 def test_certificate_without_its_key() -> None:
     """Refused with the sentence that says where the key is likely to be."""
     found = assemble(CERTIFICATE_FILE, ISSUERS_FILE)
-    assert (found.lonely, found.identities, found.trusted) == ((LEAF.certificate,), (), ())
+    assert ([one.chain for one in found.lonely], found.identities, found.trusted) == ([CHAIN], (), ())
     (problem,) = found.problems
     assert (problem.code, problem.severity) == ("no-key-for-certificate", "error")
     assert "look on that machine" in problem.cure
@@ -47,7 +47,11 @@ def test_certificate_without_its_key() -> None:
 def test_a_key_of_another_certificate() -> None:
     """Key and certificate that do not fit are said to be for different keys."""
     stranger = read_anything(write_pem(make("x").key), name="x.key")
-    assert _codes(stranger, CERTIFICATE_FILE) == ["key-certificate-mismatch", "no-key-for-certificate"]
+    assert _codes(stranger, CERTIFICATE_FILE) == [
+        "chain-incomplete",
+        "key-certificate-mismatch",
+        "no-key-for-certificate",
+    ]
 
 
 def test_a_missing_intermediate() -> None:
@@ -121,7 +125,6 @@ def test_nothing_is_lost(parts: list[object]) -> None:
     keys = [one.key for one in found.identities] + [one.key for one in found.bare_keys]
     assert sorted(set(map(id, keys))) == sorted(set(map(id, contents.keys)))
     placed = {one for each in found.identities for one in (*each.chain.chain, *each.older)}
-    placed |= {*found.trusted, *found.lonely}
-    missing = set(contents.certificates) - placed
-    assert missing == set() or all(one.is_authority for one in missing)
+    placed |= {*found.trusted, *(one for chain in found.lonely for one in chain.chain)}
+    assert set(contents.certificates) - placed == set()
     assert attrs.asdict(found, recurse=False)

@@ -187,6 +187,29 @@ def test_contents() -> None:
     assert codes == ["expired", "host-not-covered", "chain-incomplete"]
 
 
+def test_stores_inside_contents() -> None:
+    """A store that was sent is judged as such: its key password, what Java ignores; apia needs no host name."""
+    data = (SAMPLES / "jks/keypass-differs.jks").read_bytes()
+    codes = {one.code for one in findings(read_anything(data, ["storepass1"]), now=NOW)}
+    assert {"key-password-differs", "needs-password"} <= codes
+    data = (SAMPLES / "openssl/nokeys.pfx").read_bytes()
+    (ignored,) = [one for one in findings(read_anything(data, ["changeit"]), now=NOW) if "java" in one.code[:4]]
+    assert "3 of 3 entries" in ignored.sentence
+    stock = read_anything((SAMPLES / "jks/ia-default.keystore").read_bytes(), ["alarmpoint"])
+    assert "host-not-covered" not in {one.code for one in findings(stock, now=NOW, host_names=["ia.example.com"])}
+
+
+def test_one_of_several_identities_must_cover_a_name() -> None:
+    """A name that another identity covers is no finding; one that none covers is one for each."""
+    other = make("b.example", names=("b.example",))
+    contents = read_anything(write_pem([LEAF.key, *CHAIN, other.key, other.certificate]))
+    asked = {
+        host: [one.code for one in findings(contents, now=NOW, host_names=[host])].count("host-not-covered")
+        for host in ("ia.example.com", "b.example", "c.example")
+    }
+    assert asked == {"ia.example.com": 0, "b.example": 0, "c.example": 2}
+
+
 def test_codes_are_known_and_sentences_are_plain() -> None:
     """Every recorded file gives known codes, printable sentences and no password."""
     for item in manifest():
