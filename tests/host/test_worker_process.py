@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -227,6 +228,27 @@ def test_exit_in_a_hook(start: Callable[..., TinyAgent]) -> None:
     assert dead["reason"].startswith("the worker process ended with exit status 3; gave up after 2 attempts")
     assert "succeed" == agent.wait_for(settled="a")["outcome"]
     assert "succeed" == agent.wait_for(settled="b")["outcome"]
+
+
+def test_child_left_behind_holds_up_nobody(start: Callable[..., TinyAgent]) -> None:
+    """A program in a session of its own, which survives the worker and keeps its stdout open, delays no restart."""
+    agent = start(
+        """
+import os, subprocess
+
+def on_event(event):
+    if event.id == "poison" and event.attempt == 1:
+        print("child", subprocess.Popen(["sleep", "1000"], start_new_session=True).pid, flush=True)
+        os._exit(3)
+""",
+        "poison",
+    )
+
+    child = int(agent.wait_for(text=contains("child "))["text"].split()[1])
+    try:
+        assert "succeed" == agent.wait_for(settled="poison", outcome="succeed")["outcome"]
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_output_goes_to_the_log(start: Callable[..., TinyAgent]) -> None:
