@@ -47,7 +47,7 @@ class BodyReader:
         try:
             root = self._json.decode(text)
         except json.JSONDecodeError as error:
-            raise _bad_json(f"Line {error.lineno}, column {error.colno}: {_plain(error)}.") from None
+            raise _bad_json(f"The JSON is broken at line {error.lineno}, column {error.colno}: {_plain(error)}.") from None
         except RecursionError:
             raise self._too_deep() from None
         except ValueError as error:  # a number with thousands of digits
@@ -129,9 +129,9 @@ def _refuse_constant(name: str) -> NoReturn:
 def _plain(error: json.JSONDecodeError) -> str:
     """Python's words, with the two that senders misread put plainly."""
     if error.pos >= len(error.doc.rstrip()):
-        return "the JSON is cut off"
+        return "it is cut off"
     if error.msg == "Extra data":
-        return "something follows the end of the JSON"
+        return "something follows its end"
     return error.msg[:1].lower() + error.msg[1:]
 
 
