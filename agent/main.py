@@ -10,6 +10,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -98,6 +99,8 @@ def _react(config: AgentConfig, warnings: Sequence[str]) -> None:
     """Run the reactor for one agent's life; raise what kept it from starting."""
     from twisted.internet import reactor
 
+    # Deadlines and pauses must not follow a wall clock that is set: Twisted's own choice is time.time.
+    setattr(reactor, "seconds", time.monotonic)  # noqa: B010 -- the reactor's interface has no such attribute to set
     life = _Life(config, reactor)
     for warning in warnings:
         log.warn("{warning}", warning=warning)

@@ -48,7 +48,7 @@ def test_anything_else_is_refused(body: bytes, status: int) -> None:
     ("body", "sentence"),
     [
         (b'{"a": ', "it is cut off"),
-        (b"{} x", "something follows the end"),
+        (b"{} x", "something follows its end"),
         (b'{"a": NaN}', "NaN is not JSON"),
         (b"[-Infinity]", "-Infinity is not JSON"),
         (b'{"a": "\xff"}', "Byte 8 is not valid UTF-8"),
