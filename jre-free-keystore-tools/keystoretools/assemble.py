@@ -14,7 +14,7 @@ import attrs
 from keystoretools import cures
 from keystoretools.certificate import Certificate
 from keystoretools.certificate_findings import incomplete, title
-from keystoretools.chain import Chain, follow, group_by_subject, is_self_signed, order
+from keystoretools.chain import BySubject, Chain, follow, group_by_subject, is_self_signed, order
 from keystoretools.contents import Contents, Leftover, LockedStore, Part, is_closed
 from keystoretools.entries import PrivateKeyEntry
 from keystoretools.errors import KeystoreError, quoted
@@ -103,7 +103,7 @@ class _Collector:
     def __init__(self, passwords: list[Password], budget: Budget) -> None:
         self._passwords = passwords
         self._budget = budget
-        self._keys: list[FoundKey] = []
+        self._keys: dict[tuple[str, bytes], FoundKey] = {}
         self._certificates: list[Certificate] = []
         self._requests: list[CertificateRequest] = []
         self._locked: list[str] = []
@@ -161,8 +161,7 @@ class _Collector:
         except KeystoreError as problem:
             self._problems.append(error("key-unusable", f"{found.words}: {problem.sentence}"))
             return
-        if not any(one.key.public_key.same_key(public) for one in self._keys):
-            self._keys.append(found)
+        self._keys.setdefault(public.comparable, found)
 
     def _needs_password(self, what: str, place: str) -> None:
         tried = "none of the given passwords opens it" if self._passwords else "it needs its password"
@@ -171,21 +170,28 @@ class _Collector:
 
     def assembly(self, joined: Contents) -> Assembly:
         certificates = list(dict.fromkeys(self._certificates))
+        by_subject = group_by_subject(certificates)
         identities: list[AssembledIdentity] = []
         bare: list[FoundKey] = []
-        for found in self._keys:
-            one = _identity(found, certificates)
+        by_key: dict[tuple[str, bytes], list[Certificate]] = {}
+        for certificate in certificates:
+            if certificate.public_key is not None:
+                by_key.setdefault(certificate.public_key.comparable, []).append(certificate)
+        for known, found in self._keys.items():
+            one = _identity(found, by_key.get(known, []), by_subject)
             if one is None:
                 bare.append(found)
             else:
                 identities.append(one)
         used = {one for each in identities for one in (*each.chain.chain, *each.older)}
-        by_subject = group_by_subject(certificates)
         for leaf in self._locked_leaves:
             used.update(follow(leaf, by_subject))
         rest = [one for one in certificates if one not in used]
         leaves = [one for one in rest if one.problem is None and not one.is_authority and not is_self_signed(one)]
-        lonely = tuple(attrs.evolve(order(certificates, leaf=leaf), leftovers=()) for leaf in leaves[:_MOST_LONELY])
+        lonely = tuple(
+            attrs.evolve(order(certificates, leaf=leaf, by_subject=by_subject), leftovers=())
+            for leaf in leaves[:_MOST_LONELY]
+        )
         issuers = {one for chain in lonely for one in chain.chain} | set(leaves)
         result = Assembly(
             identities=tuple(identities),
@@ -198,12 +204,10 @@ class _Collector:
         return attrs.evolve(result, problems=(*self._problems, *_misfits(result), *_chains(result, joined)))
 
 
-def _identity(found: FoundKey, certificates: list[Certificate]) -> AssembledIdentity | None:
-    public = found.key.public_key
-    fitting = [one for one in certificates if one.public_key is not None and public.same_key(one.public_key)]
+def _identity(found: FoundKey, fitting: list[Certificate], by_subject: BySubject) -> AssembledIdentity | None:
     if not fitting:
         return None
-    chain = order(certificates, key=public)
+    chain = order(fitting, key=found.key.public_key, by_subject=by_subject)
     return AssembledIdentity(found=found, chain=chain, older=tuple(one for one in fitting if one not in chain.chain))
 
 
@@ -241,18 +245,17 @@ def _chains(assembly: Assembly, joined: Contents) -> list[Finding]:
     """Missing issuers, and files whose certificates are in another order than a server presents them."""
     chains = (*(identity.chain for identity in assembly.identities), *assembly.lonely)
     found = [incomplete(chain, None, ()) for chain in chains if chain.lacks_intermediate]
-    for identity in assembly.identities:
-        places = {one: place for place, one in enumerate(identity.chain.chain)}
-        for source in dict.fromkeys(part.source for part in joined.parts):
-            here = [
-                part.value for part in joined.parts if part.source == source and isinstance(part.value, Certificate)
-            ]
-            numbers = [places[one] for one in dict.fromkeys(here) if one in places]
-            if numbers != sorted(numbers):
-                sentence = (
-                    f"The certificates{_in(source)} were not in the order that servers present; they have been sorted."
-                )
-                found.append(info("chain-out-of-order", sentence))
+    places: dict[str, dict[Certificate, int]] = {}
+    for number, part in enumerate(joined.parts):
+        if isinstance(part.value, Certificate):
+            places.setdefault(part.source, {}).setdefault(part.value, number)
+    for source, numbers in places.items():
+        rows = ([numbers[one] for one in each.chain.chain if one in numbers] for each in assembly.identities)
+        if any(row != sorted(row) for row in rows):
+            sentence = (
+                f"The certificates{_in(source)} were not in the order that servers present; they have been sorted."
+            )
+            found.append(info("chain-out-of-order", sentence))
     return found
 
 

@@ -22,7 +22,7 @@ from keystoretools.publickey import PublicKey
 from keystoretools.signature import signed_by
 
 # Real chains have up to 5; a hostile file may hold thousands that issue one another.
-MOST_LINKS: Final = 100
+MOST_LINKS: Final = 20
 # Authorities of one name: a renewed one stands beside the old one.  Each may cost a signature check.
 MOST_NAMESAKES: Final = 20
 
@@ -79,18 +79,23 @@ class Chain:
 
 
 def order(
-    certificates: Iterable[Certificate], *, key: PublicKey | None = None, leaf: Certificate | None = None
+    certificates: Iterable[Certificate],
+    *,
+    key: PublicKey | None = None,
+    leaf: Certificate | None = None,
+    by_subject: BySubject | None = None,
 ) -> Chain:
     """The chain among `certificates`, given in any order and any number of times.
 
     It starts at `leaf`, else at the certificate made for `key`, else at the one that issued none of the others
-    (server certificates before authorities).  Never raises.
+    (server certificates before authorities).  `by_subject`: the same certificates grouped, for callers that ask often.
+    Never raises.
     """
     unique = list(dict.fromkeys(certificates))
     start = leaf if leaf is not None else _leaf(unique, key)
     if start is None:
         return Chain(leftovers=tuple(unique))
-    links = follow(start, group_by_subject(unique))
+    links = follow(start, group_by_subject(unique) if by_subject is None else by_subject)
     inside = set(links)
     return Chain(
         chain=links,
@@ -116,13 +121,13 @@ def group_by_subject(certificates: Iterable[Certificate]) -> BySubject:
     found: BySubject = {}
     for certificate in certificates:
         if certificate.problem is None:
-            found.setdefault(comparable(certificate.subject), []).append(certificate)
+            found.setdefault(certificate.subject.comparable, []).append(certificate)
     return found
 
 
 def find_issuer(certificate: Certificate, by_subject: BySubject) -> Certificate | None:
     """The issuer of a certificate among others, None when it is not there."""
-    named = [one for one in by_subject.get(comparable(certificate.issuer), ()) if one != certificate]
+    named = [one for one in by_subject.get(certificate.issuer.comparable, ()) if one != certificate]
     wanted = certificate.authority_key_id
     ranked = sorted(
         named,
@@ -139,7 +144,7 @@ def find_issuer(certificate: Certificate, by_subject: BySubject) -> Certificate 
 
 def is_self_signed(certificate: Certificate) -> bool:
     """Issued by itself, as far as names and key identifiers say."""
-    if certificate.problem is not None or comparable(certificate.subject) != comparable(certificate.issuer):
+    if certificate.problem is not None or certificate.subject.comparable != certificate.issuer.comparable:
         return False
     mine, issuer = certificate.subject_key_id, certificate.authority_key_id
     return mine is None or issuer is None or mine == issuer
@@ -170,13 +175,6 @@ def issuer_urls(certificate: Certificate) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def comparable(name: Name) -> tuple[object, ...]:
-    """A form in which equal names are equal, whatever string type, case and blanks they are written with."""
-    return tuple(
-        tuple(sorted((part.oid, " ".join(part.value.casefold().split())) for part in rdn)) for rdn in name.rdns
-    )
-
-
 def _leaf(certificates: Sequence[Certificate], key: PublicKey | None) -> Certificate | None:
     """Where the chain starts: see `order`."""
     readable = [one for one in certificates if one.problem is None]
@@ -185,7 +183,7 @@ def _leaf(certificates: Sequence[Certificate], key: PublicKey | None) -> Certifi
         # A renewed certificate stands beside the old one: the newest; a self-signed one made before the real one: last.
         fitting.sort(key=lambda one: (not is_self_signed(one), one.not_before or _LONG_AGO), reverse=True)
         return fitting[0] if fitting else None
-    issuers = {comparable(one.issuer) for one in readable if not is_self_signed(one)}
-    candidates = [one for one in readable if comparable(one.subject) not in issuers] or readable
+    issuers = {one.issuer.comparable for one in readable if not is_self_signed(one)}
+    candidates = [one for one in readable if one.subject.comparable not in issuers] or readable
     candidates.sort(key=lambda one: (one.is_authority, is_self_signed(one)))  # stable: else as given
     return candidates[0] if candidates else None

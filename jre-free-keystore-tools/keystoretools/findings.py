@@ -109,15 +109,16 @@ def of_assembly(
     budget = Budget() if budget is None else budget
     found = list(assembly.problems)
     leaves = [one.leaf for one in assembly.identities if not _is_admin(one.found.alias)]
+    uncovered = [host for host in host_names if not any(hostnames.covers(leaf, host) for leaf in leaves)]
     for identity in assembly.identities:
         alias, serves = identity.found.alias, not _is_admin(identity.found.alias)
         for number, certificate in enumerate(identity.chain.chain):
             found += certificate_findings.validity(certificate, now, alias=alias, severe=serves)
             found += certificate_findings.strength(certificate, alias=alias, own=number == 0 and serves)
         if serves:
-            others = [leaf for leaf in leaves if leaf != identity.leaf]
-            asked = [host for host in host_names if not any(hostnames.covers(leaf, host) for leaf in others)]
-            found += certificate_findings.server_use(identity.leaf, alias=alias, host_names=asked, any_host=host_names)
+            found += certificate_findings.server_use(
+                identity.leaf, alias=alias, host_names=uncovered, any_host=host_names
+            )
     for certificate in (*(chain.chain[0] for chain in assembly.lonely), *assembly.trusted):
         found += certificate_findings.validity(certificate, now, alias=None, severe=False)
         found += certificate_findings.strength(certificate, alias=None, own=False)

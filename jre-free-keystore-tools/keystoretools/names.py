@@ -50,6 +50,13 @@ class Name:
         """
         return separator.join("+".join(part.text() for part in rdn) for rdn in reversed(self.rdns))
 
+    @cached_property
+    def comparable(self) -> tuple[object, ...]:
+        """Equal for names that RFC 5280 7.1 calls equal, whatever their string types, case and blanks."""
+        return tuple(
+            tuple(sorted((part.oid, " ".join(part.value.casefold().split())) for part in rdn)) for rdn in self.rdns
+        )
+
     @property
     def common_name(self) -> str | None:
         """The most specific CN, or None."""
@@ -71,9 +78,7 @@ def read_general_name(element: der.Element) -> AlternativeName:
     try:
         match number:
             case 1 | 2 | 6:
-                return AlternativeName(
-                    kind={1: "email", 2: "dns", 6: "uri"}[number], value=content.decode("latin-1")
-                )
+                return AlternativeName(kind={1: "email", 2: "dns", 6: "uri"}[number], value=content.decode("latin-1"))
             case 4:
                 inner = der.parse(content, limits=element.limits)
                 return AlternativeName(kind="dirname", value=Name(der=inner.raw).text())

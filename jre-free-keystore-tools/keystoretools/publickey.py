@@ -33,12 +33,15 @@ class PublicKey:
         """SHA-256 of the whole SubjectPublicKeyInfo."""
         return hashlib.sha256(self.der).digest()
 
+    @cached_property
+    def comparable(self) -> tuple[str, bytes]:
+        """Equal for two that belong to one private key, however parameters and EC points are written."""
+        family = "RSA" if self.algorithm == "RSASSA-PSS" else self.algorithm
+        return family, _compressed(self.point) if family == "EC" and self.point else self.point
+
     def same_key(self, other: PublicKey) -> bool:
-        """Whether both belong to one private key, however parameters and EC points are written."""
-        mine, its = _family(self.algorithm), _family(other.algorithm)
-        return mine == its and (
-            self.point == other.point or (mine == "EC" and _same_point(self.point, other.point))
-        )
+        """Whether both belong to one private key."""
+        return self.comparable == other.comparable
 
 
 def read_public_key(element: der.Element) -> PublicKey:
@@ -78,15 +81,7 @@ _CURVE_OF_PRIME = {
 }
 
 
-def _family(algorithm: str) -> str:
-    return "RSA" if algorithm == "RSASSA-PSS" else algorithm
-
-
-def _same_point(one: bytes, two: bytes) -> bool:
-    """SEC 1 2.3.3: 04 x y uncompressed; 02 or 03 by the lowest bit of y, then x, compressed."""
-    return bool(one and two) and _compressed(one) == _compressed(two)
-
-
 def _compressed(point: bytes) -> bytes:
+    """SEC 1 2.3.3: 04 x y uncompressed; 02 or 03 by the lowest bit of y, then x, compressed."""
     half = (len(point) - 1) // 2
     return bytes([2 | point[-1] & 1]) + point[1 : 1 + half] if point[0] == 4 else point

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 
 import attrs
@@ -128,3 +129,15 @@ def test_nothing_is_lost(parts: list[object]) -> None:
     placed |= {*found.trusted, *(one for chain in found.lonely for one in chain.chain)}
     assert set(contents.certificates) - placed == set()
     assert attrs.asdict(found, recurse=False)
+
+
+def test_many_keys_cost_little() -> None:
+    """Hundreds of keys and certificates, and a heap of authorities of one name, are matched in a moment."""
+    signer = make("seed").signer
+    heap = [make("Same CA", authority=True, key_ids=False, signer=signer).certificate for _ in range(300)]
+    pairs = [make(f"h{number}", ROOT) for number in range(300)]
+    leaf = make("leaf", make("Same CA", authority=True, key_ids=False), key_ids=False).certificate
+    contents = read_anything(write_pem([*heap, leaf, *(x for one in pairs for x in (one.certificate, one.key))]))
+    start = time.perf_counter()
+    assert len(assemble(contents).identities) == 300
+    assert time.perf_counter() - start < 3
