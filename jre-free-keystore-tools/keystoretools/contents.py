@@ -15,6 +15,7 @@ import attrs
 
 from keystoretools import der, detect
 from keystoretools.certificate import Certificate
+from keystoretools.entries import TrustedCertificateEntry
 from keystoretools.errors import (
     KeystoreError,
     NotAKeystoreError,
@@ -60,7 +61,7 @@ def is_closed(store: Keystore) -> bool:
     """Whether the store was only listed, without its password, and more would come out with it."""
     if store.password is not None:
         return False
-    locked = any(isinstance(entry.key, LockedKey) for entry in (*store.private_keys, *store.secret_keys))
+    locked = any(not isinstance(entry, TrustedCertificateEntry) and isinstance(entry.key, LockedKey) for entry in store)
     return locked or (isinstance(store.state, Pkcs12State) and bool(store.state.sealed))
 
 

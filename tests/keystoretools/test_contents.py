@@ -198,3 +198,14 @@ def test_damage_gives_only_our_errors(seed: bytes, draw: st.DataObject) -> None:
     for one in found.certificates:
         assert one.subject.text() is not None and isinstance(one.alternative_names, tuple)
     assert all(isinstance(one, Certificate) for one in found.certificates)
+
+
+@pytest.mark.parametrize(
+    "file", ["jks/ia-default.keystore", "openssl/default.pfx", "openssl/nokeys.pfx", "jceks/all-kinds.jceks"]
+)
+def test_a_password_is_asked_for_where_it_helps(file: str) -> None:
+    """Stores whose keys or certificates are sealed want their password; opened ones do not."""
+    (item,) = [one for one in manifest() if one["file"] == file]
+    data = (SAMPLES / file).read_bytes()
+    assert read_anything(data).needs_password
+    assert not read_anything(data, [item["storepass"]]).needs_password
