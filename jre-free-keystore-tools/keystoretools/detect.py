@@ -51,6 +51,11 @@ _NAMED_TEXTS: Final = (
     (b"---- BEGIN SSH2 ", Kind.OPENSSH_KEY),
 )
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 #.]{1,64})-----")
+# Hyphens, en and em dashes, the minus sign; one is enough, because two are often made one.
+_DASH: Final = rb"(?:-|\xe2\x80[\x90-\x95]|\xe2\x88\x92){1,10}"
+_PRETTY_MARKER: Final = re.compile(
+    _DASH + rb" ?(BEGIN|END) ([A-Z0-9 ]{0,30}(?:CERTIFICATE|KEY|REQUEST|PKCS7)) ?" + _DASH
+)
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/=\s]+\Z")
 
 
@@ -61,7 +66,7 @@ def sniff(data: bytes) -> Detected:
 
 def _detect(data: bytes, wrappings: tuple[str, ...]) -> Detected:
     """The rules in their order; `wrappings` were taken off before."""
-    for rule in (_binary, _marked_text, _pem, _base64):
+    for rule in (_binary, _marked_text, _pem, _pem_with_other_dashes, _base64):
         found = rule(data, wrappings)
         if found is not None:
             return found
@@ -163,6 +168,13 @@ def _pem(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
     return Detected(kind=kind, content=data, detail=detail, wrappings=wrappings)
 
 
+def _pem_with_other_dashes(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
+    """Rule 7 for text that a word processor or mail program prettied: BEGIN and END between dashes of other kinds."""
+    if len(wrappings) >= _MOST_WRAPPINGS or not _PRETTY_MARKER.search(data[:_TEXT_WINDOW]):
+        return None
+    return _pem(_PRETTY_MARKER.sub(rb"-----\1 \2-----", data), (*wrappings, "text with changed dashes"))
+
+
 def _base64(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
     """Rule 8: something that this module knows, in base64 without labels."""
     if len(wrappings) >= _MOST_WRAPPINGS or len(data) < 16 or not _BASE64.match(data):
@@ -172,9 +184,7 @@ def _base64(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
     except binascii.Error:
         return None
     inner = _detect(decoded, (*wrappings, "base64")) if decoded else None
-    return (
-        inner if inner and (inner.kind.is_keystore or inner.kind.is_der or inner.kind is Kind.PEM) else None
-    )
+    return inner if inner and (inner.kind.is_keystore or inner.kind.is_der or inner.kind is Kind.PEM) else None
 
 
 def _conversion_damage(window: bytes) -> str | None:
@@ -183,9 +193,7 @@ def _conversion_damage(window: bytes) -> str | None:
         return "octets that are no UTF-8 were replaced"
     if window.startswith((b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", b"0\xef\xbf\xbd")):
         return "octets that are no UTF-8 were replaced"
-    if window.startswith(
-        (b"\xc3\xbe\xc3\xad\xc3\xbe\xc3\xad", b"\xc3\x8e\xc3\x8e\xc3\x8e\xc3\x8e", b"0\xc2\x82")
-    ):
+    if window.startswith((b"\xc3\xbe\xc3\xad\xc3\xbe\xc3\xad", b"\xc3\x8e\xc3\x8e\xc3\x8e\xc3\x8e", b"0\xc2\x82")):
         return "it was converted from Latin-1 to UTF-8"
     return None
 
@@ -272,8 +280,4 @@ def _request_or_certificate(data: bytes, value: bytes, at: int) -> Kind:
     if data[body : body + 1] != bytes((der.OID,)):
         return Kind.REQUEST if value == b"\0" else Kind.ASN1
     third = _walk(data, behind)[2]
-    return (
-        Kind.CRL
-        if third < len(data) and data[third] in (der.UTC_TIME, der.GENERALIZED_TIME)
-        else Kind.CERTIFICATE
-    )
+    return Kind.CRL if third < len(data) and data[third] in (der.UTC_TIME, der.GENERALIZED_TIME) else Kind.CERTIFICATE

@@ -66,6 +66,7 @@ def explain(
 
     `host_names`: how clients will call the server.  `passwords` as for `assemble`.
     """
+    budget = Budget() if budget is None else budget
     joined = Contents.joined(*contents)
     assembly = assemble(joined, passwords=passwords, budget=budget)
     found = findings.of_assembly(assembly, joined, now=now, host_names=host_names, budget=budget)

@@ -209,3 +209,11 @@ def test_a_password_is_asked_for_where_it_helps(file: str) -> None:
     data = (SAMPLES / file).read_bytes()
     assert read_anything(data).needs_password
     assert not read_anything(data, [item["storepass"]]).needs_password
+
+
+@pytest.mark.parametrize("dashes", ["\u2013" * 3, "\u2014-", "-", "----", "\u2212\u2212\u2212\u2212\u2212"])
+def test_prettied_dashes(dashes: str) -> None:
+    """Text out of a word processor or a mail, whose dashes were changed, is read all the same."""
+    text = (BUNDLE + KEY).decode().replace("-----", dashes)
+    found = read_anything(("Dear colleagues,\n\n" + text).encode())
+    assert (found.certificates, len(found.keys)) == (CHAIN, 1)
