@@ -51,6 +51,7 @@ class BagWriter:
             self._originals.setdefault(original.bag.value, []).append(original)
         self._written: set[bytes] = set()
         self._keys = 0
+        self._key_ids: set[bytes | None] = set()
         self.clear: list[bytes] = []
         self.hidden: list[bytes] = []
 
@@ -60,7 +61,7 @@ class BagWriter:
         if original is not None and self._may_reuse(entry, original):
             key_id, raw = original.bag.local_id, original.bag.raw
         else:
-            key_id = self._key_id(entry, original)
+            key_id = self._unused(self._key_id(entry, original))
             kind, value = KEY_BAG if is_clear else SHROUDED_KEY_BAG, octets
             if not isinstance(entry, PrivateKeyEntry):
                 held = der.explicit(0, der.octet_string(octets))
@@ -69,6 +70,7 @@ class BagWriter:
         # a key in the clear may lie in an encrypted content, and must stay there
         (self.hidden if is_clear and original is not None and original.bag.hidden else self.clear).append(raw)
         self._keys += 1
+        self._key_ids.add(key_id)
         if isinstance(entry, PrivateKeyEntry) and entry.chain:
             self._leaf(entry, original, key_id)
 
@@ -123,6 +125,19 @@ class BagWriter:
         if original is not None and isinstance(entry, PrivateKeyEntry) and entry.chain:
             return hashlib.sha1(entry.chain[0].der, usedforsecurity=False).digest()
         return b"Time %d" % self._now_ms
+
+    def _unused(self, key_id: bytes) -> bytes:
+        """Not the localKeyID of another key, whose certificate a key without one would get.
+
+        A date is the same with zeros in front, for Java's `Long.parseLong` as for us.
+        """
+        if key_id in self._key_ids and not key_id.startswith(b"Time "):
+            key_id = b"Time %d" % self._now_ms
+        width = len(key_id) - len(b"Time ")
+        while key_id in self._key_ids:
+            width += 1
+            key_id = b"Time %0*d" % (width, int(key_id[5:]))
+        return key_id
 
     def _leaf(self, entry: PrivateKeyEntry, original: Original | None, key_id: bytes | None) -> None:
         leaf = entry.chain[0]

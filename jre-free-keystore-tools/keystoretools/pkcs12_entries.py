@@ -13,8 +13,9 @@ Source: `sun.security.pkcs12.PKCS12KeyStore` (facts only); checked against Java 
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Iterable
+from typing import Final
 
 import attrs
 
@@ -43,9 +44,11 @@ from keystoretools.pkcs12_state import (
 )
 from keystoretools.privatekey import PrivateKey, read_private_key
 
-_KEYS = (SHROUDED_KEY_BAG, KEY_BAG)
+_KEYS: Final = (SHROUDED_KEY_BAG, KEY_BAG)
 # Java's own mark for the one key that has no localKeyID.
-_ONLY_KEY = b"01"
+_ONLY_KEY: Final = b"01"
+# Java's Long.parseLong takes leading zeros.
+_TIME: Final = re.compile(rb"Time ([+-]?[0-9]{1,40})")
 
 
 @attrs.frozen(kw_only=True)
@@ -147,23 +150,31 @@ class _Maker:
                 found[visible[alias]] = found.pop(at)
             else:
                 visible[alias] = at
-        taken = set(visible)
+        names = _FreeNames(set(visible))
         for at in sorted(found):
             entry = found[at].entry
             if not entry.java_sees_it:
-                entry = attrs.evolve(entry, alias=_free(entry.alias, taken))
-                taken.add(entry.alias)
+                entry = attrs.evolve(entry, alias=names.take(entry.alias))
                 found[at] = attrs.evolve(found[at], entry=entry)
                 self._notes.append(_invisible(entry))
         return tuple(found[at] for at in sorted(found))
 
 
-def _free(alias: str, taken: set[str]) -> str:
-    """`alias`, or with a number behind it when it is taken; a number alone for none."""
-    if alias and alias not in taken:
-        return alias
-    numbers = itertools.count(2 if alias else 1 + len(taken))
-    return next(name for n in numbers if (name := f"{alias}-{n}" if alias else str(n)) not in taken)
+class _FreeNames:
+    """Aliases for what has none of its own: counted on, because hostile files have a hundred thousand."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self._taken = taken
+        self._last: dict[str, int] = {"": 0}
+
+    def take(self, alias: str) -> str:
+        """`alias`, or with a number behind it when it is taken; a number alone for none."""
+        name = alias
+        while not name or name in self._taken:
+            self._last[alias] = self._last.get(alias, 1) + 1
+            name = f"{alias}-{self._last[alias]}" if alias else str(self._last[alias])
+        self._taken.add(name)
+        return name
 
 
 def _invisible(entry: Entry) -> Note:
@@ -290,7 +301,8 @@ def _date(bag: Bag) -> tuple[int | None, tuple[Attribute, ...]]:
     key_id = bag.local_id
     if key_id is None:
         return None, bag.attributes
-    if key_id.startswith(b"Time ") and key_id[5:].lstrip(b"-").isdigit() and len(key_id) <= 25:
-        return int(key_id[5:]), bag.attributes
+    match = _TIME.fullmatch(key_id)
+    if match is not None and -(2**63) <= int(match[1]) < 2**63:
+        return int(match[1]), bag.attributes
     kept = der.sequence(der.oid(LOCAL_KEY_ID), der.set_of(der.octet_string(key_id)))
     return None, (*bag.attributes, Attribute(oid=LOCAL_KEY_ID, der=kept))
