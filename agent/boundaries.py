@@ -44,7 +44,8 @@ class StoredEvent:
     """An event with its place in the spool. `seq` counts up without gaps in order of storing.
 
     `attempt` counts the times it was begun before (0: never). `due_us` is the wall-clock time in microseconds before
-    which a waiting event is not tried again, 0 where it is not waiting.
+    which a waiting event is not tried again, 0 where it is not waiting. `replayed_us` is when an operator offered it
+    again (0: never): the age limit of a retry policy counts from there.
     """
 
     seq: int
@@ -52,6 +53,7 @@ class StoredEvent:
     state: State = State.RECEIVED
     attempt: int = 0
     due_us: int = 0
+    replayed_us: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +61,8 @@ class StoredRequest:
     """An outbound request with its place in the spool.
 
     `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
-    receiver can drop doubles. `created_us` is the wall-clock time of storing: ages of a `RetryPolicy` count from it.
+    receiver can drop doubles. `created_us` is the wall-clock time of storing, or of the operator's last replay: ages of
+    a `RetryPolicy` count from it.
     """
 
     seq: int

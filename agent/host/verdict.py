@@ -55,7 +55,7 @@ def settlement(
         # The service knows what it waits for; only the age of the event ends that.
         policy = attrs.evolve(policy, max_attempts=0)
     attempt = stored.attempt + 1
-    why = why_give_up(policy, attempt=attempt, age_s=(ended_us - stored.event.received_us) / 1e6)
+    why = why_give_up(policy, attempt=attempt, age_s=(ended_us - max(stored.event.received_us, stored.replayed_us)) / 1e6)
     if why is not None:
         return attrs.evolve(failed, reason=f"{result.reason}; {why}")
     pause_s = delay_s(policy, attempt=attempt, jitter=jitter(), asked_s=result.after_s)

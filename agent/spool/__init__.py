@@ -1,10 +1,14 @@
 """The durable queue: events and requests in one SQLite database, from the 2xx answer to their end.
 
-* `SqliteSpool` is the part that the others see: an `EventSink` and a `Spool`, all of it in the reactor thread.
-* `thread` carries what one reactor turn collected to the one thread that writes, and the result back.
-* `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint.
+* `SqliteSpool` is the part that the others see: an `EventSink` and a `Spool`, all of it in the reactor thread. `intake`
+  collects what one turn of the reactor brings, `telling` passes on what became of it.
+* `thread` carries batches to the one thread that writes, and the results back.
+* `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint. `changes` are
+  settlements, `mending` what an operator does to dead letters, `ledger` what a transaction gives away and counts.
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
-* `reader` reads back open work; `journal` is the read-only look for people, from any process.
+* `reader` reads back open work; `journal` is the read-only look for people, from any process, `letters` its list of
+  dead letters, `shapes` what it shows.
+* `offline` takes an operator's orders while no agent runs.
 
 docs/spool.rst says what is promised; docs/decisions/0003 and 0004 say why it is built like this.
 """

@@ -6,16 +6,16 @@ so that one that is impossible can be left out without disturbing the others of 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import apsw
 import attrs
 
-from agent.boundaries import EventSettlement, RequestSettlement, StoredRequest
-from agent.delivery import OPEN_STATES, OutboundRequest, Outcome, State, next_state
+from agent.boundaries import EventSettlement, RequestSettlement
+from agent.delivery import OutboundRequest, Outcome, State, next_state
 from agent.event import Event
 from agent.spool import rows
+from agent.spool.ledger import Ledger
 
 
 @attrs.frozen(kw_only=True)
@@ -31,15 +31,12 @@ class ImpossibleChange(ValueError):
 
 
 class Changing:
-    """The changes of one transaction; afterwards it knows the newest seqs and the requests that were made."""
+    """The settlements of one transaction, written to `connection` and noted in `ledger`."""
 
-    def __init__(self, connection: apsw.Connection, now_us: int, event_seq: int, request_seq: int) -> None:
+    def __init__(self, connection: apsw.Connection, now_us: int, ledger: Ledger) -> None:
         self._connection = connection
         self._now_us = now_us
-        self._ended: Counter[tuple[str, str, State]] = Counter()
-        self.event_seq = event_seq
-        self.request_seq = request_seq
-        self.requests: list[StoredRequest] = []
+        self._ledger = ledger
 
     def make(self, what: EventSettlement | RequestSettlement | Answered) -> None:
         """Write one change; raise `ImpossibleChange` before anything is written."""
@@ -49,14 +46,6 @@ class Changing:
             self._settle_request(what)
         else:
             self._store_answered(what)
-
-    def write_tally(self) -> None:
-        """Add what came to an end in this transaction to the counts."""
-        self._connection.executemany(
-            "INSERT INTO tally VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (kind, name, state) DO UPDATE SET count = count + excluded.count",
-            [(kind, name, state, count) for (kind, name, state), count in self._ended.items()],
-        )
 
     def _settle_event(self, settlement: EventSettlement) -> None:
         found = self._connection.execute(
@@ -71,7 +60,7 @@ class Changing:
             (state, attempt, _due_us(state, settlement), settlement.reason, settlement.seq),
         )
         self._connection.execute(rows.INSERT_STEP, rows.step_row(settlement.seq, None, settlement))
-        self._count("event", service, state)
+        self._ledger.count("event", service, state)
         if settlement.requests:
             self._insert_requests(event_id, (settlement.seq, service, group), settlement.requests)
 
@@ -102,17 +91,17 @@ class Changing:
             ),
         )
         self._connection.execute(rows.INSERT_STEP, rows.step_row(event_seq, settlement.seq, settlement))
-        self._count("request", destination, state)
+        self._ledger.count("request", destination, state)
 
     def _store_answered(self, answered: Answered) -> None:
         event, settlement = answered.event, answered.settlement
         state, attempt = _after(State.RECEIVED, 0, settlement.outcome)
-        seq = self.event_seq + 1
+        seq = self._ledger.take_event_seq()
         row = rows.event_row(seq, event, state=state, attempt=attempt, stored_us=self._now_us, reason=settlement.reason)
         self._connection.execute(rows.INSERT_EVENT, row)
-        self.event_seq = seq
+        self._ledger.last_event_id = max(self._ledger.last_event_id, event.id)
         self._connection.execute(rows.INSERT_STEP, rows.step_row(seq, None, settlement))
-        self._count("event", event.service, state)
+        self._ledger.count("event", event.service, state)
         self._insert_requests(event.id, (seq, event.service, event.group), settlement.requests)
 
     def _insert_requests(self, event_id: str, event: tuple[int, str, str], requests: Sequence[OutboundRequest]) -> None:
@@ -123,17 +112,13 @@ class Changing:
             event_id,
             event,
             requests,
-            first_seq=self.request_seq + 1,
+            first_seq=self._ledger.request_seq + 1,
             first_number=highest + 1,
             created_us=self._now_us,
         )
         self._connection.executemany(rows.INSERT_REQUEST, [rows.request_row(each) for each in stored])
-        self.request_seq += len(stored)
-        self.requests += stored
-
-    def _count(self, kind: str, name: str, state: State) -> None:
-        if state not in OPEN_STATES:
-            self._ended[kind, name, state] += 1
+        self._ledger.request_seq += len(stored)
+        self._ledger.requests += stored
 
 
 def _after(before: State, attempt: int, outcome: Outcome) -> tuple[State, int]:

@@ -7,37 +7,23 @@ Blocks; imports neither Twisted nor anything that takes long. The shapes are des
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
-from agent.delivery import OPEN_STATES, Outcome, State
+from agent.delivery import OPEN_STATES, State
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
-
-MAX_BODY_BYTES: Final = 64 * 1024
-"""Of a body that is shown; `body_cut` says that there is more."""
+from agent.spool.letters import dead_letters
+from agent.spool.shapes import Shape, iso, request, road, summary, text
 
 MAX_LIMIT: Final = 10_000
 
 _SUMMARY: Final = (
     "event.seq AS seq, id, service, state, received_us, attempt, size_bytes, peer, priority, grp, reason, stored_us"
 )
-_WORDS: Final[Mapping[str, str]] = {
-    Outcome.CLAIM.value: "begun",
-    Outcome.SUCCEED.value: "done",
-    Outcome.SUPPRESS.value: "suppressed",
-    Outcome.POSTPONE.value: "postponed",
-    Outcome.GIVE_UP.value: "given up",
-    Outcome.INTERRUPT.value: "interrupted",
-    Outcome.REPLAY.value: "replayed",
-}
-
-Shape = dict[str, Any]
 
 
 class Journal:
@@ -85,7 +71,7 @@ class Journal:
         query = f"SELECT {_SUMMARY} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         with self._reading() as connection:
             rows = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
-            return [_summary(row) for row in rows]
+            return [summary(row) for row in rows]
 
     def event(self, event_id: str) -> Shape | None:
         """The whole road of the event with this id, or whose id alone begins like this; None where there is none."""
@@ -98,21 +84,48 @@ class Journal:
             row = found[0]
             steps = _rows(connection, "SELECT * FROM step WHERE event_seq = ? ORDER BY n", (row["seq"],))
             requests = _rows(connection, "SELECT * FROM request WHERE event_seq = ? ORDER BY number", (row["seq"],))
-        detail = _summary(row)
+        detail = summary(row)
         for name in ("kind", "content_type", "charset", "path", "query"):
             detail[name] = row[name]
-        detail["body"], detail["body_cut"] = _text(row["body"], row["charset"])
+        detail["body"], detail["body_cut"] = text(row["body"], row["charset"])
         own = [step for step in steps if step["request_seq"] is None]
         detail["steps"] = [
-            {"at": _iso(row["received_us"]), "step": "received", "text": f"from {row['peer']}"},
-            {"at": _iso(row["stored_us"]), "step": "stored", "text": f"place {row['seq']}"},
-            *_road(own, f"handed to {row['service']}"),
+            {"at": iso(row["received_us"]), "step": "received", "text": f"from {row['peer']}"},
+            {"at": iso(row["stored_us"]), "step": "stored", "text": f"place {row['seq']}"},
+            *road(own, f"handed to {row['service']}"),
         ]
         detail["requests"] = [
-            _request(row["id"], request, [step for step in steps if step["request_seq"] == request["seq"]])
-            for request in requests
+            request(row["id"], each, [step for step in steps if step["request_seq"] == each["seq"]])
+            for each in requests
         ]
         return detail
+
+    def dead_letters(
+        self,
+        *,
+        service: str = "",
+        destination: str = "",
+        since: str = "",
+        before: str = "",
+        match: str = "",
+        limit: int = 50,
+    ) -> list[Shape]:
+        """Events and requests that were given up, the latest to die first, at most `limit` (1 to 10,000).
+
+        `since` and `before` are ISO 8601 times of dying (UTC where they name no zone), the first included, the second
+        not. `match` is text that the reason contains, whatever its case. With a `destination` only requests are listed.
+        `id` in the answer is the event's or the request's, as the operator's orders take it. Raises `OperatorError`.
+        """
+        with self._reading() as connection:
+            return dead_letters(
+                connection,
+                service=service,
+                destination=destination,
+                since=since,
+                before=before,
+                match=match,
+                limit=max(1, min(limit, MAX_LIMIT)),
+            )
 
     def counts(self) -> Shape:
         """How many events per service and state, and requests per destination and state.
@@ -137,12 +150,7 @@ class Journal:
         try:
             connection = self._open()
             try:
-                if layout.check_format(connection, self._path) == 0:
-                    raise OperatorError(
-                        "spool-missing",
-                        f"{self._path}: the spool is empty; the agent fills it when it starts for the first time",
-                        exit_status=ExitStatus.NO_INPUT,
-                    )
+                _refuse_older(layout.check_format(connection, self._path), self._path)
                 connection.execute("BEGIN")
                 yield connection
             finally:
@@ -174,6 +182,23 @@ class Journal:
         return connection
 
 
+def _refuse_older(version: int, path: Path) -> None:
+    """Only the agent changes what is on disk; until it has, the questions of this version have no answers."""
+    if version == 0:
+        raise OperatorError(
+            "spool-missing",
+            f"{path}: the spool is empty; the agent fills it when it starts for the first time",
+            exit_status=ExitStatus.NO_INPUT,
+        )
+    if version < layout.FORMAT:
+        raise OperatorError(
+            "spool-older",
+            f"{path}: the spool has format {version}, this version reads format {layout.FORMAT}; "
+            "start the agent once, it brings the spool up to date",
+            exit_status=ExitStatus.TEMPORARY,
+        )
+
+
 def _state(word: str) -> State:
     try:
         return State[word.upper()]
@@ -193,63 +218,6 @@ def _rows(connection: apsw.Connection, query: str, bindings: Sequence[apsw.SQLit
     return rows
 
 
-def _summary(row: Shape) -> Shape:
-    return {
-        "id": row["id"],
-        "service": row["service"],
-        "state": State(row["state"]).label,
-        "received": _iso(row["received_us"]),
-        "attempt": row["attempt"],
-        "size_bytes": row["size_bytes"],
-        "peer": row["peer"],
-        "priority": "high" if row["priority"] else "normal",
-        "group": row["grp"],
-        "reason": row["reason"],
-    }
-
-
-def _request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
-    body, is_cut = _text(row["body"], None)
-    answer = None
-    if row["answer_status"] is not None:
-        answer_body, _ = _text(row["answer_body"], None)
-        answer = {
-            "status": row["answer_status"],
-            "where": row["answer_where"],
-            "body": answer_body,
-            "content_type": row["answer_type"],
-        }
-    return {
-        "id": f"{event_id}/{row['number']}",
-        "destination": row["destination"],
-        "state": State(row["state"]).label,
-        "attempt": row["attempt"],
-        "method": row["method"],
-        "path": row["path"],
-        "content_type": row["content_type"],
-        "body": body,
-        "body_cut": is_cut,
-        "headers": json.loads(row["headers"]),
-        "created": _iso(row["created_us"]),
-        "answer": answer,
-        "reason": row["reason"],
-        "steps": [
-            {"at": _iso(row["created_us"]), "step": "stored", "text": f"for {row['destination']}"},
-            *_road(steps, f"sending to {row['destination']}"),
-        ],
-    }
-
-
-def _road(steps: Sequence[Shape], begun: str) -> list[Shape]:
-    """Two lines for each attempt: when it began, and what came of it."""
-    road = []
-    for number, step in enumerate(steps, start=1):
-        road.append({"at": _iso(step["begun_us"]), "step": "begun", "text": f"{begun}, attempt {number}"})
-        text = "\n".join(part for part in (step["text"], step["detail"]) if part)
-        road.append({"at": _iso(step["ended_us"]), "step": _WORDS[step["outcome"]], "text": text})
-    return road
-
-
 def _count(connection: apsw.Connection, table: str, name: str) -> Shape:
     """Open ones are counted in their index, ended ones were counted when they ended."""
     counts: dict[str, dict[str, int]] = {}
@@ -261,18 +229,3 @@ def _count(connection: apsw.Connection, table: str, name: str) -> Shape:
         of_owner = counts.setdefault(str(owner), {each.label: 0 for each in State})
         of_owner[State(state).label] += count
     return dict(sorted(counts.items()))
-
-
-def _iso(time_us: int) -> str:
-    """ISO 8601 with milliseconds and zone (UTC). Whole seconds and the rest are kept apart: floats would round."""
-    seconds, rest_us = divmod(time_us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_us // 1000:03}+00:00"
-
-
-def _text(body: bytes, charset: str | None) -> tuple[str, bool]:
-    """A body to look at, and whether it was cut. What cannot be decoded is shown as replacement characters."""
-    shown = body[:MAX_BODY_BYTES]
-    try:
-        return shown.decode(charset or "utf-8", "replace"), len(body) > MAX_BODY_BYTES
-    except LookupError:
-        return shown.decode("utf-8", "replace"), len(body) > MAX_BODY_BYTES

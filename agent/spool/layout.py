@@ -26,12 +26,17 @@ _OPEN: Final = f"state IN ({', '.join(str(state.value) for state in sorted(OPEN_
 OPEN_TERM: Final = _OPEN
 """The condition of the partial indexes. A query uses them only when it says the very same thing."""
 
+EDIT: Final = "edit"
+PURGE: Final = "purge"
+"""Steps that change no state, beside the outcomes of `agent.delivery.life`."""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     # 0 -> 1: the first format.
     #
-    # event: `body` stands last, so that lists do not read over it. `seq` is given by the writer and has no gaps: a
-    # missing one is a lost one. In `event_open`, `grp` and `state` make the index answer counts and refills without
-    # looking at the rows; the other indexes are for what people ask for. None of them grows with what is done.
+    # event: `body` stands last, so that lists do not read over it. `seq` is given by the writer and has no gaps but
+    # those that `meta` counts as freed: any other one missing is a lost one. In `event_open`, `grp` and `state` make
+    # the index answer counts and refills without looking at the rows; the other indexes are for what people ask for.
+    # None of them grows with what is done.
     #
     # step: one row for each attempt at an event or a request, and for each intervention: the road of an event.
     # Received and stored are columns of the event, so that accepting stays one INSERT.
@@ -111,6 +116,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+    """,
+    # 1 -> 2: when an operator offered it again, 0 for never: the age limit of a retry policy counts from there.
+    """
+    ALTER TABLE event ADD COLUMN replayed_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN replayed_us INTEGER NOT NULL DEFAULT 0;
     """,
 )
 FORMAT: Final = len(MIGRATIONS)

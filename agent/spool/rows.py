@@ -32,10 +32,11 @@ INSERT_STEP: Final = (
 )
 SELECT_STORED_EVENT: Final = (
     "SELECT seq, state, attempt, due_us, id, service, received_us, peer, kind, body, content_type, charset, path, "
-    "query, priority, grp FROM event"
+    "query, priority, grp, replayed_us FROM event"
 )
 SELECT_STORED_REQUEST: Final = (
-    "SELECT request.seq, request.state, request.attempt, request.due_us, request.created_us, event_seq, "
+    "SELECT request.seq, request.state, request.attempt, request.due_us, "
+    "max(request.created_us, request.replayed_us), event_seq, "
     "event.id || '/' || number, service, request.grp, destination, request.body, request.content_type, headers, "
     "request.path, method FROM request JOIN event ON event.seq = event_seq"
 )
@@ -105,7 +106,7 @@ def step_row(event_seq: int, request_seq: int | None, settlement: EventSettlemen
 def stored_event(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
     """A row of `SELECT_STORED_EVENT`; the types are those of the STRICT table."""
     seq, state, attempt, due_us, *rest = row
-    id_, service, received_us, peer, kind, body, content_type, charset, path, query, priority, group = rest
+    id_, service, received_us, peer, kind, body, content_type, charset, path, query, priority, group, replayed_us = rest
     event = Event(
         id=id_,
         service=service,
@@ -120,7 +121,9 @@ def stored_event(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
         priority=Priority(priority),
         group=group,
     )
-    return StoredEvent(seq=seq, event=event, state=State(state), attempt=attempt, due_us=due_us)
+    return StoredEvent(
+        seq=seq, event=event, state=State(state), attempt=attempt, due_us=due_us, replayed_us=replayed_us
+    )
 
 
 def stored_request(row: tuple) -> StoredRequest:  # type: ignore[type-arg]

@@ -28,6 +28,8 @@ from agent.errors import ExitStatus, MachineError
 from agent.event import Event
 from agent.spool import layout, rows
 from agent.spool.changes import Answered, Changing, ImpossibleChange
+from agent.spool.ledger import Ledger
+from agent.spool.mending import Edit, Mend, Mended, Mending, Purge, Replay
 
 CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
@@ -47,10 +49,14 @@ FAULTS_OF_ONE: Final = (
 
 @attrs.define(kw_only=True, eq=False)
 class Change:
-    """A settlement on its way. `token` is the caller's, carried through untouched."""
+    """A settlement, or an operator's change, on its way. `token` is the caller's, carried through untouched.
 
-    what: EventSettlement | RequestSettlement | Answered
+    `result` is set when the change was made: what became of an operator's change, None after a settlement.
+    """
+
+    what: EventSettlement | RequestSettlement | Answered | Mend
     token: object = None
+    result: Mended | None = None
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -68,6 +74,7 @@ class Report:
 
     first_seq: int = 0
     accepts: Sequence[tuple[Event, Waiting]] = ()
+    replayed: list[StoredEvent] = attrs.field(factory=list)
     requests: list[StoredRequest] = attrs.field(factory=list)
     changes: list[Change] = attrs.field(factory=list)
     refused: list[tuple[Event, Waiting, Exception]] = attrs.field(factory=list)
@@ -180,7 +187,7 @@ class Writer:
         connection = self._connection
         assert connection is not None
         stored_us = self._now_us()
-        first_seq, event_seq, request_seq = self._event_seq + 1, self._event_seq, self._request_seq
+        first_seq, newest_id = self._event_seq + 1, self.last_event_id
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
             rows.INSERT_EVENT,
@@ -189,25 +196,39 @@ class Writer:
                 for seq, (event, _waiting) in enumerate(batch.accepts, start=first_seq)
             ],
         )
-        event_seq += len(batch.accepts)
+        event_seq, request_seq = self._event_seq + len(batch.accepts), self._request_seq
+        if batch.accepts:
+            newest_id = max(newest_id, batch.accepts[-1][0].id)
         if batch.changes:
-            changing = Changing(connection, stored_us, event_seq, request_seq)
-            for change in batch.changes:
-                try:
-                    changing.make(change.what)
-                except ImpossibleChange as error:
-                    report.failed.append((change, error))
-                else:
-                    report.changes.append(change)
-            changing.write_tally()
-            event_seq, request_seq = changing.event_seq, changing.request_seq
-            report.requests = changing.requests
+            ledger = Ledger(event_seq=event_seq, request_seq=request_seq, last_event_id=newest_id)
+            self._change(connection, batch.changes, ledger, stored_us, report)
+            event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
+            report.requests, report.replayed = ledger.requests, ledger.replayed
         connection.execute("COMMIT")
-        self._event_seq, self._request_seq = event_seq, request_seq
+        self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         report.first_seq, report.accepts = first_seq, batch.accepts
-        newest = [batch.accepts[-1][0].id] if batch.accepts else []
-        newest += [change.what.event.id for change in report.changes if isinstance(change.what, Answered)]
-        self.last_event_id = max([self.last_event_id, *newest])
+
+    def _change(
+        self,
+        connection: apsw.Connection,
+        changes: Sequence[Change],
+        ledger: Ledger,
+        now_us: int,
+        report: Report,
+    ) -> None:
+        changing = Changing(connection, now_us, ledger)
+        mending = Mending(connection, now_us, ledger)
+        for change in changes:
+            try:
+                if isinstance(change.what, Replay | Purge | Edit):
+                    change.result = mending.make(change.what)
+                else:
+                    changing.make(change.what)
+            except ImpossibleChange as error:
+                report.failed.append((change, error))
+            else:
+                report.changes.append(change)
+        ledger.write(connection)
 
     def _commit_one_by_one(self, batch: Batch) -> Report:
         """Store what can be stored when one order of a batch cannot; slow, and rare."""
@@ -219,6 +240,7 @@ class Writer:
             report = self.commit(one)
             accepts += report.accepts
             whole.requests += report.requests
+            whole.replayed += report.replayed
             whole.changes += report.changes
             whole.refused += report.refused
             whole.failed += report.failed
@@ -226,7 +248,7 @@ class Writer:
         return whole
 
     def _refuse(self, batch: Batch, error: Exception, report: Report) -> None:
-        report.accepts, report.requests, report.changes = (), [], []
+        report.accepts, report.requests, report.replayed, report.changes = (), [], [], []
         report.refused = [(event, waiting, error) for event, waiting in batch.accepts]
         impossible = {change for change, _ in report.failed}
         report.failed += [(change, error) for change in batch.changes if change not in impossible]
@@ -308,8 +330,9 @@ class Writer:
 
 
 def announced(report: Report) -> list[StoredEvent]:
-    """The stored events of a report as listeners are told them."""
-    return [
+    """What a report puts into the lines of the services, in order, as listeners are told it."""
+    accepted = [
         StoredEvent(seq=seq, event=event)
         for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)
     ]
+    return [*accepted, *report.replayed]

@@ -11,7 +11,8 @@ import pytest
 from agent.delivery import Answer, OutboundRequest, Outcome
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
-from agent.spool.journal import MAX_BODY_BYTES, Journal
+from agent.spool.journal import Journal
+from agent.spool.shapes import MAX_BODY_BYTES
 from agent.spool.writer import Batch, Change, Writer
 from tests.spool.support import SERVICE, START_US, event, sent, settlement
 
@@ -250,3 +251,12 @@ def test_the_journal_does_not_wait_for_twisted():
     check = "import sys, agent.spool.journal; sys.exit('twisted' in sys.modules or 'lxml' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_spool_of_an_older_version_asks_for_a_start_of_the_agent(writer, folder):
+    """Looking changes nothing on disk, so it cannot migrate."""
+    writer._connection.pragma("user_version", layout.FORMAT - 1)
+
+    with pytest.raises(OperatorError, match="start the agent once") as caught:
+        Journal(folder).events()
+    assert caught.value.exit_status == ExitStatus.TEMPORARY

@@ -10,8 +10,8 @@ from agent.boundaries import EventSink, Spool
 from agent.delivery import OutboundRequest, Outcome, State
 from agent.errors import ExitStatus, MachineError, OperatorError, SenderError
 from agent.spool import SqliteSpool, layout
+from agent.spool import intake as intake_module
 from agent.spool import reader as reader_module
-from agent.spool import spool as spool_module
 from agent.spool.thread import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from tests.spool.support import (
     SERVICE,
@@ -216,7 +216,7 @@ def test_an_event_that_cannot_be_kept_is_refused_for_good(agent):
 
 def test_a_backlog_of_unflushed_offers_is_bounded(agent, disk, monkeypatch):
     """Beyond the bound offers are refused at the end of the turn; memory does not grow with the senders."""
-    monkeypatch.setattr(spool_module, "MAX_UNFLUSHED_EVENTS", 3)
+    monkeypatch.setattr(intake_module, "MAX_UNFLUSHED_EVENTS", 3)
     told = agent.offer(*range(1, 6))
     agent.reactor.turn()
     assert [error.code for error in told] == ["store-busy", "store-busy"]
@@ -228,7 +228,7 @@ def test_a_backlog_of_unflushed_offers_is_bounded(agent, disk, monkeypatch):
 
 def test_unflushed_bytes_are_bounded_as_well(agent, monkeypatch):
     """A few large events reach the bound, too."""
-    monkeypatch.setattr(spool_module, "MAX_UNFLUSHED_BYTES", 250)
+    monkeypatch.setattr(intake_module, "MAX_UNFLUSHED_BYTES", 250)
     told = agent.offer(1, 2, 3, body=bytes(100))
     agent.reactor.pump_until(lambda: len(told) == 3)
 
@@ -308,6 +308,49 @@ def test_a_request_is_open_until_it_is_settled(agent):
     agent.wait_for(agent.spool.settle_request(sent(1)))
 
     assert agent.wait_for(agent.spool.open_requests("out", after_seq=0, limit=10)) == []
+
+
+def test_a_replay_is_announced_and_counted(agent):
+    """Events and requests reach their listeners like newcomers; long lists take several transactions."""
+    events, requests = [], []
+    agent.store(*range(1, 204))
+    for seq in range(1, 203):
+        agent.wait_for(agent.spool.settle_event(settlement(seq, Outcome.GIVE_UP)))
+    agent.wait_for(agent.spool.settle_event(settlement(203, requests=(REQUEST,))))
+    agent.wait_for(agent.spool.settle_request(sent(1, Outcome.GIVE_UP)))
+    agent.spool.on_events(events.extend)
+    agent.spool.on_requests(requests.extend)
+    ids = [event(number).id for number in range(1, 203)]
+
+    assert agent.wait_for(agent.spool.replay([*ids, f"{event(203).id}/1", ids[0]])) == 203
+    assert [stored.event.id for stored in events] == ids
+    assert [stored.seq for stored in events] == list(range(204, 406))
+    assert [stored.id for stored in requests] == [f"{event(203).id}/1"]
+    assert [stored.seq for stored in agent.open_events(limit=1000)] == list(range(204, 406))
+
+
+def test_purge_and_edit_are_answered(agent):
+    """With the number of dead letters changed; a body that cannot be read is a ValueError."""
+    agent.store(1)
+    agent.wait_for(agent.spool.settle_event(settlement(1, Outcome.GIVE_UP)))
+
+    assert agent.wait_for(agent.spool.edit(event(1).id, body=b"<b/>")) == 1
+    with pytest.raises(ValueError, match="cannot be read"):
+        agent.wait_for(agent.spool.edit(event(1).id, body=b"<b>"))
+    assert agent.wait_for(agent.spool.purge([event(1).id, event(2).id])) == 1
+    assert agent.wait_for(agent.spool.edit(event(1).id, body=b"<b/>")) == 0
+
+
+def test_a_replay_that_the_disk_refuses_fails_with_its_sentence(agent, disk):
+    """Nothing was changed, and the order can be given again."""
+    agent.store(1)
+    agent.wait_for(agent.spool.settle_event(settlement(1, Outcome.GIVE_UP)))
+    disk.fail["sync"] = io_error()
+    with pytest.raises(MachineError, match="the disk reported an error"):
+        agent.wait_for(agent.spool.replay([event(1).id]))
+    disk.fail.clear()
+
+    assert agent.wait_for(agent.spool.replay([event(1).id])) == 1
 
 
 def test_open_events_can_be_narrowed(agent):

@@ -1,0 +1,135 @@
+"""What became of a batch, passed on in the reactor thread: to senders, to those who settled, to listeners, to the log.
+
+Each is told inside a guard of its own, because one connection that is gone must not take the answers of its batch with
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from agent.boundaries import Counters, StoredEvent, StoredRequest, Waiting
+from agent.errors import AgentError, MachineError
+from agent.event import Event
+from agent.spool.changes import Answered, ImpossibleChange
+from agent.spool.faults import refusal, trouble
+from agent.spool.mending import Mended
+from agent.spool.writer import FAULTS_OF_ONE, Change, Report, announced
+
+log = Logger(namespace="spool")
+
+
+class Telling:
+    """Answers everybody of a batch. `flushed` is called with the events that no longer wait for the disk."""
+
+    def __init__(self, *, folder: Path, counters: Counters, flushed: Callable[[Sequence[Event]], None]) -> None:
+        self._folder = folder
+        self._counters = counters
+        self._flushed = flushed
+        self._event_listeners: list[Callable[[Sequence[StoredEvent]], None]] = []
+        self._request_listeners: list[Callable[[Sequence[StoredRequest]], None]] = []
+        self._pending: set[Change] = set()
+        self._trouble: MachineError | None = None
+
+    def on_events(self, listener: Callable[[Sequence[StoredEvent]], None]) -> None:
+        """See `Spool.on_events`."""
+        self._event_listeners.append(listener)
+
+    def on_requests(self, listener: Callable[[Sequence[StoredRequest]], None]) -> None:
+        """See `Spool.on_requests`."""
+        self._request_listeners.append(listener)
+
+    def expect(self, change: Change) -> Deferred[Mended | None]:
+        """The Deferred that fires when this change has been reported."""
+        done: Deferred[Mended | None] = Deferred()
+        change.token = done
+        self._pending.add(change)
+        return done
+
+    def fail_pending(self, error: AgentError) -> None:
+        """No report will come any more."""
+        for change in list(self._pending):
+            self.fail(change, error)
+
+    def take(self, report: Report) -> None:
+        """Answer the senders first, then tell those who work the events off."""
+        for _event, waiting in report.accepts:
+            tell(waiting.stored)
+        for event, waiting, error in report.refused:
+            self._refuse(event, waiting, error)
+        self._flushed([event for event, _ in report.accepts] + [event for event, _, _ in report.refused])
+        if report.accepts:
+            self._counters.count("spool.stored", by=len(report.accepts))
+        for change in report.changes:
+            self._pending.discard(change)
+            tell(_deferred(change).callback, change.result)
+        if report.accepts or report.changes:
+            self._counters.count("spool.commits")
+            self._note_recovery()
+        for change, error in report.failed:
+            self._take_failed(change, error)
+        self._announce(report)
+
+    def note_trouble(self, error: Exception) -> None:
+        """One line when the trouble begins, not one for each event it refuses."""
+        sentence = trouble(error, self._folder)
+        if self._trouble is None or self._trouble.code != sentence.code:
+            log.error("{sentence}", sentence=sentence.sentence)
+        self._trouble = sentence
+
+    def _announce(self, report: Report) -> None:
+        if self._event_listeners and (events := announced(report)):
+            for event_listener in self._event_listeners:
+                tell(event_listener, events)
+        if report.requests:
+            for request_listener in self._request_listeners:
+                tell(request_listener, report.requests)
+
+    def _refuse(self, event: Event, waiting: Waiting, error: Exception) -> None:
+        answer = refusal(error)
+        self._counters.count("spool.refused", answer.code)
+        if isinstance(error, FAULTS_OF_ONE):
+            log.error("not stored, nor will it ever be: {reason!r}", event_id=event.id, reason=error)
+        else:
+            self.note_trouble(error)
+        tell(waiting.refused, answer)
+
+    def _take_failed(self, change: Change, error: Exception) -> None:
+        if isinstance(change.what, Answered):
+            answer = refusal(error)
+            self._counters.count("spool.refused", answer.code)
+            self.fail(change, answer)
+        elif isinstance(error, ImpossibleChange):
+            self.fail(change, error)
+        elif isinstance(error, FAULTS_OF_ONE):
+            self.fail(change, ImpossibleChange(f"the settlement cannot be stored: {error!r}"))
+        else:
+            self.note_trouble(error)
+            self.fail(change, trouble(error, self._folder))
+
+    def fail(self, change: Change, error: Exception) -> None:
+        """This change was not made."""
+        self._pending.discard(change)
+        tell(_deferred(change).errback, error)
+
+    def _note_recovery(self) -> None:
+        if self._trouble is not None:
+            self._trouble = None
+            log.info("{folder}: the spool stores events again", folder=str(self._folder))
+
+
+def tell(call: Callable[..., object], *arguments: object) -> None:
+    """Call somebody else's code: its fault is logged and does not reach the others of the batch."""
+    try:
+        call(*arguments)
+    except Exception:
+        log.failure("the outcome of a commit could not be passed on")
+
+
+def _deferred(change: Change) -> Deferred[Mended | None]:
+    assert isinstance(change.token, Deferred)
+    return change.token
