@@ -50,6 +50,15 @@ class GatewayLimits:
 
 
 @attrs.frozen(kw_only=True)
+class KeySource:
+    """Where an event's idempotency key is found when the sender gives no `Idempotency-Key`: a header, else an XPath
+    over its XML. Both empty: nowhere."""
+
+    header: str = ""
+    xpath: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class GatewayConfig:
     """One `<service-gateway>`. `host` is the name or address to bind, empty for all; port 0: any.
 
@@ -61,6 +70,7 @@ class GatewayConfig:
     ssl: bool = False
     alias: str = ""
     limits: GatewayLimits = attrs.field(factory=GatewayLimits)
+    idempotency: KeySource = KeySource()
 
 
 @attrs.frozen(kw_only=True)
@@ -189,6 +199,8 @@ class ServiceConfig:
     hook_timeout_s: float = 10.0
     """`maxThreadLife` of the Integration Runtime, 10,000 ms."""
     retry: RetryPolicy = SERVICE_RETRY
+    idempotency: KeySource = KeySource()
+    """Replaces the gateway's where it is given."""
 
     @property
     def is_active(self) -> bool:

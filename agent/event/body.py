@@ -10,6 +10,8 @@ import codecs
 import json
 from typing import Any, Final, NoReturn
 
+from lxml import etree
+
 from agent.errors import SenderError
 from agent.event.model import BodyKind
 from agent.event.xml import XmlReader
@@ -32,12 +34,15 @@ class BodyReader:
 
     def check(self, body: bytes, charset: str | None = None) -> BodyKind:
         """Return the kind of `body`; raise `SenderError` 400 or 415 when it cannot be read."""
+        return self.read(body, charset)[0]
+
+    def read(self, body: bytes, charset: str | None = None) -> tuple[BodyKind, etree._Element | None]:
+        """As `check`, and return the root element as well, None for JSON."""
         kind = body_kind(body)
         if kind is BodyKind.XML:
-            self._xml.check(body, charset)
-        else:
-            self._check_json(body)
-        return kind
+            return kind, self._xml.read(body, charset)
+        self._check_json(body)
+        return kind, None
 
     def _check_json(self, body: bytes) -> None:
         try:
@@ -47,7 +52,9 @@ class BodyReader:
         try:
             root = self._json.decode(text)
         except json.JSONDecodeError as error:
-            raise _bad_json(f"The JSON is broken at line {error.lineno}, column {error.colno}: {_plain(error)}.") from None
+            raise _bad_json(
+                f"The JSON is broken at line {error.lineno}, column {error.colno}: {_plain(error)}."
+            ) from None
         except RecursionError:
             raise self._too_deep() from None
         except ValueError as error:  # a number with thousands of digits

@@ -35,8 +35,8 @@ class Event:
     (after content decoding); `charset` is the encoding the transport claimed, which wins over the document's own
     declaration (RFC 7303, section 3). `path` is what followed the service name in the URL, decoded, with its leading
     slash, or empty; `query` the raw query without `?`. `group` is the process group; empty is the group of all events
-    that name none. `idempotency_key` is the sender's name for the event, empty for none: the same key for the same service,
-    within a while, is the same event.
+    that name none. `idempotency_key` is the sender's name for the event, empty for none: the same key for the same
+    service, within a while, is the same event.
     """
 
     id: str

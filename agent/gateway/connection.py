@@ -131,7 +131,7 @@ class Connection(Protocol):
         if head.length is not None and head.length > self._limits.max_body_bytes:
             raise too_large_body(self._limits.max_body_bytes, head.length)
         try:
-            self._reception.admit(slot, head.method, target)
+            self._reception.admit(slot, head.method, target, headers)
             if fault is not None:
                 raise fault
         except SenderError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -15,13 +15,14 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from agent.boundaries import Counters, EventSink, ServiceHost
-from agent.config.model import GatewayConfig
+from agent.config.model import GatewayConfig, KeySource
 from agent.errors import ExitStatus, MachineError
 from agent.event import BodyKind
 from agent.gateway.connection import Connection
 from agent.gateway.portowner import find_owner
 from agent.gateway.reception import InThread, Reception
 from agent.gateway.strangers import Strangers
+from agent.names import ServiceName
 from agent.wire import Routes
 
 log = Logger(namespace="gateway")
@@ -39,7 +40,8 @@ class ServiceGateway(Factory):
     """A Part: takes events over HTTP on one port. `address` is known once it has started.
 
     `reactor` listens, tells the time and keeps the sweep going. `in_thread` runs the check of a large body outside the
-    reactor thread; it defaults to the reactor's thread pool.
+    reactor thread; it defaults to the reactor's thread pool. `key_sources`: where services have their idempotency keys
+    from, other than the gateway's own setting.
     """
 
     noisy = False
@@ -55,7 +57,8 @@ class ServiceGateway(Factory):
         new_id: Callable[[], str],
         now_us: Callable[[], int],
         counters: Counters,
-        in_thread: InThread[BodyKind] | None = None,
+        in_thread: InThread[tuple[BodyKind, str]] | None = None,
+        key_sources: Mapping[ServiceName, KeySource] | None = None,
     ) -> None:
         self.name: Final = f"gateway on port {config.port}"
         self.address: tuple[str, int] = (config.host, config.port)
@@ -72,6 +75,8 @@ class ServiceGateway(Factory):
             now_us=now_us,
             counters=counters,
             in_thread=in_thread or self._in_pool,
+            key_source=config.idempotency,
+            key_sources=key_sources or {},
         )
         self._strangers = Strangers()
         self._connections: set[Connection] = set()
@@ -170,7 +175,7 @@ class ServiceGateway(Factory):
         except CannotListenError as error:
             raise _cannot_listen(error, host, port) from error
 
-    def _in_pool(self, work: Callable[[], BodyKind]) -> Deferred[BodyKind]:
+    def _in_pool(self, work: Callable[[], tuple[BodyKind, str]]) -> Deferred[tuple[BodyKind, str]]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
 
 

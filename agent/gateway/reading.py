@@ -175,7 +175,7 @@ class RequestReader:
         self.body_bytes = self._wire_bytes = 0
         self._pieces = []
         self._inflater = None
-        fault = self._open_body(head) if head.content_encoding else None
+        fault = head.fault or (self._open_body(head) if head.content_encoding else None)
         self.slot = self._recipient.begin_request(head, self._target, self._headers, fault)
 
     def on_body(self, piece: bytes) -> None:
@@ -217,13 +217,14 @@ class RequestReader:
         """Senders repeat themselves: a head that equals the one before, but for its target, is not read again."""
         parser = self._parser
         known = (parser.get_method(), parser.get_http_version(), parser.should_keep_alive(), self._headers)
-        if self._known_head is None or known != self._known:
+        head = self._known_head
+        if head is None or known != self._known:
             method, version, keep_alive, headers = known
-            self._known_head = read_head(
-                method=method.decode("ascii"), version=version, headers=headers, keep_alive=keep_alive
-            )
+            head = read_head(method=method.decode("ascii"), version=version, headers=headers, keep_alive=keep_alive)
             self._known = known
-        return self._known_head
+            # A fault is raised, and an exception that is raised again and again keeps all its tracebacks.
+            self._known_head = None if head.fault else head
+        return head
 
     def _replay_without_upgrade(self) -> None:
         """Read the body of a request that offered another protocol, which llhttp skips.

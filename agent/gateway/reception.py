@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,11 +10,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agent.boundaries import Counters, EventSink, HttpRequest, HttpResponse, ServiceHost
-from agent.config.model import GatewayLimits
+from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
-from agent.event import BodyKind, Event
+from agent.event import BodyKind, Event, Priority
 from agent.event.body import BodyReader, guess_kind
+from agent.gateway.keys import finder_for
 from agent.gateway.slot import Slot
+from agent.names import ServiceName
 from agent.wire import Answers, Routes, inactive_service
 from agent.wire.refusal import internal_error, method_not_allowed, service_failed
 
@@ -43,7 +45,9 @@ class Reception:
         new_id: Callable[[], str],
         now_us: Callable[[], int],
         counters: Counters,
-        in_thread: InThread[BodyKind],
+        in_thread: InThread[tuple[BodyKind, str]],
+        key_source: KeySource,
+        key_sources: Mapping[ServiceName, KeySource],
     ) -> None:
         self.limits: Final = limits
         self.counters: Final = counters
@@ -55,12 +59,15 @@ class Reception:
         self._now_us = now_us
         self._in_thread = in_thread
         self._reader = BodyReader(max_depth=limits.max_xml_depth)
+        self._finder = finder_for(key_source)
+        own = {service: finder_for(source) for service, source in key_sources.items()}
+        self._finders = {service: finder for service, finder in own.items() if finder is not None}
 
     def tick(self) -> None:
         """Let the answers know what time it is."""
         self.answers.tick(self._now_us() // 1_000_000)
 
-    def admit(self, slot: Slot, method: str, target: bytes) -> None:
+    def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Decide from the head alone where a request goes; raise `SenderError` 400, 404, 405 or 503."""
         route = slot.route = self._routes.find(target)
         if not route.is_active:
@@ -68,6 +75,7 @@ class Reception:
         slot.is_asked = self._host.answers_http(route.service.client_id)
         if method != "POST" and not slot.is_asked:
             raise method_not_allowed(method)
+        self._look_for_key(slot, headers)
 
     def take(self, slot: Slot, body: bytes) -> None:
         """Take in a complete request that was admitted. Does not raise for anything the sender did."""
@@ -94,28 +102,37 @@ class Reception:
 
     def _take_small(self, slot: Slot, body: bytes) -> None:
         try:
-            kind = self._reader.check(body, slot.head.charset if slot.head else None)
+            kind, key = _read(self._reader, slot, body)
         except SenderError as error:
             slot.refused(error)
         else:
-            self._offer(slot, body, kind)
+            self._offer(slot, body, kind, key)
 
     def _take_large(self, slot: Slot, body: bytes) -> None:
-        charset = slot.head.charset if slot.head else None
-
-        def check() -> BodyKind:
+        def read() -> tuple[BodyKind, str]:
             # A parser belongs to one thread, and threads of the pool change.
-            return BodyReader(max_depth=self.limits.max_xml_depth).check(body, charset)
+            return _read(BodyReader(max_depth=self.limits.max_xml_depth), slot, body)
 
-        self._in_thread(check).addCallbacks(
-            lambda kind: self._offer(slot, body, kind), lambda failure: self._check_failed(slot, failure)
+        self._in_thread(read).addCallbacks(
+            lambda found: self._offer(slot, body, *found), lambda failure: self._check_failed(slot, failure)
         )
 
     def _check_failed(self, slot: Slot, failure: Failure) -> None:
         error = failure.value
         slot.refused(error if isinstance(error, SenderError) else self._our_fault(slot, failure))
 
-    def _offer(self, slot: Slot, body: bytes, kind: BodyKind) -> None:
+    def _look_for_key(self, slot: Slot, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Find the idempotency key, or remember to look for it in the body. The sender's own header counts first."""
+        slot.key = slot.head.marks.key if slot.head else ""
+        finder = self._finders.get(slot.route.service, self._finder) if slot.route else None
+        if finder is None or slot.key:
+            return
+        slot.key = finder.in_headers(headers)
+        if not slot.key and finder.looks_into_bodies:
+            slot.finder = finder
+
+    def _offer(self, slot: Slot, body: bytes, kind: BodyKind, key: str) -> None:
+        slot.key = key
         self._sink.offer(self._event(slot, body, kind), slot)
 
     def _event(self, slot: Slot, body: bytes, kind: BodyKind) -> Event:
@@ -133,6 +150,9 @@ class Reception:
             charset=head.charset,
             path=route.path,
             query=route.query,
+            priority=Priority.HIGH if head.marks.is_high else Priority.NORMAL,
+            group=head.marks.group,
+            idempotency_key=slot.key,
         )
 
     async def _ask(self, slot: Slot, body: bytes) -> None:
@@ -193,3 +213,11 @@ class Reception:
             "a request of {peer} met a fault in the agent", failure, event_id=slot.event_id, peer=slot.connection.peer
         )
         return internal_error()
+
+
+def _read(reader: BodyReader, slot: Slot, body: bytes) -> tuple[BodyKind, str]:
+    """Check a body, and look into it for the idempotency key where there is none yet; raise `SenderError`."""
+    kind, root = reader.read(body, slot.head.charset if slot.head else None)
+    if slot.finder is None or root is None:
+        return kind, slot.key
+    return kind, slot.finder.in_body(root)

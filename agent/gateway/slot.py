@@ -14,6 +14,7 @@ from agent.wire.refusal import service_too_slow, store_too_slow
 
 if TYPE_CHECKING:
     from agent.gateway.connection import Connection
+    from agent.gateway.keys import KeyFinder
     from agent.gateway.reception import Reception
 
 log = Logger(namespace="gateway")
@@ -36,9 +37,11 @@ class Slot:
         "connection",
         "due",
         "event_id",
+        "finder",
         "head",
         "headers",
         "is_asked",
+        "key",
         "reception",
         "refusal",
         "route",
@@ -59,6 +62,10 @@ class Slot:
         self.closes = head is None or not head.keep_alive
         self.due = NEVER
         self.event_id = ""
+        self.key = ""
+        """The idempotency key, once it is known; empty: none."""
+        self.finder: KeyFinder | None = None
+        """Looks for the key in the body."""
         self.size_bytes = 0
         self.answer: bytes | None = None
         """The bytes of the answer, once it is known."""

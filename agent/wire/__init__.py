@@ -1,8 +1,9 @@
 """Protocol rules without a network: bytes in, facts or answers out.
 
-`route` says which service a URL names, `head` whether a request's head can be trusted, `content` what is inside its
-body, `accept` in which form the sender wants its answer, `answer` renders that answer, and `sniff` names those who do
-not speak HTTP at all. `frames` is the language between the agent and its worker processes.
+`route` says which service a URL names, `head` whether a request's head can be trusted, `marks` what its sender says
+about the event, `content` what is inside its body, `accept` in which form the sender wants its answer, `answer` renders
+that answer, and `sniff` names those who do not speak HTTP at all. `frames` is the language between the agent and its
+worker processes.
 """
 
 from agent.wire.accept import wants_xml

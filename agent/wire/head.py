@@ -16,6 +16,7 @@ import attrs
 from agent.errors import SenderError
 from agent.wire.accept import wants_xml
 from agent.wire.content import charset_of
+from agent.wire.marks import NAMES, UNMARKED, Marks, read_marks
 from agent.wire.refusal import bad_version, unknown_transfer_coding
 
 _MAX_LENGTH_DIGITS: Final = 24
@@ -30,6 +31,7 @@ class Head:
 
     `keep_alive` says whether the sender wants to go on using the connection; `is_http10` that it must be told so.
     `charset` is the parameter of the Content-Type, `wants_xml` the form in which the sender wants its answer.
+    `marks` is what the sender says about its event; `fault` is what is wrong with that, which does not end a connection.
     """
 
     method: str
@@ -41,6 +43,8 @@ class Head:
     charset: str | None
     content_encoding: bytes
     wants_xml: bool
+    marks: Marks = UNMARKED
+    fault: SenderError | None = None
 
 
 def read_head(*, method: str, version: str, headers: Sequence[tuple[bytes, bytes]], keep_alive: bool) -> Head:
@@ -73,6 +77,11 @@ def read_head(*, method: str, version: str, headers: Sequence[tuple[bytes, bytes
             close=True,
         )
     content_type = found.get(b"content-type", b"").decode("latin-1").strip()
+    marks, fault = UNMARKED, None
+    try:
+        marks = read_marks(found)
+    except SenderError as error:
+        fault = error
     return Head(
         method=method,
         length=_body_length(found, version),
@@ -83,12 +92,19 @@ def read_head(*, method: str, version: str, headers: Sequence[tuple[bytes, bytes
         charset=charset_of(content_type),
         content_encoding=found.get(b"content-encoding", b""),
         wants_xml=wants_xml(found.get(b"accept", b"")),
+        marks=marks,
+        fault=fault,
     )
 
 
-_SINGLE: Final = frozenset(
-    {b"content-length", b"transfer-encoding", b"content-type", b"content-encoding", b"expect", b"content-range"}
-)
+_SINGLE: Final = NAMES | {
+    b"content-length",
+    b"transfer-encoding",
+    b"content-type",
+    b"content-encoding",
+    b"expect",
+    b"content-range",
+}
 
 
 def _check_host(host: bytes, count: int, version: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from agent.boundaries import HttpRequest, HttpResponse, Waiting
-from agent.config.model import GatewayConfig, GatewayLimits
+from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.errors import SenderError
 from agent.event import Event
 from agent.gateway import ServiceGateway
@@ -157,7 +157,14 @@ class FakeCounters:
 class Stage:
     """A gateway with everything around it faked: `client()` gives a new connection to talk over."""
 
-    def __init__(self, *, at_once: bool = True, limits: GatewayLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        at_once: bool = True,
+        limits: GatewayLimits | None = None,
+        idempotency: KeySource | None = None,
+        key_sources: Mapping[ServiceName, KeySource] | None = None,
+    ) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.sink = FakeSink(at_once=at_once)
@@ -166,7 +173,9 @@ class Stage:
         self.threads: list[tuple[Callable[[], Any], Deferred[Any]]] = []
         self._ids = 0
         self.gateway = ServiceGateway(
-            config=GatewayConfig(host="127.0.0.1", port=0, limits=limits or GatewayLimits()),
+            config=GatewayConfig(
+                host="127.0.0.1", port=0, limits=limits or GatewayLimits(), idempotency=idempotency or KeySource()
+            ),
             reactor=self.clock,
             sink=self.sink,
             host=self.host,
@@ -175,6 +184,7 @@ class Stage:
             now_us=lambda: int(self.clock.seconds() * 1_000_000),
             counters=self.counters,
             in_thread=self._in_thread,
+            key_sources=key_sources,
         )
         self.gateway._sweep()
 
