@@ -16,6 +16,7 @@ import apsw
 from agent.delivery import OPEN_STATES, State
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
+from agent.spool.ages import oldest
 from agent.spool.letters import dead_letters
 from agent.spool.shapes import Shape, iso, request, road, summary, text
 
@@ -126,6 +127,30 @@ class Journal:
                 match=match,
                 limit=max(1, min(limit, MAX_LIMIT)),
             )
+
+    def body(self, letter_id: str) -> bytes | None:
+        """The whole body of a dead event, or of a dead request (`<event id>/<number>`); None where there is none."""
+        event_id, _, number = letter_id.partition("/")
+        with self._reading() as connection:
+            if not number:
+                query = f"SELECT body FROM event WHERE id = ? AND state = {State.DEAD.value}"
+                found = connection.execute(query, (event_id,)).fetchone()
+            else:
+                query = (
+                    "SELECT body FROM request WHERE event_seq = (SELECT seq FROM event WHERE id = ?) "
+                    f"AND number = ? AND state = {State.DEAD.value}"
+                )
+                found = connection.execute(query, (event_id, number)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def oldest(self) -> Shape:
+        """Since when the first dead letter is dead, and the first open one of each line waits.
+
+        `{"dead": time or None, "open": {"services": {"applications|x": time}, "destinations": {...}}}`; what was
+        replayed waits since then.
+        """
+        with self._reading() as connection:
+            return oldest(connection)
 
     def counts(self) -> Shape:
         """How many events per service and state, and requests per destination and state.

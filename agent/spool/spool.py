@@ -84,6 +84,11 @@ class SqliteSpool:
         """The newest id in the spool, empty where there is none; valid after `start`."""
         return self._writer.last_event_id
 
+    @property
+    def trouble(self) -> str:
+        """Why events are refused, as a sentence for the operator; empty while all is well."""
+        return self._telling.trouble
+
     async def start(self) -> None:
         """Open or make the spool. Raises `OperatorError` or `MachineError`; nothing is left behind then."""
         opened: Deferred[None] = Deferred()

@@ -43,6 +43,11 @@ class Telling:
         """See `Spool.on_requests`."""
         self._request_listeners.append(listener)
 
+    @property
+    def trouble(self) -> str:
+        """The sentence for the operator while the disk refuses; empty while all is well."""
+        return "" if self._trouble is None else self._trouble.sentence
+
     def expect(self, change: Change) -> Deferred[Mended | None]:
         """The Deferred that fires when this change has been reported."""
         done: Deferred[Mended | None] = Deferred()
