@@ -44,7 +44,13 @@ class Agent:
         counters = CounterStore()
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         ids = EventIds(now_us=wall_clock_us, randbits=secrets.randbits)
-        spool = SqliteSpool(folder=home / "var" / "spool", reactor=reactor, now_us=wall_clock_us, counters=counters)
+        spool = SqliteSpool(
+            folder=home / "var" / "spool",
+            reactor=reactor,
+            now_us=wall_clock_us,
+            counters=counters,
+            limits=config.spool,
+        )
         host = WorkerHost(
             services=config.services,
             home=home,

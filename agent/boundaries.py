@@ -25,8 +25,12 @@ class Waiting(Protocol):
     batch.
     """
 
-    def stored(self) -> None:
-        """The event is committed and synced."""
+    def stored(self, event_id: str) -> None:
+        """The event is committed and synced under this id.
+
+        Another id than the event's own is that of an earlier event of the service with the same idempotency key: it
+        stands for this one, which is not stored a second time.
+        """
 
     def refused(self, error: SenderError) -> None:
         """The event is not stored and will not be; `error` carries status 503 and when to come back."""

@@ -226,6 +226,37 @@ class LogConfig:
 
 
 @attrs.frozen(kw_only=True)
+class SpoolLimits:
+    """What the spool may hold, and how long it keeps what is over. A bound of 0 is no bound.
+
+    The bounds count what is still to be done (events and the bytes of their bodies); beyond them senders are told to
+    come back (503). They are there so that one service that stands still cannot take the disk from the others.
+    """
+
+    max_events: int = 1_000_000
+    """Twice what 100 events a second leave behind in an hour's outage is 720,000."""
+    max_bytes: int = 4 * 1024 * MIB
+    max_service_events: int = 250_000
+    """A quarter of the whole: four services must stand still before the others feel it."""
+    max_service_bytes: int = 1024 * MIB
+    max_age_s: float = 0.0
+    """How long the oldest open event of a service may have waited before new ones are refused. Off by default: a
+    service that is down over a weekend is what the spool is for."""
+    min_free_bytes: int = 256 * MIB
+    """Space on the disk below which nothing is taken in, so that there is room to work off what is there."""
+    reserve_bytes: int = 32 * MIB
+    """A file of this size is given up when the disk is full all the same: settlements need room in the log."""
+    keep_done_s: float = 7 * 24 * 3600.0
+    """Done and suppressed events are kept this long to be looked at. Dead letters are kept for ever."""
+    keep_done_bytes: int = 1024 * MIB
+    """The oldest go earlier when all that is done takes more than this."""
+    idempotency_window_s: float = 24 * 3600.0
+    """How long a key is remembered; payment interfaces keep theirs 24 h as well. 0: keys are not looked at."""
+    check_time_s: float = 10.0
+    """The longest that the check of a large spool may hold up the start."""
+
+
+@attrs.frozen(kw_only=True)
 class AgentConfig:
     """Everything the agent is told. `home` is the agent home, `source` the configuration file it came from."""
 
@@ -237,3 +268,4 @@ class AgentConfig:
     destinations: tuple[Destination, ...]
     log: LogConfig = attrs.field(factory=LogConfig)
     platform: PlatformConfig = attrs.field(factory=PlatformConfig)
+    spool: SpoolLimits = attrs.field(factory=SpoolLimits)

@@ -70,14 +70,18 @@ class Slot:
         self.answer: bytes | None = None
         """The bytes of the answer, once it is known."""
 
-    def stored(self) -> None:
-        """The event is committed: answer 202. Called by the sink."""
+    def stored(self, event_id: str) -> None:
+        """The event is committed, now or earlier under the same key: answer 202. Called by the sink."""
         try:
             reception = self.reception
-            reception.counters.count("gateway.accepted")
+            is_known = event_id != self.event_id
+            self.event_id = event_id
+            reception.counters.count("gateway.repeated" if is_known else "gateway.accepted")
             log.info(
-                "accepted {size_bytes} bytes for {service} from {peer}",
-                event_id=self.event_id,
+                "{peer} repeats an event for {service}, which is here already"
+                if is_known
+                else "accepted {size_bytes} bytes for {service} from {peer}",
+                event_id=event_id,
                 size_bytes=self.size_bytes,
                 service=self.route.service.client_id if self.route else "",
                 peer=self.connection.peer,

@@ -122,6 +122,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ALTER TABLE event ADD COLUMN replayed_us INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE request ADD COLUMN replayed_us INTEGER NOT NULL DEFAULT 0;
     """,
+    # 2 -> 3: senders' own names for their events, for as long as they are remembered. `event_id` and not the event's
+    # place, because the answer is to be given again also when the event itself is no longer kept.
+    """
+    CREATE TABLE idempotency (
+        service TEXT NOT NULL,
+        key TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        stored_us INTEGER NOT NULL,
+        PRIMARY KEY (service, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_age ON idempotency (stored_us);
+    """,
 )
 FORMAT: Final = len(MIGRATIONS)
 

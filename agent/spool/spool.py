@@ -25,6 +25,7 @@ from agent.boundaries import (
     StoredRequest,
     Waiting,
 )
+from agent.config.model import SpoolLimits
 from agent.errors import MachineError
 from agent.event import Event
 from agent.spool.changes import Answered
@@ -32,6 +33,7 @@ from agent.spool.faults import trouble
 from agent.spool.intake import Intake
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
 from agent.spool.reader import OpenWork
+from agent.spool.steady import SteadyClock
 from agent.spool.telling import Telling
 from agent.spool.thread import WriterLoop
 from agent.spool.writer import Change, Writer
@@ -48,8 +50,8 @@ class SpoolReactor(IReactorTime, IReactorFromThreads):
 class SqliteSpool:
     """An `EventSink` and a `Spool` over one SQLite database; a part with a life.
 
-    `folder` is made when it is not there. `now_us` gives wall-clock microseconds and is called in the writer's thread.
-    `vfs` names another apsw VFS (tests inject faults there).
+    `folder` is made when it is not there. `now_us` gives wall-clock microseconds; it and `reactor.seconds` are called
+    in the writer's thread as well. `limits` are the defaults where it is None. `vfs` names another apsw VFS (tests inject faults there).
     """
 
     name: Final = "spool"
@@ -61,11 +63,13 @@ class SqliteSpool:
         reactor: SpoolReactor,
         now_us: Callable[[], int],
         counters: Counters,
+        limits: SpoolLimits | None = None,
         vfs: str | None = None,
     ) -> None:
         self._folder = folder
         self._reactor = reactor
-        self._writer = Writer(folder=folder, now_us=now_us, vfs=vfs)
+        age_us = SteadyClock(now_us=now_us, seconds=reactor.seconds)
+        self._writer = Writer(folder=folder, now_us=now_us, age_us=age_us, limits=limits, vfs=vfs)
         self._loop = WriterLoop(
             writer=self._writer,
             tell=lambda report: reactor.callFromThread(self._telling.take, report),

@@ -62,17 +62,25 @@ class Telling:
 
     def take(self, report: Report) -> None:
         """Answer the senders first, then tell those who work the events off."""
-        for _event, waiting in report.accepts:
-            tell(waiting.stored)
+        for event, waiting in report.accepts:
+            tell(waiting.stored, event.id)
+        for _event, waiting, earlier_id in report.repeats:
+            tell(waiting.stored, earlier_id)
         for event, waiting, error in report.refused:
             self._refuse(event, waiting, error)
-        self._flushed([event for event, _ in report.accepts] + [event for event, _, _ in report.refused])
+        self._flushed(
+            [event for event, _ in report.accepts]
+            + [event for event, _, _ in report.repeats]
+            + [event for event, _, _ in report.refused]
+        )
+        if report.repeats:
+            self._counters.count("spool.repeated", by=len(report.repeats))
         if report.accepts:
             self._counters.count("spool.stored", by=len(report.accepts))
         for change in report.changes:
             self._pending.discard(change)
             tell(_deferred(change).callback, change.result)
-        if report.accepts or report.changes:
+        if report.accepts or report.repeats or report.changes:
             self._counters.count("spool.commits")
             self._note_recovery()
         for change, error in report.failed:

@@ -23,11 +23,13 @@ import apsw
 import attrs
 
 from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest, Waiting
+from agent.config.model import SpoolLimits
 from agent.delivery import Outcome, State, next_state
 from agent.errors import ExitStatus, MachineError
 from agent.event import Event
 from agent.spool import layout, rows
 from agent.spool.changes import Answered, Changing, ImpossibleChange
+from agent.spool.keys import Accept, Repeat, sort_out
 from agent.spool.ledger import Ledger
 from agent.spool.mending import Edit, Mend, Mended, Mending, Purge, Replay
 
@@ -63,17 +65,18 @@ class Change:
 class Batch:
     """What is to be committed together. An event is stored before the changes of its batch are made."""
 
-    accepts: list[tuple[Event, Waiting]] = attrs.field(factory=list)
+    accepts: list[Accept] = attrs.field(factory=list)
     changes: list[Change] = attrs.field(factory=list)
     size_bytes: int = 0
 
 
 @attrs.define(kw_only=True)
 class Report:
-    """What became of a batch. `accepts` got the seqs from `first_seq` on, in order."""
+    """What became of a batch. `accepts` got the seqs from `first_seq` on, in order; `repeats` are known already."""
 
     first_seq: int = 0
-    accepts: Sequence[tuple[Event, Waiting]] = ()
+    accepts: Sequence[Accept] = ()
+    repeats: Sequence[Repeat] = ()
     replayed: list[StoredEvent] = attrs.field(factory=list)
     requests: list[StoredRequest] = attrs.field(factory=list)
     changes: list[Change] = attrs.field(factory=list)
@@ -84,12 +87,23 @@ class Report:
 class Writer:
     """The only connection that writes and checkpoints. Everything is called in one thread.
 
-    `now_us` gives wall-clock microseconds. `vfs` names the apsw VFS to use.
+    `now_us` gives wall-clock microseconds, `age_us` those by which things grow old (`SteadyClock`; the wall clock where
+    it is None). `vfs` names the apsw VFS to use.
     """
 
-    def __init__(self, *, folder: Path, now_us: Callable[[], int], vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        now_us: Callable[[], int],
+        age_us: Callable[[], int] | None = None,
+        limits: SpoolLimits | None = None,
+        vfs: str | None = None,
+    ) -> None:
         self._folder = folder
         self._now_us = now_us
+        self._age_us = age_us or now_us
+        self._limits = limits or SpoolLimits()
         self._vfs = vfs
         self._path = folder / layout.FILE_NAME
         self._connection: apsw.Connection | None = None
@@ -189,16 +203,20 @@ class Writer:
         stored_us = self._now_us()
         first_seq, newest_id = self._event_seq + 1, self.last_event_id
         connection.execute("BEGIN IMMEDIATE")
+        accepts: Sequence[Accept] = batch.accepts
+        window_us = round(self._limits.idempotency_window_s * 1e6)
+        if window_us and any(event.idempotency_key for event, _ in accepts):
+            accepts, report.repeats = sort_out(connection, accepts, age_us=self._age_us(), window_us=window_us)
         connection.executemany(
             rows.INSERT_EVENT,
             [
                 rows.event_row(seq, event, state=State.RECEIVED, attempt=0, stored_us=stored_us)
-                for seq, (event, _waiting) in enumerate(batch.accepts, start=first_seq)
+                for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
             ],
         )
-        event_seq, request_seq = self._event_seq + len(batch.accepts), self._request_seq
-        if batch.accepts:
-            newest_id = max(newest_id, batch.accepts[-1][0].id)
+        event_seq, request_seq = self._event_seq + len(accepts), self._request_seq
+        if accepts:
+            newest_id = max(newest_id, accepts[-1][0].id)
         if batch.changes:
             ledger = Ledger(event_seq=event_seq, request_seq=request_seq, last_event_id=newest_id)
             self._change(connection, batch.changes, ledger, stored_us, report)
@@ -206,7 +224,7 @@ class Writer:
             report.requests, report.replayed = ledger.requests, ledger.replayed
         connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
-        report.first_seq, report.accepts = first_seq, batch.accepts
+        report.first_seq, report.accepts = first_seq, accepts
 
     def _change(
         self,
@@ -233,22 +251,24 @@ class Writer:
     def _commit_one_by_one(self, batch: Batch) -> Report:
         """Store what can be stored when one order of a batch cannot; slow, and rare."""
         whole = Report(first_seq=self._event_seq + 1)
-        accepts: list[tuple[Event, Waiting]] = []
+        accepts: list[Accept] = []
+        repeats: list[Repeat] = []
         ones = [Batch(accepts=[accept]) for accept in batch.accepts]
         ones += [Batch(changes=[change]) for change in batch.changes]
         for one in ones:
             report = self.commit(one)
             accepts += report.accepts
+            repeats += report.repeats
             whole.requests += report.requests
             whole.replayed += report.replayed
             whole.changes += report.changes
             whole.refused += report.refused
             whole.failed += report.failed
-        whole.accepts = accepts
+        whole.accepts, whole.repeats = accepts, repeats
         return whole
 
     def _refuse(self, batch: Batch, error: Exception, report: Report) -> None:
-        report.accepts, report.requests, report.replayed, report.changes = (), [], [], []
+        report.accepts, report.repeats, report.requests, report.replayed, report.changes = (), (), [], [], []
         report.refused = [(event, waiting, error) for event, waiting in batch.accepts]
         impossible = {change for change, _ in report.failed}
         report.failed += [(change, error) for change in batch.changes if change not in impossible]

@@ -46,9 +46,11 @@ class Sender:
 
     def __init__(self, told=None):
         self.told = [] if told is None else told
+        self.ids = []
 
-    def stored(self):
+    def stored(self, event_id):
         self.told.append("stored")
+        self.ids.append(event_id)
 
     def refused(self, error):
         self.told.append(error)
@@ -57,10 +59,11 @@ class Sender:
 class GoneSender(Sender):
     """A connection that is gone: being told raises."""
 
-    def stored(self):
+    def stored(self, event_id):
         raise ConnectionResetError("the client has left")
 
-    refused = stored
+    def refused(self, error):
+        raise ConnectionResetError("the client has left")
 
 
 @attrs.define

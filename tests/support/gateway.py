@@ -104,24 +104,35 @@ class FakeSink:
         self.at_once = at_once
         self.events: list[Event] = []
         self.waiting: list[Waiting] = []
+        self.ids: dict[int, str] = {}
 
     def offer(self, event: Event, waiting: Waiting) -> None:
-        self.events.append(event)
+        """An idempotency key that came before gets the earlier event's id, and no second event."""
+        known = next(
+            (each.id for each in self.events if event.idempotency_key and _key(each) == _key(event)), None
+        )
+        if known is None:
+            self.events.append(event)
         if self.at_once:
-            waiting.stored()
+            waiting.stored(known or event.id)
         else:
             self.waiting.append(waiting)
+            self.ids[id(waiting)] = known or event.id
 
     def commit(self, order: Callable[[list[Waiting]], Iterable[Waiting]] = list) -> None:
         """Tell all who wait that their events are stored, in the given order."""
         batch, self.waiting = self.waiting, []
         for waiting in order(batch):
-            waiting.stored()
+            waiting.stored(self.ids[id(waiting)])
 
     def fail(self, error: SenderError) -> None:
         batch, self.waiting = self.waiting, []
         for waiting in batch:
             waiting.refused(error)
+
+
+def _key(event: Event) -> tuple[str, str]:
+    return event.service, event.idempotency_key
 
 
 class FakeHost:
