@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
-
 from keystoretools import der, oids, pbe, pkcs12_mac
 from keystoretools.entries import Attribute
 from keystoretools.errors import (
@@ -24,6 +22,7 @@ from keystoretools.errors import (
 )
 from keystoretools.limits import Budget, check
 from keystoretools.model import Format, Keystore, Note
+from keystoretools.octets import encode_modified_utf8
 from keystoretools.pkcs12_entries import make_entries
 from keystoretools.pkcs12_mac import Mac
 from keystoretools.pkcs12_state import (
@@ -212,38 +211,50 @@ class _Reader:
     def _bag(self, element: der.Element, *, hidden: bool) -> Bag:
         parts = element.sequence(2, "bag")
         name, inside = parts[0].oid(), parts[1].expect(der.context(0), "[0]").children()
-        bag = Bag(oid=name, raw=element.raw, value=_value(name, inside), hidden=hidden, content=self._contents)
-        if not bag.value:
-            return bag
+        value = _value(name, inside)
         limits = self._budget.limits
         ceiling = limits.certificate_bytes if name == CERTIFICATE_BAG else limits.key_bytes
-        check("a key or certificate with a length", len(bag.value), ceiling, offset=element.start)
-        return self._with_attributes(bag, parts[2].expect(der.SET, "SET").children() if len(parts) > 2 else [])
-
-    def _with_attributes(self, bag: Bag, elements: list[der.Element]) -> Bag:
+        check("a key or certificate with a length", len(value), ceiling, offset=element.start)
+        alias: str | None = None
+        key_id: bytes | None = None
+        is_trusted = False
         rest: list[Attribute] = []
-        for element in elements:
-            parts = element.sequence(2, "attribute")
-            name, values = parts[0].oid(), parts[1].expect(der.SET, "SET").children()
-            if name == FRIENDLY_NAME and values:
-                alias = values[0].text()
-                check("an alias with a length", len(alias), self._budget.limits.alias_bytes)
-                if values[0].tag != der.BMP_STRING:
-                    self.notes.append(
-                        Note(
-                            code="alias-not-for-java",
-                            sentence=f"Java refuses the file: the alias {quoted(alias)} is not written as a BMPString.",
-                            alias=alias,
-                        )
-                    )
-                bag = attrs.evolve(bag, name=alias)
-            elif name == LOCAL_KEY_ID and values:
-                bag = attrs.evolve(bag, local_id=values[0].octets())
-            elif name == TRUSTED_KEY_USAGE:
-                bag = attrs.evolve(bag, trusted=True)
+        for attribute in parts[2].expect(der.SET, "SET").children() if value and len(parts) > 2 else ():
+            kind, values = _attribute(attribute)
+            if kind == FRIENDLY_NAME and values:
+                alias = self._alias(values[0])
+            elif kind == LOCAL_KEY_ID and values:
+                key_id = values[0].octets()
+            elif kind == TRUSTED_KEY_USAGE:
+                is_trusted = True
             else:
-                rest.append(Attribute(oid=name, der=element.raw))
-        return attrs.evolve(bag, attributes=tuple(rest))
+                rest.append(Attribute(oid=kind, der=attribute.raw))
+        return Bag(
+            oid=name,
+            raw=element.raw,
+            value=value,
+            name=alias,
+            local_id=key_id,
+            trusted=is_trusted,
+            attributes=tuple(rest),
+            hidden=hidden,
+            content=self._contents,
+        )
+
+    def _alias(self, value: der.Element) -> str:
+        alias = value.text()
+        size = len(alias) if alias.isascii() else len(encode_modified_utf8(alias))
+        check("an alias with a length in octets", size, self._budget.limits.alias_bytes)
+        if value.tag != der.BMP_STRING:
+            sentence = f"Java refuses the file: the alias {quoted(alias)} is not written as a BMPString."
+            self.notes.append(Note(code="alias-not-for-java", sentence=sentence, alias=alias))
+        return alias
+
+
+def _attribute(element: der.Element) -> tuple[str, list[der.Element]]:
+    """(OID, values)"""
+    parts = element.sequence(2, "attribute")
+    return parts[0].oid(), parts[1].expect(der.SET, "SET").children()
 
 
 def _value(name: str, inside: list[der.Element]) -> bytes:
