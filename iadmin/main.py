@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "config": ("iadmin.commands.config:config", "Check and show the configuration."),
     "status": ("iadmin.commands.agent:status", "Show the agent's state on one page."),
     "service": ("iadmin.commands.service:service", "Look at integration services."),
+    "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
     "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
@@ -200,6 +201,17 @@ def _real_tools(switches: Switches) -> Tools:
 
         return post(url, content_type, body)
 
+    def safe_files() -> Any:
+        from keystoretools import files
+
+        return files
+
+    def machine_names() -> Sequence[str]:
+        import socket
+
+        host, full = socket.gethostname(), socket.getfqdn()
+        return list(dict.fromkeys(name.lower() for name in (full, host) if name and name != "localhost"))
+
     return Tools(
         switches=switches,
         environ=os.environ,
@@ -215,7 +227,17 @@ def _real_tools(switches: Switches) -> Tools:
         watch=watch,
         post=post,
         working=_working,
+        safe_files=safe_files,
+        ask_secret=_ask_secret,
+        machine_names=machine_names,
     )
+
+
+def _ask_secret(question: str) -> str | None:
+    """Ask without echo; None where standard input is no terminal: a script must not hang on a question."""
+    import getpass
+
+    return getpass.getpass(question) if sys.stdin.isatty() else None
 
 
 def _working(what: str) -> Any:

@@ -60,6 +60,36 @@ class Process(Protocol):
         """Wait for its end; False when it still lives after the time."""
 
 
+class SavedFile(Protocol):
+    """A file that was written; `backup` is the path of what was there before, None where nothing was."""
+
+    @property
+    def backup(self) -> Path | None: ...
+
+    @property
+    def created(self) -> bool: ...
+
+
+class SafeFiles(Protocol):
+    """Files that are replaced whole or not at all; `keystoretools.files` is the real one. Raises `KeystoreError`."""
+
+    def load(self, path: Path) -> bytes: ...
+
+    def locked(self, path: Path) -> AbstractContextManager[None]: ...
+
+    def save(
+        self,
+        path: Path,
+        data: bytes,
+        *,
+        now: datetime,
+        backup: bool = True,
+        create: bool = False,
+        expected: bytes | None = None,
+        check: Callable[[bytes], object] | None = None,
+    ) -> SavedFile: ...
+
+
 @attrs.frozen(kw_only=True)
 class PostAnswer:
     """What the service gateway said to a posted event."""
@@ -75,7 +105,8 @@ class Tools:
 
     `load_config` raises `AgentError` (`ConfigFaults` with all problems); `effective` turns a configuration into
     JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
-    tells a person at a terminal what is being waited for.
+    tells a person at a terminal what is being waited for. `ask_secret` puts a question to that person and returns the
+    answer, None where nobody is there to ask. `machine_names` are what other machines may call this one.
     """
 
     switches: Switches
@@ -92,6 +123,9 @@ class Tools:
     watch: Callable[[int], Process]
     post: Callable[[str, str, bytes], PostAnswer]
     working: Callable[[str], AbstractContextManager[object]]
+    safe_files: Callable[[], SafeFiles]
+    ask_secret: Callable[[str], str | None]
+    machine_names: Callable[[], Sequence[str]]
 
     @property
     def home(self) -> Path:
@@ -106,6 +140,12 @@ class Tools:
         else:
             found = "neither --home nor IA_HOME names an agent home, and there is none in ./home"
         raise OperatorError("no-home", f'{found}; "iadmin init DIR" makes a new one', exit_status=ExitStatus.NO_INPUT)
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration file of the home."""
+        folder = self.home / "conf"
+        return next(folder / name for name in CONFIG_NAMES if (folder / name).is_file())
 
     def agent_pid(self) -> int | None:
         """The pid of the agent on this home, 0 when it has just started, None when there is none."""

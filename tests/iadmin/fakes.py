@@ -20,6 +20,7 @@ from agent.names import ServiceName
 from iadmin.commands.lazy import Switches
 from iadmin.commands.tools import PostAnswer, Tools
 from iadmin.main import main
+from keystoretools import files
 
 NOW = datetime(2025, 7, 30, 12, 0, 0, tzinfo=UTC)
 EVENT_ID = "019dd2b4-7c1e-7a39-b3b1-6c9d3f1f0a52"
@@ -238,6 +239,8 @@ class World:
     posts: list[tuple[str, str, bytes]] = attrs.field(factory=list)
     answer: PostAnswer = ACCEPTED
     stdin: bytes = b""
+    secrets: list[str] = attrs.field(factory=list)
+    questions: list[str] = attrs.field(factory=list)
 
     @property
     def home(self) -> Path:
@@ -265,7 +268,14 @@ class World:
             watch=lambda pid: self.process,
             post=self._post,
             working=lambda what: contextlib.nullcontext(),
+            safe_files=lambda: files,
+            ask_secret=self._ask_secret,
+            machine_names=lambda: ["plant7.example.com", "plant7"],
         )
+
+    def _ask_secret(self, question: str) -> str | None:
+        self.questions.append(question)
+        return self.secrets.pop(0) if self.secrets else None
 
     def _template(self, folder: str) -> Traversable:
         from agent.templates import template

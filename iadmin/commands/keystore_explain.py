@@ -1,0 +1,106 @@
+"""`iadmin keystore explain FILE...`: what somebody sent, in plain words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from agent.errors import AgentError, ExitStatus
+from iadmin.commands.keystore_sources import SOURCE_VARIABLE, Sources, owner_of, read_sources
+from iadmin.commands.keystore_words import TONES, certificate_data, finding_data
+from iadmin.commands.keystores import AgentKeystore, keystore_command
+from iadmin.commands.lazy import Command
+from iadmin.model import Outcome
+from iadmin.render import Line
+from keystoretools import Keystore, KeystoreError
+from keystoretools.certificate_findings import title
+from keystoretools.cures import FIND_THE_KEY
+from keystoretools.explain import explain as explain_contents
+
+
+@click.command(cls=Command)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", "names", multiple=True, metavar="HOST", help="What senders call this machine (repeatable).")
+@click.option(
+    "--source-password-file",
+    "password_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"File whose first line is a password of the FILEs (repeatable; else ${SOURCE_VARIABLE}, else asked).",
+)
+@keystore_command
+def explain(
+    store: AgentKeystore, files: tuple[Path, ...], names: tuple[str, ...], password_files: tuple[Path, ...]
+) -> Outcome:
+    """Say in plain words what is in any FILE.
+
+    Certificates, keys, requests, keystores, in whatever format they came: what is in them, what belongs together, what
+    is missing or wrong, and what to do next. Nothing is changed. Give all files of one mail at once.
+    """
+    tools = store.tools
+    sources = read_sources(tools, files, password_files)
+    told = explain_contents(sources.contents, now=tools.now(), host_names=names, passwords=sources.passwords)
+    at_home, steps = _at_home(store, sources, list(told.next_steps), files)
+    inside = [*told.inside, *(f"{name}: {error.sentence}" for name, error in sources.failures)]
+    groups = {
+        "What is in it": inside,
+        "What belongs together": [*told.together, *at_home],
+        "What to know": list(told.wrong),
+        "What to do next": steps,
+    }
+    worst = {one.sentence: one.severity for one in told.findings}
+    blocks: list[Line] = []
+    for heading, lines in groups.items():
+        if lines:
+            blocks.append(Line(heading + ":", "bold"))
+            blocks += [Line(f"  - {line}", TONES[worst[line]] if line in worst else "") for line in lines]
+    return Outcome(
+        data={
+            "inside": inside,
+            "together": groups["What belongs together"],
+            "findings": finding_data(told.findings),
+            "next_steps": steps,
+            "failures": [
+                {"file": name, "code": str(error.code), "sentence": error.sentence} for name, error in sources.failures
+            ],
+            "certificates": [certificate_data(one) for one in sources.contents.certificates],
+        },
+        blocks=tuple(blocks),
+        notes=sources.notes,
+        exit_status=ExitStatus.DATA if sources.failures else ExitStatus.OK,
+    )
+
+
+def _at_home(
+    store: AgentKeystore, sources: Sources, steps: list[str], files: Sequence[Path]
+) -> tuple[list[str], list[str]]:
+    """Whether the key to a certificate that came alone is in the agent's own keystore; looked up without a password."""
+    keystore = _own_keystore(store)
+    lines = []
+    for chain in sources.assembly.lonely if keystore is not None else ():
+        assert keystore is not None
+        certificate = chain.chain[0]
+        entry = owner_of(keystore, certificate)
+        if entry is not None:
+            lines.append(
+                f"The private key to {title(certificate)} is in the agent's keystore, under the alias {entry.alias}:"
+                " the certificate answers the request made there."
+            )
+    if lines:
+        steps = [step for step in steps if step != FIND_THE_KEY]
+        command = f"iadmin keystore import {shlex.join(map(str, files))}"
+        steps.insert(0, f"Put the certificate to its key: {command}")
+    return lines, steps
+
+
+def _own_keystore(store: AgentKeystore) -> Keystore | None:
+    from keystoretools import open_keystore
+
+    try:
+        return open_keystore(store.tools.safe_files().load(store.path))
+    except (KeystoreError, AgentError):
+        return None
