@@ -94,9 +94,11 @@ class Agent:
             host=host,
             courier=courier,
             gateways=gateways,
+            spool=spool,
             journal=Journal(home / "var" / "spool"),
             counters=counters,
             now_us=wall_clock_us,
+            clock=reactor,
             in_thread=in_thread,
             ask_to_stop=ask_to_stop,
         )

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 
 from agent.config import AgentConfig
+from agent.delivery import attention
+from agent.errors import AgentError, SenderError
 
 Result = TypeVar("Result")
+
+SPOOL_KEPT_S: Final = 1.0
+"""How long counts are shown before the disk is asked anew: ten people who watch cost as much as one."""
+
+SPOOL_PATIENCE_S: Final = 5.0
+"""A status must come also when the disk hangs; that it does is then the first thing it says."""
 
 
 class Described(Protocol):
     """A part that can say how its members are."""
 
-    def describe(self) -> Sequence[Mapping[str, object]]: ...
+    def describe(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 class Listening(Protocol):
@@ -39,7 +53,35 @@ class EventJournal(Protocol):
 
     def counts(self) -> dict[str, Any]: ...
 
+    def oldest(self) -> dict[str, Any]: ...
+
     def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def dead_letters(
+        self,
+        *,
+        service: str = "",
+        destination: str = "",
+        since: str = "",
+        before: str = "",
+        match: str = "",
+        limit: int = 50,
+    ) -> list[dict[str, Any]]: ...
+
+    def body(self, letter_id: str) -> bytes | None: ...
+
+
+class Letters(Protocol):
+    """The spool, as the operator changes it; `trouble` is why it refuses events, empty where it does not."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def replay(self, ids: Sequence[str]) -> Awaitable[int]: ...
+
+    def purge(self, ids: Sequence[str]) -> Awaitable[int]: ...
+
+    def edit(self, letter_id: str, *, body: bytes) -> Awaitable[int]: ...
 
 
 class InThread(Protocol):
@@ -54,6 +96,16 @@ def iso_time(at_us: int) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
+@attrs.frozen(kw_only=True)
+class SpoolState:
+    """What the disk said of the spool: counts, ages and free space, or the sentence why it could not be asked."""
+
+    counts: Mapping[str, Any] = attrs.field(factory=dict)
+    oldest: Mapping[str, Any] = attrs.field(factory=dict)
+    free_bytes: int | None = None
+    trouble: str = ""
+
+
 class LiveView:
     """Implements `agent.boundaries.AgentView`."""
 
@@ -64,9 +116,11 @@ class LiveView:
         host: Described,
         courier: Described,
         gateways: Sequence[Listening],
+        spool: Letters,
         journal: EventJournal,
         counters: Counted,
         now_us: Callable[[], int],
+        clock: IReactorTime,
         in_thread: InThread,
         ask_to_stop: Callable[[bool], None],
     ) -> None:
@@ -74,13 +128,18 @@ class LiveView:
         self._host = host
         self._courier = courier
         self._gateways = gateways
+        self._spool = spool
+        self._folder = Path(config.home) / "var" / "spool"
         self._journal = journal
         self._counters = counters
         self._now_us = now_us
+        self._clock = clock
         self._in_thread = in_thread
         self._ask_to_stop = ask_to_stop
         self._state = "starting"
         self._started_us = now_us()
+        self._spool_state = SpoolState()
+        self._looked_s = -SPOOL_KEPT_S
 
     def began(self) -> None:
         """Everything is up."""
@@ -90,7 +149,9 @@ class LiveView:
         """The end has begun."""
         self._state = "stopping"
 
-    def status(self) -> Mapping[str, object]:
+    async def status(self) -> Mapping[str, object]:
+        spool = await self._look()
+        services = self._host.describe()
         return {
             "state": self._state,
             "version": version("integration-agent"),
@@ -103,9 +164,12 @@ class LiveView:
                 {"host": gateway.address[0], "port": gateway.address[1], "ssl": config.ssl}
                 for gateway, config in zip(self._gateways, self._config.gateways, strict=True)
             ],
-            "services": self._host.describe(),
+            "services": services,
             "destinations": self._courier.describe(),
             "counters": self._counters.snapshot(),
+            "spool": spool.counts,
+            "dead_letters": {**attention.dead_letters(spool.counts), "oldest": spool.oldest.get("dead")},
+            "warnings": self._warnings(spool, services),
         }
 
     def services(self) -> Sequence[Mapping[str, object]]:
@@ -119,5 +183,69 @@ class LiveView:
     def event(self, event_id: str) -> Awaitable[Mapping[str, object] | None]:
         return self._in_thread(lambda: self._journal.event(event_id))
 
+    def dead_letters(self, query: Mapping[str, str]) -> Awaitable[Sequence[Mapping[str, object]]]:
+        limit = int(query.get("limit", "50"))
+        filters = {name: value for name, value in query.items() if name != "limit"}
+        return self._in_thread(lambda: self._journal.dead_letters(limit=limit, **filters))
+
+    def letter_body(self, letter_id: str) -> Awaitable[bytes | None]:
+        return self._in_thread(lambda: self._journal.body(letter_id))
+
+    async def replay(self, ids: Sequence[str]) -> int:
+        return self._changed(await self._spool.replay(ids))
+
+    async def purge(self, ids: Sequence[str]) -> int:
+        return self._changed(await self._spool.purge(ids))
+
+    async def edit(self, letter_id: str, body: bytes) -> bool:
+        try:
+            return self._changed(await self._spool.edit(letter_id, body=body)) == 1
+        except ValueError as error:
+            raise SenderError("bad-letter", str(error), status=422, title="Bad body of an event") from error
+
     def stop(self, *, now: bool) -> None:
         self._ask_to_stop(now)
+
+    def _changed(self, count: int) -> int:
+        """After a change, the next status looks anew: what was purged must not be warned of."""
+        self._looked_s = -SPOOL_KEPT_S
+        return count
+
+    async def _look(self) -> SpoolState:
+        """Ask the disk, unless it was asked a moment ago."""
+        if self._clock.seconds() - self._looked_s < SPOOL_KEPT_S:
+            return self._spool_state
+        looking = self._in_thread(self._read_spool)
+        if isinstance(looking, Deferred):
+            looking.addTimeout(SPOOL_PATIENCE_S, self._clock)
+        try:
+            found = await looking
+        except AgentError as error:
+            found = SpoolState(trouble=error.sentence)
+        except TimeoutError:
+            found = SpoolState(
+                trouble=f"{self._folder}: the disk did not answer within {SPOOL_PATIENCE_S:g} s, so nothing can be "
+                "said of what waits; look at the kernel's log and at the disk"
+            )
+        self._spool_state, self._looked_s = found, self._clock.seconds()
+        return found
+
+    def _read_spool(self) -> SpoolState:
+        """Blocking, in a thread."""
+        return SpoolState(
+            counts=self._journal.counts(),
+            oldest=self._journal.oldest(),
+            free_bytes=shutil.disk_usage(self._folder).free,
+        )
+
+    def _warnings(self, spool: SpoolState, services: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The most urgent first: what refuses events, what will, what stands still, what is left to do."""
+        now = datetime.datetime.fromtimestamp(self._now_us() / 1_000_000, datetime.UTC)
+        active = [str(service.get("service")) for service in services if service.get("state") != "inactive"]
+        return [
+            *dict.fromkeys(sentence for sentence in (self._spool.trouble, spool.trouble) if sentence),
+            *attention.disk_warnings(str(self._folder), spool.free_bytes),
+            *attention.service_warnings(services),
+            *attention.letters_warning(spool.counts, spool.oldest.get("dead"), now),
+            *attention.waiting_warnings(spool.counts, spool.oldest.get("open", {}), now, active=active),
+        ]

@@ -12,7 +12,7 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +22,8 @@ from agent.errors import ExitStatus, MachineError
 
 TIMEOUT_S: Final = 30.0
 """Longer than the agent's own limit for an answer (20 s), so that its explanation arrives here."""
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-"""Far above the largest answer (1000 events, or one event with many requests), far below the memory of a machine."""
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+"""Above the largest answer (the body of a dead letter), far below the memory of a machine."""
 MAX_SOCKET_PATH_BYTES: Final = 107
 """`sun_path` has 108 bytes with the closing NUL (unix(7))."""
 
@@ -85,6 +85,38 @@ class Link:
                 return None
             raise
 
+    def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Dead letters, the last to die first; the filters are those of `/v1/dead-letters`."""
+        query = urlencode({name: value for name, value in filters.items() if value})
+        return self._list("/v1/dead-letters" + ("?" + query if query else ""), "dead_letters")
+
+    def letter_body(self, letter_id: str) -> bytes | None:
+        """The whole body of a dead letter; None when there is no such one."""
+        try:
+            return self._exchanged("GET", _body_path(letter_id))
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def replay(self, ids: Sequence[str]) -> int:
+        """Offer dead letters again; returns how many, which are those that were dead. At most 500."""
+        return self._count(self._ask("POST", "/v1/dead-letters/replay", {"ids": list(ids)}).get("replayed"))
+
+    def purge(self, ids: Sequence[str]) -> int:
+        """Delete dead letters; else as `replay`."""
+        return self._count(self._ask("POST", "/v1/dead-letters/purge", {"ids": list(ids)}).get("purged"))
+
+    def edit(self, letter_id: str, body: bytes) -> bool:
+        """Give a dead letter another body; False when there is no such one."""
+        try:
+            self._ask("PUT", _body_path(letter_id), body)
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
     def stop(self, *, now: bool) -> None:
         """Ask the agent to stop; it does so after it has answered."""
         self._ask("POST", "/v1/stop", {"now": now})
@@ -95,7 +127,16 @@ class Link:
             raise self._nonsense(f"no list of {key}")
         return found
 
+    def _count(self, found: object) -> int:
+        if not isinstance(found, int):
+            raise self._nonsense("no number")
+        return found
+
     def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        return self._document(self._exchanged(method, path, body))
+
+    def _exchanged(self, method: str, path: str, body: object = None) -> bytes:
+        """The body of a good answer; `body` is sent as it is when it is bytes, else as JSON."""
         connection = self._connect()
         try:
             status, raw = self._exchange(connection, method, path, body)
@@ -111,20 +152,24 @@ class Link:
             ) from error
         finally:
             connection.close()
+        if status >= 300:
+            document = self._document(raw)
+            raise Refused(str(document.get("code", "refused")), self._detail(status, document), status=status)
+        return raw
+
+    def _document(self, raw: bytes) -> dict[str, Any]:
         try:
             document = json.loads(raw)
         except ValueError as error:
             raise self._nonsense("something else than JSON") from error
         if not isinstance(document, dict):
             raise self._nonsense("JSON that is not an object")
-        if status >= 300:
-            raise Refused(str(document.get("code", "refused")), self._detail(status, document), status=status)
         return document
 
     def _exchange(self, connection: HTTPConnection, method: str, path: str, body: object) -> tuple[int, bytes]:
         headers = {"Accept": "application/json"}
-        data = None
-        if body is not None:
+        data = body if isinstance(body, bytes) else None
+        if body is not None and data is None:
             data = json.dumps(body).encode("ascii")
             headers["Content-Type"] = "application/json"
         connection.request(method, path, data, headers)
@@ -172,6 +217,10 @@ class UnixConnection(HTTPConnection):
             self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
         finally:
             os.close(folder)
+
+
+def _body_path(letter_id: str) -> str:
+    return "/v1/dead-letters/" + quote(letter_id) + "/body"
 
 
 def unix_link(home: Path, *, timeout_s: float = TIMEOUT_S) -> Link:

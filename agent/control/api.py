@@ -7,24 +7,14 @@ renaming, removing or giving another meaning makes a `/v2` beside it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import attrs
 
 from agent.boundaries import AgentView
-from agent.delivery import State
-from agent.errors import SenderError
-
-DEFAULT_EVENTS: Final = 50
-MAX_EVENTS: Final = 1000
-"""One answer stays around half a megabyte; whoever wants more asks again with `before`."""
-EVENT_ID: Final = re.compile(r"[0-9a-fA-F-]{1,36}", re.ASCII)
-EVENT_FILTERS: Final = ("service", "state", "limit", "after", "before")
-"""`after` and `before` are event ids: pages of a long list stay put while new events come in."""
-STATES: Final = tuple(state.label for state in State)
+from agent.control.asking import EVENT_ID, LETTER_ID, event_query, letter_ids, letter_query, no_query, stop_now
+from agent.errors import AgentError, SenderError
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +29,7 @@ class ApiRequest:
 
 @attrs.frozen(kw_only=True)
 class ApiAnswer:
-    """What to answer: `document` is JSON-able."""
+    """What to answer: `document` is JSON-able, or bytes to be given out as they are."""
 
     status: int
     document: object
@@ -48,6 +38,8 @@ class ApiAnswer:
 
     def encoded(self) -> bytes:
         """The document as ASCII JSON with a line end: safe on any terminal, pleasant with curl."""
+        if isinstance(self.document, bytes):
+            return self.document
         return json.dumps(self.document, indent=1).encode("ascii") + b"\n"
 
 
@@ -77,26 +69,31 @@ class ControlApi:
             ("v1", "services"): {"GET": self._services},
             ("v1", "events"): {"GET": self._events},
             ("v1", "events", "*"): {"GET": self._event},
+            ("v1", "dead-letters"): {"GET": self._letters},
+            ("v1", "dead-letters", "replay"): {"POST": self._replay},
+            ("v1", "dead-letters", "purge"): {"POST": self._purge},
+            ("v1", "dead-letters", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
+            ("v1", "dead-letters", "*", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
             ("v1", "stop"): {"POST": self._stop},
         }
 
     async def answer(self, request: ApiRequest) -> ApiAnswer:
-        """Answer `request`; what its sender did wrong becomes a problem document. Faults of the view pass through."""
+        """Answer `request`; what was wrong becomes a problem document. Faults of the view pass through."""
         try:
             return await self._respond(request)
         except SenderError as error:
             return problem(error)
+        except AgentError as error:
+            # The spool cannot be read or written: its own sentence says why, and the asker is the operator.
+            return problem(SenderError(error.code, error.sentence, status=503, title="Not possible now"))
 
     async def _respond(self, request: ApiRequest) -> ApiAnswer:
-        segments = tuple(unquote(segment) for segment in request.path.strip("/").split("/"))
-        methods = self._resources.get(segments)
-        if methods is None and segments[:-1] == ("v1", "events"):
-            methods = self._resources["v1", "events", "*"]
+        methods = self._resource(_segments(request))
         if methods is None:
             raise SenderError(
                 "no-such-resource",
                 f"there is no {request.path[:200]!r} here; this agent speaks version 1: "
-                "/v1/status, /v1/services, /v1/events, /v1/events/<id>, /v1/stop",
+                "/v1/status, /v1/services, /v1/events, /v1/events/<id>, /v1/dead-letters, /v1/stop",
                 status=404,
                 title="Not found",
             )
@@ -112,20 +109,30 @@ class ControlApi:
             )
         return await respond(request)
 
+    def _resource(self, segments: tuple[str, ...]) -> Mapping[str, _Responder] | None:
+        """The methods of a resource: its path as it stands, else one that has `*` in place of some segments."""
+        found = self._resources.get(segments)
+        if found is not None:
+            return found
+        for pattern, methods in self._resources.items():
+            if len(pattern) == len(segments) and all(p in ("*", s) for p, s in zip(pattern, segments, strict=True)):
+                return methods
+        return None
+
     async def _status(self, request: ApiRequest) -> ApiAnswer:
-        _no_query(request)
-        return ApiAnswer(status=200, document=dict(self._view.status()))
+        no_query(request.path, request.query)
+        return ApiAnswer(status=200, document=dict(await self._view.status()))
 
     async def _services(self, request: ApiRequest) -> ApiAnswer:
-        _no_query(request)
+        no_query(request.path, request.query)
         return ApiAnswer(status=200, document={"services": [dict(service) for service in self._view.services()]})
 
     async def _events(self, request: ApiRequest) -> ApiAnswer:
-        events = await self._view.events(_event_query(request.query))
+        events = await self._view.events(event_query(request.query))
         return ApiAnswer(status=200, document={"events": [dict(event) for event in events]})
 
     async def _event(self, request: ApiRequest) -> ApiAnswer:
-        event_id = unquote(request.path.rstrip("/").rpartition("/")[2])
+        event_id = _segments(request)[-1]
         found = await self._view.event(event_id.lower()) if EVENT_ID.fullmatch(event_id) else None
         if found is None:
             raise SenderError(
@@ -136,8 +143,33 @@ class ControlApi:
             )
         return ApiAnswer(status=200, document=dict(found))
 
+    async def _letters(self, request: ApiRequest) -> ApiAnswer:
+        letters = await self._view.dead_letters(letter_query(request.query))
+        return ApiAnswer(status=200, document={"dead_letters": [dict(letter) for letter in letters]})
+
+    async def _replay(self, request: ApiRequest) -> ApiAnswer:
+        ids = letter_ids(request.body)
+        return ApiAnswer(status=200, document={"asked": len(ids), "replayed": await self._view.replay(ids)})
+
+    async def _purge(self, request: ApiRequest) -> ApiAnswer:
+        ids = letter_ids(request.body)
+        return ApiAnswer(status=200, document={"asked": len(ids), "purged": await self._view.purge(ids)})
+
+    async def _letter_body(self, request: ApiRequest) -> ApiAnswer:
+        letter_id = _letter_id(request)
+        body = await self._view.letter_body(letter_id)
+        if body is None:
+            raise _no_letter(letter_id)
+        return ApiAnswer(status=200, document=body, content_type="application/octet-stream")
+
+    async def _edit(self, request: ApiRequest) -> ApiAnswer:
+        letter_id = _letter_id(request)
+        if not await self._view.edit(letter_id, request.body):
+            raise _no_letter(letter_id)
+        return ApiAnswer(status=200, document={"id": letter_id, "size_bytes": len(request.body)})
+
     async def _stop(self, request: ApiRequest) -> ApiAnswer:
-        now = _stop_now(request.body)
+        now = stop_now(request.body)
         self._view.stop(now=now)
         return ApiAnswer(status=202, document={"stopping": True, "now": now})
 
@@ -145,53 +177,19 @@ class ControlApi:
 _Responder = Callable[[ApiRequest], Awaitable[ApiAnswer]]
 
 
-def _bad_query(sentence: str) -> SenderError:
-    return SenderError("bad-query", sentence, status=400, title="Bad query")
+def _segments(request: ApiRequest) -> tuple[str, ...]:
+    return tuple(unquote(segment) for segment in request.path.strip("/").split("/"))
 
 
-def _no_query(request: ApiRequest) -> None:
-    if request.query:
-        raise _bad_query(f"{request.path!r} takes no parameters, not {request.query[:200]!r}")
+def _letter_id(request: ApiRequest) -> str:
+    """The id in `/v1/dead-letters/<event id>[/<number>]/body`; raises 404 for what cannot be one."""
+    letter_id = "/".join(_segments(request)[2:-1]).lower()
+    if not LETTER_ID.fullmatch(letter_id):
+        raise _no_letter(letter_id)
+    return letter_id
 
 
-def _event_query(query: str) -> dict[str, str]:
-    """Check the filters of an event list; `limit` is always in the result, decimal, and nothing is there empty."""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=10)
-    except ValueError:
-        raise _bad_query(f"{query[:200]!r} is not a query of the form name=value&name=value") from None
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise _bad_query("each parameter may be given once")
-    filters = {name: value for name, value in pairs if value}
-    for name in filters:
-        if name not in EVENT_FILTERS:
-            raise _bad_query(f"there is no parameter {name[:40]!r}; there are {', '.join(EVENT_FILTERS)}")
-    state = filters.get("state", "")
-    if state and state not in STATES:
-        raise _bad_query(f"there is no state {state[:40]!r}; there are {', '.join(STATES)}")
-    for name in ("after", "before"):
-        if name in filters and not EVENT_ID.fullmatch(filters[name]):
-            raise _bad_query(f"{name} is {filters[name][:40]!r}; it must be the id of an event")
-    limit = filters.setdefault("limit", str(DEFAULT_EVENTS))
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MAX_EVENTS):
-        raise _bad_query(f"limit is {limit[:40]!r}; it must be a number from 1 to {MAX_EVENTS}")
-    return filters
-
-
-def _stop_now(body: bytes) -> bool:
-    """Read `{"now": true}`; an empty body, or one without `now`, asks for an orderly stop."""
-    fault = SenderError(
-        "bad-body", 'the body must be empty or {"now": true} or {"now": false}', status=400, title="Bad body"
+def _no_letter(letter_id: str) -> SenderError:
+    return SenderError(
+        "no-such-letter", f"there is no dead letter with the id {letter_id[:60]!r}", status=404, title="No such letter"
     )
-    if not body.strip():
-        return False
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise fault from None
-    if not isinstance(document, dict) or not set(document) <= {"now"}:
-        raise fault
-    now = document.get("now", False)
-    if not isinstance(now, bool):
-        raise fault
-    return now

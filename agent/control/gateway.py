@@ -35,7 +35,10 @@ log = Logger(namespace="control")
 MAX_SOCKET_PATH_BYTES: Final = 107
 """`sun_path` has 108 bytes with the closing NUL (unix(7))."""
 MAX_BODY_BYTES: Final = 64 * 1024
-"""The largest body today is `{"now": false}`; later ones name filters, not contents."""
+"""500 ids of dead letters are 25 KiB."""
+MAX_LETTER_BYTES: Final = 64 * 1024 * 1024
+"""Of a PUT, which brings the new body of a dead letter: as large as an event may be where the limit is raised to six
+times its default. It is kept in a temporary file until it is whole, so that few such bodies are in memory."""
 MAX_CONNECTIONS: Final = 32
 """Some people with `iadmin status --watch` and a monitoring script; never enough to hurt the gateway's descriptors."""
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -148,15 +151,18 @@ class ControlRequest(http.Request):
     channel: ControlChannel
     _parsePOSTFormSubmission = False
     _received_bytes = 0
+    _max_body_bytes = MAX_BODY_BYTES
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        if length is not None and length > MAX_BODY_BYTES:
+        # The request line has been read, but `method` is set with the end of the body only.
+        self._max_body_bytes = MAX_LETTER_BYTES if self.channel.command == b"PUT" else MAX_BODY_BYTES
+        if length is not None and length > self._max_body_bytes:
             self._refuse_body()
 
     def handleContentChunk(self, data: bytes) -> None:
         self._received_bytes += len(data)
-        if self._received_bytes > MAX_BODY_BYTES:
+        if self._received_bytes > self._max_body_bytes:
             self._refuse_body()
             return
         super().handleContentChunk(data)
@@ -214,7 +220,7 @@ class ControlRequest(http.Request):
             problem(
                 SenderError(
                     "body-too-large",
-                    f"the body is larger than {MAX_BODY_BYTES} bytes",
+                    f"the body is larger than {self._max_body_bytes} bytes",
                     status=413,
                     title="Body too large",
                 )
@@ -229,6 +235,12 @@ class ControlChannel(http.HTTPChannel):
     requestFactory = ControlRequest
     maxHeaders = 50
     totalHeadersSize = 8 * 1024
+    _command = b""
+
+    @property
+    def command(self) -> bytes:
+        """The method of the request that is being read."""
+        return self._command
 
     def resetTimeout(self) -> None:
         """Not with each byte: a request must be whole within the time, or a drip could go on for ever."""

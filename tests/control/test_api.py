@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from agent.control.api import MAX_EVENTS, ApiAnswer, ApiRequest, ControlApi
+from agent.control.api import ApiAnswer, ApiRequest, ControlApi
+from agent.control.asking import MAX_IDS, MAX_LISTED
+from agent.errors import MachineError, SenderError
 from tests.control.view import EVENT, FakeView
+
+LETTER = EVENT["id"]
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def test_event_filters_reach_the_view(view: FakeView) -> None:
     ("query", "found"),
     [
         ("limit=0", "limit is '0'"),
-        (f"limit={MAX_EVENTS + 1}", "1 to 1000"),
+        (f"limit={MAX_LISTED + 1}", "1 to 1000"),
         ("limit=x", "limit is 'x'"),
         ("limit=%D9%A1", "1 to 1000"),
         ("state=lost", "no state 'lost'"),
@@ -87,6 +91,98 @@ def test_an_unknown_event_is_404(view: FakeView, event_id: str) -> None:
     """Also when the id could not be one."""
     answer = ask(view, "GET", f"/v1/events/{event_id}")
     assert (404, "no-such-event") == (answer.status, document(answer)["code"])
+
+
+def test_filters_of_dead_letters_reach_the_view(view: FakeView) -> None:
+    """Times have a zone, so that agent and asker mean the same moment."""
+    ask(view, "GET", "/v1/dead-letters", query="destination=out&since=2025-07-30T10%3A00%3A00%2B02%3A00&match=x%20y")
+    assert [{"destination": "out", "since": "2025-07-30T10:00:00+02:00", "match": "x y", "limit": "50"}] == view.asked
+    assert {"dead_letters": [{"id": LETTER}, {"id": f"{LETTER}/1"}]} == document(ask(view, "GET", "/v1/dead-letters"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=yesterday",
+        "before=2025-07-30T10:00:00",
+        f"match={'x' * 1001}",
+        "state=dead",
+        "limit=1001",
+        f"since={LETTER}",
+    ],
+)
+def test_wrong_filters_of_dead_letters_are_refused(view: FakeView, query: str) -> None:
+    """A filter that were passed over would purge more than was asked for."""
+    answer = ask(view, "GET", "/v1/dead-letters", query=query)
+    assert (400, []) == (answer.status, view.asked)
+
+
+@pytest.mark.parametrize(("order", "said"), [("replay", "replayed"), ("purge", "purged")])
+def test_an_order_names_whole_ids_and_is_answered_with_a_number(view: FakeView, order: str, said: str) -> None:
+    """What was not dead any more was asked for, and is not counted as done."""
+    ids = [LETTER, f"{LETTER}/1", f"{LETTER}/2"]
+    answer = ask(view, "POST", f"/v1/dead-letters/{order}", body=json.dumps({"ids": ids}).encode())
+    assert (200, {"asked": 3, said: 2}) == (answer.status, document(answer))
+    assert [(order, tuple(ids))] == view.orders
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"ids": []}',
+        b'{"ids": "all"}',
+        b'{"ids": ["019dd2b4"]}',
+        b'{"ids": [7]}',
+        json.dumps({"ids": [EVENT["id"]], "all": True}).encode(),
+        json.dumps({"ids": [EVENT["id"]] * (MAX_IDS + 1)}).encode(),
+    ],
+)
+def test_an_order_that_is_not_understood_does_nothing(view: FakeView, body: bytes) -> None:
+    """Beginnings of ids, other words, too many at once: nothing is deleted by mistake."""
+    answer = ask(view, "POST", "/v1/dead-letters/purge", body=body)
+    assert (400, "bad-body", []) == (answer.status, document(answer)["code"], view.orders)
+
+
+def test_the_body_of_a_dead_letter_is_given_out_as_it_is(view: FakeView) -> None:
+    """Of an event and of a request, byte by byte."""
+    for letter_id, body in view.letters.items():
+        answer = ask(view, "GET", f"/v1/dead-letters/{letter_id}/body")
+        assert ("application/octet-stream", body) == (answer.content_type, answer.encoded())
+
+
+def test_an_edit_replaces_the_body(view: FakeView) -> None:
+    """The answer says what is there now."""
+    answer = ask(view, "PUT", f"/v1/dead-letters/{LETTER.upper()}/1/body", body=b"new")
+    assert (200, {"id": f"{LETTER}/1", "size_bytes": 3}) == (answer.status, document(answer))
+    assert b"new" == view.letters[f"{LETTER}/1"]
+
+
+@pytest.mark.parametrize("letter_id", ["0" * 36, "019dd2b4", LETTER + "/2", LETTER + "/x", "%2E%2E/1"])
+def test_letters_that_are_not_there_are_404(view: FakeView, letter_id: str) -> None:
+    """Whole ids only; what cannot be one is not looked for."""
+    for method in ("GET", "PUT"):
+        answer = ask(view, method, f"/v1/dead-letters/{letter_id}/body")
+        assert (404, "no-such-letter") == (answer.status, document(answer)["code"])
+
+
+def test_a_body_that_the_event_cannot_have_is_refused_with_the_reason(view: FakeView) -> None:
+    """The sentence of the check reaches the one who edits."""
+    view.failure = SenderError("bad-letter", "the new body is json, the event is xml", status=422, title="Bad body")
+    answer = ask(view, "PUT", f"/v1/dead-letters/{LETTER}/body", body=b"{}")
+    assert (422, "the new body is json, the event is xml") == (answer.status, document(answer)["detail"])
+
+
+def test_a_spool_that_fails_says_why(view: FakeView) -> None:
+    """503 with the sentence that the operator needs, not "look into the log"."""
+    view.failure = MachineError("store-full", "the disk is full")
+    answer = ask(view, "GET", "/v1/dead-letters")
+    assert (503, "store-full", "the disk is full") == (
+        answer.status,
+        document(answer)["code"],
+        document(answer)["detail"],
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/status", "/v1", "/v1/events/a/b", "/v1/statu\x1b[31m"])

@@ -16,7 +16,7 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.threads import blockingCallFromThread
 
 from agent.control import ControlGateway
-from agent.control.gateway import MAX_BODY_BYTES
+from agent.control.gateway import MAX_BODY_BYTES, MAX_LETTER_BYTES
 from agent.errors import MachineError
 from iadmin.link import NoAnswer, NotRunning, Refused, unix_link
 from tests.control.view import EVENT, FakeView
@@ -104,6 +104,30 @@ def test_iadmin_and_agent_understand_each_other(home: Path, view: FakeView) -> N
     assert link.event("../status?x=1#") is None
     link.stop(now=True)
     assert [True] == view.stops
+
+
+@pytest.mark.usefixtures("gateway")
+def test_dead_letters_are_administered_over_the_link(home: Path, view: FakeView) -> None:
+    """List, body, edit, replay and purge; a body may be as large as an event."""
+    link = unix_link(home, timeout_s=PATIENCE_S)
+    letter_id = EVENT["id"]
+    large = b"<a>" + b"x" * (11 * 1024 * 1024) + b"</a>"
+    assert [letter_id, f"{letter_id}/1"] == [letter["id"] for letter in link.dead_letters({"match": "ü & %"})]
+    assert [{"match": "ü & %", "limit": "50"}] == view.asked
+    assert b"\xff\x00" == link.letter_body(f"{letter_id}/1")
+    assert link.edit(letter_id, large)
+    assert large == link.letter_body(letter_id)
+    assert not link.edit(f"{letter_id}/2", b"")
+    assert link.letter_body(f"{letter_id}/2") is None
+    assert (1, 2) == (link.replay([letter_id, f"{letter_id}/2"]), link.purge([letter_id, f"{letter_id}/1"]))
+
+
+@pytest.mark.usefixtures("gateway")
+def test_only_the_body_of_a_letter_may_be_large(home: Path) -> None:
+    """Everything else is held to its small limit, and a letter to its own."""
+    for method, limit in ((b"POST", MAX_BODY_BYTES), (b"PUT", MAX_LETTER_BYTES)):
+        head = b"%s /v1/stop HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (method, limit + 1)
+        assert raw(home, head).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.usefixtures("gateway")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
 EVENT = {"id": "019dd2b4-7c1e-7a39-b3b1-6c9d3f1f0a52", "service": "applications|sample-plan", "state": "done"}
 
@@ -15,10 +15,13 @@ class FakeView:
     def __init__(self) -> None:
         self.asked: list[Mapping[str, str]] = []
         self.stops: list[bool] = []
+        self.letters: dict[str, bytes] = {EVENT["id"]: b"<a/>", f"{EVENT['id']}/1": b"\xff\x00"}
+        self.orders: list[tuple[str, Sequence[str]]] = []
+        self.failure: Exception | None = None
         self.events_answer: Deferred[Sequence[Mapping[str, object]]] | None = None
 
-    def status(self) -> Mapping[str, object]:
-        return {"state": "running", "version": "0.1.0"}
+    def status(self) -> Deferred[Mapping[str, object]]:
+        return succeed({"state": "running", "version": "0.1.0"})
 
     def services(self) -> Sequence[Mapping[str, object]]:
         return [{"service": "applications|sample-plan", "state": "active"}]
@@ -29,6 +32,29 @@ class FakeView:
 
     def event(self, event_id: str) -> Deferred[Mapping[str, object] | None]:
         return succeed(EVENT if EVENT["id"].startswith(event_id) else None)
+
+    def dead_letters(self, query: Mapping[str, str]) -> Deferred[Sequence[Mapping[str, object]]]:
+        self.asked.append(query)
+        return fail(self.failure) if self.failure else succeed([{"id": letter_id} for letter_id in self.letters])
+
+    def letter_body(self, letter_id: str) -> Deferred[bytes | None]:
+        return succeed(self.letters.get(letter_id))
+
+    def replay(self, ids: Sequence[str]) -> Deferred[int]:
+        self.orders.append(("replay", ids))
+        return succeed(len([letter_id for letter_id in ids if letter_id in self.letters]))
+
+    def purge(self, ids: Sequence[str]) -> Deferred[int]:
+        self.orders.append(("purge", ids))
+        return succeed(len([letter_id for letter_id in ids if letter_id in self.letters]))
+
+    def edit(self, letter_id: str, body: bytes) -> Deferred[bool]:
+        if self.failure:
+            return fail(self.failure)
+        if letter_id not in self.letters:
+            return succeed(False)
+        self.letters[letter_id] = body
+        return succeed(True)
 
     def stop(self, *, now: bool) -> None:
         self.stops.append(now)

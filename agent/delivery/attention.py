@@ -1,0 +1,135 @@
+"""What an operator should mend, as sentences: `iadmin status` shows them first, running or not.
+
+Each says what was found, where, since when, and what to do. Nothing here is a fault by itself: an agent with warnings
+runs, accepts and delivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from agent.delivery.life import OPEN_STATES, State
+
+WAITING_LONG_S: Final = 15 * 60
+"""An event that has not been settled for so long has been tried a dozen times (pauses go up to five minutes), or stands
+behind one that has: somebody should look before the age limit gives it up."""
+
+LOW_DISK_BYTES: Final = 1024 * 1024 * 1024
+"""Some hundred thousand events with their requests: at a hundred events a second, the time to come and mend it."""
+
+MAX_NAMED: Final = 5
+"""Warnings of one kind that are told one by one: forty services behind one dead destination are one fault."""
+
+
+def dead_letters(counts: Mapping[str, Any]) -> dict[str, int]:
+    """How many there are, from the counts of the spool: `{"events": 3, "requests": 1}`."""
+    return {
+        what: sum(int(states.get(State.DEAD.label, 0)) for states in dict(counts.get(kind, {})).values())
+        for what, kind in (("events", "services"), ("requests", "destinations"))
+    }
+
+
+def letters_warning(counts: Mapping[str, Any], oldest: object, now: datetime) -> list[str]:
+    """There are dead letters. `oldest` is the ISO 8601 time at which the first of them died, None where not known."""
+    found = dead_letters(counts)
+    total = sum(found.values())
+    if not total:
+        return []
+    parts = [_number(number, what.removesuffix("s")) for what, number in found.items() if number]
+    since = _age(oldest, now)
+    when = f", the oldest for {since}" if since else ""
+    return [f'{_number(total, "dead letter")} ({", ".join(parts)}){when}: look at "iadmin deadletter list"']
+
+
+def waiting_warnings(
+    counts: Mapping[str, Any], oldest: Mapping[str, Any], now: datetime, *, active: Sequence[str] | None = None
+) -> list[str]:
+    """What has waited for long, by service and destination, longest first.
+
+    `oldest` gives the ISO 8601 time of the first one still open: `{"services": {name: time}, "destinations": ...}`;
+    `active` names the services that have a worker, None where that is not known: what waits for another one waits for
+    ever.
+    """
+    found: list[tuple[float, str]] = []
+    for kind, thing in (("services", "event"), ("destinations", "request")):
+        for name, since in dict(oldest.get(kind, {})).items():
+            age_s = _seconds(since, now)
+            if age_s is None or age_s < WAITING_LONG_S:
+                continue
+            states = dict(dict(counts.get(kind, {})).get(name, {}))
+            number = max(1, sum(int(states.get(state.label, 0)) for state in OPEN_STATES))
+            found.append((age_s, _waits(kind, str(name), _number(number, thing), age_s, active)))
+    return _first(
+        [sentence for _, sentence in sorted(found, reverse=True)],
+        "more services and destinations have work that waits as long",
+    )
+
+
+def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Services whose worker does not stay up, with the end of what it wrote to stderr."""
+    sentences = []
+    for service in services:
+        if service.get("state") != "failing":
+            continue
+        restarts = int(service.get("restarts") or 0)
+        tail = [line for line in service.get("stderr_tail") or () if str(line).strip()]
+        said = f'; its stderr ends with "{str(tail[-1]).strip()}"' if tail else ""
+        error = str(service.get("last_error") or "no reason is known")
+        sentences.append(
+            f"{service.get('service', '')} does not stay up (started again {_number(restarts, 'time')}), "
+            f"so its events wait: {error}{said}"
+        )
+    return _first(sentences, "more services do not stay up")
+
+
+def disk_warnings(folder: str, free_bytes: int | None) -> list[str]:
+    """The disk under the spool is nearly full; None: it could not be asked."""
+    if free_bytes is None or free_bytes >= LOW_DISK_BYTES:
+        return []
+    free = f"only {free_bytes // (1024 * 1024)} MiB are free on this disk"
+    return [f"{folder}: {free}; when it is full, events are refused (503): free some space or move the home"]
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `17 min`, `5 h`, `3 d`: one unit, rounded down."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def _waits(kind: str, name: str, many: str, age_s: float, active: Sequence[str] | None) -> str:
+    since = f"the first for {duration(age_s)}"
+    if kind == "destinations":
+        return f'destination {name}: {many} not sent, {since}: its last error stands below ("iadmin status")'
+    if active is not None and name not in active:
+        return (
+            f"{name}: {many} not done, {since}: there is no such active service in the configuration, "
+            "so nothing works on it"
+        )
+    return f'{name}: {many} not done, {since}: see "iadmin service list" and "iadmin event list --state waiting"'
+
+
+def _first(sentences: Sequence[str], rest: str) -> list[str]:
+    shown = list(sentences[:MAX_NAMED])
+    if len(sentences) > MAX_NAMED:
+        shown.append(f"{len(sentences) - MAX_NAMED} {rest}")
+    return shown
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _age(since: object, now: datetime) -> str:
+    seconds = _seconds(since, now)
+    return "" if seconds is None else duration(seconds)
+
+
+def _seconds(since: object, now: datetime) -> float | None:
+    """Seconds since an ISO 8601 time with zone; None for anything else."""
+    if not isinstance(since, str) or not since:
+        return None
+    return (now - datetime.fromisoformat(since)).total_seconds()

@@ -1,0 +1,190 @@
+"""The agent's own account of itself: warnings, counts that are not read twice a second, a status that always comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from agent.config import AgentConfig
+from agent.errors import OperatorError, SenderError
+from agent.view import SPOOL_KEPT_S, SPOOL_PATIENCE_S, LiveView
+
+NOW_US = 1_753_876_800_000_000
+"""2025-07-30 12:00 UTC."""
+
+
+class Parts:
+    """Host, courier, counters, spool and journal in one; writes down what it was asked."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self.services: list[dict[str, Any]] = [{"service": "a|x", "state": "active"}]
+        self.dead = 0
+        self.looks = 0
+        self.orders: list[Any] = []
+        self.failure: Exception | None = None
+
+    def describe(self) -> Sequence[Mapping[str, Any]]:
+        return self.services
+
+    def snapshot(self) -> Mapping[str, Mapping[str, int]]:
+        return {}
+
+    def counts(self) -> dict[str, Any]:
+        self.looks += 1
+        if self.failure:
+            raise self.failure
+        return {"services": {"a|x": {"dead": self.dead}}, "destinations": {}}
+
+    def oldest(self) -> dict[str, Any]:
+        return {"dead": "2025-07-30T10:00:00.000+00:00", "open": {"services": {"a|z": "2025-07-30T11:00:00.000+00:00"}}}
+
+    def events(self, **filters: Any) -> list[dict[str, Any]]:
+        return [filters]
+
+    def dead_letters(self, **filters: Any) -> list[dict[str, Any]]:
+        return [filters]
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        return {"id": event_id}
+
+    def body(self, letter_id: str) -> bytes | None:
+        return letter_id.encode()
+
+    def replay(self, ids: Sequence[str]) -> Deferred[int]:
+        self.orders.append(("replay", ids))
+        return succeed(len(ids))
+
+    def purge(self, ids: Sequence[str]) -> Deferred[int]:
+        self.dead = 0
+        return succeed(len(ids))
+
+    def edit(self, letter_id: str, *, body: bytes) -> Deferred[int]:
+        if self.failure:
+            raise self.failure
+        return succeed(int(letter_id == "1"))
+
+
+class Bench:
+    """A view over fakes, with a clock in the test's hand."""
+
+    def __init__(self, home: Path) -> None:
+        (home / "var" / "spool").mkdir(parents=True)
+        self.parts = Parts()
+        self.clock = Clock()
+        self.stuck: Deferred[Any] | None = None
+        self.view = LiveView(
+            config=AgentConfig(
+                home=PurePath(home),
+                source=PurePath(home / "conf" / "iaconfig.xml"),
+                agent_id="plant7",
+                gateways=(),
+                services=(),
+                destinations=(),
+            ),
+            host=self.parts,
+            courier=self.parts,
+            gateways=(),
+            spool=self.parts,
+            journal=self.parts,
+            counters=self.parts,
+            now_us=lambda: NOW_US,
+            clock=self.clock,
+            in_thread=self._in_thread,
+            ask_to_stop=lambda now: None,
+        )
+
+    def _in_thread(self, function: Callable[[], Any]) -> Deferred[Any]:
+        return self.stuck if self.stuck is not None else succeed(None).addCallback(lambda _: function())
+
+    def status(self) -> Any:
+        return result(Deferred.fromCoroutine(self.view.status()))
+
+
+def result(deferred: Any) -> Any:
+    found: list[Any] = []
+    if not isinstance(deferred, Deferred):
+        deferred = Deferred.fromCoroutine(deferred)
+    deferred.addBoth(found.append)
+    return found[0] if found else None
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_status_counts_dead_letters(bench: Bench) -> None:
+    """As a number for a monitoring script and as a sentence for a person."""
+    bench.parts.dead = 2
+    found = bench.status()
+    assert {"events": 2, "requests": 0, "oldest": "2025-07-30T10:00:00.000+00:00"} == found["dead_letters"]
+    assert '2 dead letters (2 events), the oldest for 2 h: look at "iadmin deadletter list"' in found["warnings"]
+
+
+def test_the_most_urgent_warning_comes_first(bench: Bench) -> None:
+    """A store that refuses, a service that does not run, dead letters, what waits."""
+    bench.parts.trouble = "the disk is full"
+    bench.parts.dead = 1
+    bench.parts.services = [{"service": "a|x", "state": "failing"}]
+    warnings = [each for each in bench.status()["warnings"] if "MiB" not in each]
+    begins = ["the disk is full", "a|x does", "1 dead letter", "a|z: 1 event"]
+    assert begins == [each[: len(begin)] for each, begin in zip(warnings, begins, strict=True)]
+
+
+def test_the_disk_is_asked_once_a_second(bench: Bench) -> None:
+    """However many people watch; what was a second ago is asked anew."""
+    for _ in range(5):
+        bench.status()
+    assert 1 == bench.parts.looks
+    bench.clock.advance(SPOOL_KEPT_S)
+    bench.status()
+    assert 2 == bench.parts.looks
+
+
+def test_a_purge_is_seen_at_once(bench: Bench) -> None:
+    """Nobody is warned of what he has just mended."""
+    bench.parts.dead = 3
+    assert 3 == bench.status()["dead_letters"]["events"]
+    assert 3 == result(bench.view.purge(["1", "2", "3"]))
+    assert 0 == bench.status()["dead_letters"]["events"]
+
+
+def test_a_spool_that_cannot_be_read_is_a_warning(bench: Bench) -> None:
+    """The rest of the page is there all the same."""
+    bench.parts.failure = OperatorError("spool-damaged", "the spool cannot be read")
+    found = bench.status()
+    assert ("the spool cannot be read", {}) == (found["warnings"][0], found["spool"])
+
+
+def test_a_disk_that_hangs_does_not_keep_the_status(bench: Bench) -> None:
+    """After a few seconds the page comes without counts, and says why."""
+    bench.stuck = Deferred()
+    coming = Deferred.fromCoroutine(bench.view.status())
+    found: list[Any] = []
+    coming.addCallback(found.append)
+    bench.clock.advance(SPOOL_PATIENCE_S - 0.1)
+    assert [] == found
+    bench.clock.advance(0.2)
+    assert "the disk did not answer within 5 s" in found[0]["warnings"][0]
+
+
+def test_filters_and_orders_are_passed_on(bench: Bench) -> None:
+    """Numbers become numbers; everything else is as it was asked."""
+    assert [{"limit": 7, "match": "x"}] == result(bench.view.dead_letters({"limit": "7", "match": "x"}))
+    assert b"1/2" == result(bench.view.letter_body("1/2"))
+    assert (2, [("replay", ["1", "2"])]) == (result(bench.view.replay(["1", "2"])), bench.parts.orders)
+    assert (True, False) == (result(bench.view.edit("1", b"x")), result(bench.view.edit("2", b"x")))
+
+
+def test_a_body_that_cannot_be_is_the_askers_fault(bench: Bench) -> None:
+    """422 with the reason, not a fault of the agent."""
+    bench.parts.failure = ValueError("the new body cannot be read")
+    failure = result(bench.view.edit("1", b"<a>"))
+    assert isinstance(failure.value, SenderError)
+    assert (422, "the new body cannot be read") == (failure.value.status, failure.value.sentence)
