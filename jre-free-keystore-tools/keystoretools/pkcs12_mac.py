@@ -60,7 +60,7 @@ class Mac:
     @property
     def words(self) -> str:
         """For people: "HMAC-SHA256, 10000 iterations"."""
-        title = self.digest.upper().replace("_", "/")
+        title = self.digest.upper().replace("SHA3_", "SHA3-").replace("_", "/")
         if self.derivation is not None:
             return f"PBMAC1 HMAC-{title}, {self.derivation.words}"
         return f"HMAC-{title}, {self.iterations} iterations"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keystoretools import (
+    PORTABLE,
     CorruptError,
     KeystoreError,
     LimitError,
@@ -304,3 +309,49 @@ def test_legacy_files_need_no_legacy_provider(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CRYPTOGRAPHY_OPENSSL_NO_LEGACY", "1")
     store = open_keystore((SAMPLES / "openssl/legacy.pfx").read_bytes(), PASSWORD)
     assert 3 == len(store["server"].chain)  # type: ignore[union-attr]
+
+
+OPENSSL = [
+    "-keypbe NONE -certpbe NONE",
+    "-keypbe NONE -certpbe NONE -nomac",
+    "-nomac",
+    "-certpbe NONE",
+    "-keypbe camellia-256-cbc -certpbe aes-192-cbc",
+    "-keypbe PBE-SHA1-2DES -certpbe PBE-SHA1-RC4-128",
+    "-keypbe PBE-MD5-DES -certpbe PBE-SHA1-RC2-128",
+    "-keypbe des-ede3-cbc -certpbe PBE-SHA1-RC4-40",
+    "-macalg sha512-256 -LMK",
+    "-macalg md5 -noiter -nomaciter",
+    "-macalg sha3-256 -CSP xxx",
+]
+
+
+@pytest.mark.parametrize("arguments", OPENSSL)
+@pytest.mark.parametrize("password", ["secret", ""])
+def test_whatever_openssl_exports_is_read_and_written(arguments: str, password: str, tmp_path: Path) -> None:
+    """Every cipher and check, also with an empty password; rewritten portably it is the same key."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl here: not compared with the real one")
+    key, certificate = identity()
+    pem = key.to_cryptography().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem += certificate.to_cryptography().public_bytes(Encoding.PEM)
+    path = tmp_path / "out.p12"
+    done = subprocess.run(
+        [
+            *(program, "pkcs12", "-export", "-name", "Srv", "-out", str(path), "-passout", f"pass:{password}"),
+            *("-provider", "legacy", "-provider", "default", *arguments.split()),
+        ],
+        input=pem,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"this openssl cannot: {done.stderr[-200:]!r}")
+    store = open_keystore(path.read_bytes(), password)
+    assert ("-nomac" not in arguments.split()) == store.verified
+    for found in (store, open_keystore(save_keystore(store, profile=PORTABLE), password)):
+        opened = found.unlock("srv")
+        assert key.public_key.same_key(opened.public_key)  # type: ignore[union-attr]
+        assert [certificate] == list(found["srv"].chain)  # type: ignore[union-attr]
