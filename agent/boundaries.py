@@ -155,6 +155,12 @@ class Spool(Protocol):
         answer means that there are no more.
         """
 
+    def began_event(self, seq: int) -> None:
+        """An attempt at this event has begun. Not waited for: it makes the number of attempts survive a kill."""
+
+    def began_request(self, seq: int) -> None:
+        """An attempt at sending this request has begun."""
+
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
         """Change the event's state and store what it produced, in one transaction.
 

@@ -259,6 +259,7 @@ class Service:
             self._judge(ticket, Result(call=call.call, verdict=Verdict.REJECT, reason=reason), begun_us)
             return True
         self._tickets[call.call] = ticket
+        self._edges.spool.began_event(ticket.seq)
         log.info("handed to {service}, attempt {attempt}", service=self.name, attempt=call.attempt, event_id=call.id)
         return True
 

@@ -1,4 +1,4 @@
-"""Changes of state inside the writer's transaction: settlements, and events that come in already answered.
+"""Changes of state inside the writer's transaction: settlements, claims, events that come in already answered.
 
 The rules are `agent.delivery.next_state`; here they meet the rows. Every change is checked before its first statement,
 so that one that is impossible can be left out without disturbing the others of its transaction.
@@ -7,15 +7,19 @@ so that one that is impossible can be left out without disturbing the others of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import apsw
 import attrs
 
 from agent.boundaries import EventSettlement, RequestSettlement
-from agent.delivery import OutboundRequest, Outcome, State, next_state
+from agent.delivery import LIFE, OutboundRequest, Outcome, State, next_state
 from agent.event import Event
 from agent.spool import rows
+from agent.spool.claims import Claim
 from agent.spool.ledger import Ledger
+
+_CLAIMABLE: Final = ", ".join(str(state.value) for state, outcome in LIFE if outcome is Outcome.CLAIM)
 
 
 @attrs.frozen(kw_only=True)
@@ -38,14 +42,25 @@ class Changing:
         self._now_us = now_us
         self._ledger = ledger
 
-    def make(self, what: EventSettlement | RequestSettlement | Answered) -> None:
+    def make(self, what: EventSettlement | RequestSettlement | Answered | Claim) -> None:
         """Write one change; raise `ImpossibleChange` before anything is written."""
         if isinstance(what, EventSettlement):
             self._settle_event(what)
         elif isinstance(what, RequestSettlement):
             self._settle_request(what)
+        elif isinstance(what, Claim):
+            self._claim(what)
         else:
             self._store_answered(what)
+
+    def _claim(self, claim: Claim) -> None:
+        """Count the attempt; what has been settled meanwhile, or is claimed already, is left as it is."""
+        for table, seqs in (("event", claim.events), ("request", claim.requests)):
+            self._connection.executemany(
+                f"UPDATE {table} SET state = {State.CLAIMED.value}, attempt = attempt + 1, due_us = 0 "
+                f"WHERE seq = ? AND state IN ({_CLAIMABLE})",
+                [(seq,) for seq in seqs],
+            )
 
     def _settle_event(self, settlement: EventSettlement) -> None:
         found = self._connection.execute(
@@ -124,8 +139,8 @@ class Changing:
 def _after(before: State, attempt: int, outcome: Outcome) -> tuple[State, int]:
     """State and number of attempts after a settlement.
 
-    Claims are kept in memory: what is settled while the disk says received or waiting was claimed since, and is begun
-    once more than the disk knows.
+    Most claims are settled before they are written: what is settled while the disk says received or waiting was claimed
+    since, and is begun once more than the disk knows.
     """
     try:
         if before is not State.CLAIMED:

@@ -14,6 +14,7 @@ from agent.boundaries import Counters, EventSettlement, RequestSettlement, Waiti
 from agent.errors import SenderError
 from agent.event import Event
 from agent.spool.changes import Answered
+from agent.spool.claims import Claim
 from agent.spool.faults import RETRY_BUSY_S, RETRY_FAILED_S, unavailable
 from agent.spool.mending import Edit, Mend, Purge, Replay
 from agent.spool.telling import tell
@@ -105,13 +106,13 @@ class Intake:
             tell(waiting.refused, error)
 
 
-def _size_bytes(what: EventSettlement | RequestSettlement | Answered | Mend) -> int:
+def _size_bytes(what: EventSettlement | RequestSettlement | Answered | Claim | Mend) -> int:
     """The bodies that a change stores. Replays and purges bound themselves."""
     if isinstance(what, RequestSettlement):
         return 0 if what.answer is None else len(what.answer.body)
     if isinstance(what, Edit):
         return len(what.body)
-    if isinstance(what, Replay | Purge):
+    if isinstance(what, Replay | Purge | Claim):
         return 0
     event_bytes = len(what.event.body) if isinstance(what, Answered) else 0
     settlement = what.settlement if isinstance(what, Answered) else what

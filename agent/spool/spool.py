@@ -29,6 +29,7 @@ from agent.config.model import SpoolLimits
 from agent.errors import MachineError
 from agent.event import Event
 from agent.spool.changes import Answered
+from agent.spool.claims import Claim, Claims
 from agent.spool.faults import trouble
 from agent.spool.intake import Intake
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
@@ -51,7 +52,8 @@ class SqliteSpool:
     """An `EventSink` and a `Spool` over one SQLite database; a part with a life.
 
     `folder` is made when it is not there. `now_us` gives wall-clock microseconds; it and `reactor.seconds` are called
-    in the writer's thread as well. `limits` are the defaults where it is None. `vfs` names another apsw VFS (tests inject faults there).
+    in the writer's thread as well. `limits` are the defaults where it is None. `vfs` names another apsw VFS (tests
+    inject faults there).
     """
 
     name: Final = "spool"
@@ -77,6 +79,7 @@ class SqliteSpool:
         )
         self._intake = Intake(reactor=reactor, put=self._loop.put, counters=counters)
         self._telling = Telling(folder=folder, counters=counters, flushed=self._intake.flushed)
+        self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._open_work = OpenWork(folder=folder)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
         self._ended: Deferred[None] = Deferred()
@@ -111,6 +114,7 @@ class SqliteSpool:
         if not self._intake.is_open:
             return
         self._intake.is_open = False
+        self._claims.forget()
         self._intake.hand_over()
         self._loop.finish()
         timer = self._reactor.callLater(patience_s, self._ended.cancel)
@@ -203,16 +207,26 @@ class SqliteSpool:
             )
         )
 
+    def began_event(self, seq: int) -> None:
+        """See `Spool.began_event`."""
+        self._claims.began("event", seq)
+
+    def began_request(self, seq: int) -> None:
+        """See `Spool.began_request`."""
+        self._claims.began("request", seq)
+
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]:
         """Change the event's state and store what it produced, in one transaction.
 
         Fails with `MachineError` when the disk refuses or the spool is closed first: nothing was changed, and the event
         is offered again after a restart. Fails with `ValueError` when the event is not there or at its end.
         """
+        self._claims.ended("event", settlement.seq)
         return self._change(settlement)
 
     def settle_request(self, settlement: RequestSettlement) -> Awaitable[None]:
         """Change the request's state and store the answer, in one transaction; else as `settle_event`."""
+        self._claims.ended("request", settlement.seq)
         return self._change(settlement)
 
     def store_answered(self, event: Event, settlement: EventSettlement) -> Awaitable[None]:
@@ -258,10 +272,14 @@ class SqliteSpool:
 
         return self._order(what).addCallback(result_of)
 
+    def _write_claim(self, claim: Claim) -> None:
+        """Nobody waits for it: what the disk refuses to note is only the number of an attempt."""
+        self._order(claim).addErrback(lambda _: None)
+
     def _change(self, what: EventSettlement | RequestSettlement | Answered) -> Deferred[None]:
         return self._order(what).addCallback(lambda _: None)
 
-    def _order(self, what: EventSettlement | RequestSettlement | Answered | Mend) -> Deferred[Mended | None]:
+    def _order(self, what: EventSettlement | RequestSettlement | Answered | Claim | Mend) -> Deferred[Mended | None]:
         change = Change(what=what)
         done = self._telling.expect(change)
         if self._intake.is_open:

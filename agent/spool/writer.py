@@ -29,6 +29,7 @@ from agent.errors import ExitStatus, MachineError
 from agent.event import Event
 from agent.spool import layout, rows
 from agent.spool.changes import Answered, Changing, ImpossibleChange
+from agent.spool.claims import Claim
 from agent.spool.keys import Accept, Repeat, sort_out
 from agent.spool.ledger import Ledger
 from agent.spool.mending import Edit, Mend, Mended, Mending, Purge, Replay
@@ -56,7 +57,7 @@ class Change:
     `result` is set when the change was made: what became of an operator's change, None after a settlement.
     """
 
-    what: EventSettlement | RequestSettlement | Answered | Mend
+    what: EventSettlement | RequestSettlement | Answered | Claim | Mend
     token: object = None
     result: Mended | None = None
 

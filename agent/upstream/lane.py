@@ -223,6 +223,7 @@ class Lane:
         self._go_on()
 
     def _begin(self, request: StoredRequest) -> None:
+        self._spool.began_request(request.seq)
         attempt = Deferred.fromCoroutine(self._work(request))
         self._in_hand[request.seq] = attempt
         attempt.addErrback(lambda failure: log.failure("a request of {name} went astray", failure, name=self._name))

@@ -48,6 +48,7 @@ class MemorySpool:
         self.answered: list[tuple[Event, EventSettlement]] = []
         self.trouble: MachineError | None = None
         self.reads = 0
+        self.began: list[int] = []
         self._listeners: list[Callable[[Sequence[StoredEvent]], None]] = []
 
     def put(self, *events: Event, attempt: int = 0, announce: bool = True) -> list[StoredEvent]:
@@ -94,6 +95,12 @@ class MemorySpool:
             and row.event.group not in except_groups
         )
         return list(itertools.islice(fitting, limit))
+
+    def began_event(self, seq: int) -> None:
+        self.began.append(seq)
+
+    def began_request(self, seq: int) -> None:
+        raise AssertionError("requests are not the host's")
 
     def settle_event(self, settlement: EventSettlement) -> Deferred[None]:
         if self.trouble is not None:

@@ -35,6 +35,17 @@ def test_event_is_handed_over_and_settled() -> None:
     assert 0 == bench.service.in_hand
 
 
+def test_the_spool_is_told_what_was_begun() -> None:
+    """Each event when it is handed over, so that its attempts survive a kill of the agent."""
+    bench = Bench(normal_threads=1)
+    worker = bench.running()
+    first, second = bench.spool.put(event("a"), event("b"))
+    assert [first.seq] == bench.spool.began
+    worker.done("a")
+
+    assert [first.seq, second.seq] == bench.spool.began
+
+
 def test_events_from_before_the_start_come_first() -> None:
     """What was on disk when the agent started is read and handed over, in order."""
     bench = Bench(normal_threads=1)

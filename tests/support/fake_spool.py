@@ -24,6 +24,7 @@ class FakeSpool:
         self.faults: list[Exception] = []
         self.reads: list[dict[str, object]] = []
         self.held: list[Deferred[None]] | None = None
+        self.began: list[int] = []
         self._listeners: list[Callable[[Sequence[StoredRequest]], None]] = []
 
     def put(self, destination: str = "out", *, group: str = "", body: bytes = b"{}", **fields: object) -> StoredRequest:
@@ -70,6 +71,9 @@ class FakeSpool:
             if request.request.destination == destination and request.seq > after_seq and request.state in OPEN_STATES
         ]
         return succeed(found[:limit])
+
+    def began_request(self, seq: int) -> None:
+        self.began.append(seq)
 
     def settle_request(self, settlement: RequestSettlement) -> Deferred[None]:
         if self.faults:

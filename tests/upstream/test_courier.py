@@ -72,6 +72,13 @@ def test_a_stored_request_is_sent_and_settled_with_its_answer(desk):
     assert {"upstream.sent": {"out": 1}} == desk.counters.snapshot()
 
 
+def test_the_spool_is_told_what_was_begun(desk):
+    """Each request when its sending begins, so that its attempts survive a kill of the agent."""
+    desk.spool.store()
+
+    assert [1] == desk.spool.began
+
+
 def test_what_an_earlier_run_left_is_sent_first():
     """At the start the spool is read, and nothing is sent twice when it is announced as well."""
     desk = Desk()
