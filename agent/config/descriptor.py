@@ -10,7 +10,8 @@ from typing import Final
 
 import attrs
 
-from agent.config.document import local_name, parse_document
+from agent.config.document import MAX_FILE_BYTES, local_name, parse_document
+from agent.config.filters import Filters, misnamed_files, read_choice, warn_of_old_switch
 from agent.config.grammar import Grammar, check_units, set_aside
 from agent.config.lookup import relative_name, resolved, slashed
 from agent.config.model import (
@@ -26,12 +27,11 @@ from agent.config.model import (
 from agent.config.problem import Problem, has_errors, nearest, shown
 from agent.config.section import Problems, Section
 from agent.config.sending import DEFAULT_DESTINATION, Surroundings, read_retry
-from agent.config.values import Unfit, boolean, choice, decimal, service_part, text, whole
+from agent.config.values import Unfit, boolean, choice, service_part, text
+from agent.config.working import read_work
 from agent.names import ServiceName
 
 ROOT: Final = "integration-service"
-MAX_THREADS: Final = 1000
-DEFAULT_HOOK_TIMEOUT_S: Final = 10.0
 COUNTERPART: Final = "write a Python counterpart (docs/services.rst), or take the service out of service-configs"
 
 
@@ -45,7 +45,13 @@ class Descriptor:
 
 
 def read_descriptor(
-    path: PurePath, data: bytes, *, grammar: Grammar, around: Surroundings, destinations: frozenset[str]
+    path: PurePath,
+    data: bytes,
+    *,
+    grammar: Grammar,
+    around: Surroundings,
+    destinations: frozenset[str],
+    filters: Filters,
 ) -> Descriptor:
     """Read the descriptor at the absolute `path`. `destinations` are the names it may send to."""
     file = relative_name(path, around.home)
@@ -64,23 +70,23 @@ def read_descriptor(
     name = ServiceName(domain=domain, name=own) if domain and own else None
     if _refuse_foreign(section, path):
         return Descriptor(name=name, service=None, problems=tuple(problems.found))
-    service = _read_service(section, name or ServiceName(domain="", name=""), path, around, destinations)
+    service = _read_service(section, name or ServiceName(domain="", name=""), path, around, destinations, filters)
     check_units(root, word, grammar, problems)
-    found = tuple(problems.found)
+    found = (*problems.found, *misnamed_files(path.parent, around))
     return Descriptor(name=name, service=None if has_errors(found) else service, problems=found)
 
 
 def _read_service(
-    section: Section, name: ServiceName, path: PurePath, around: Surroundings, destinations: frozenset[str]
+    section: Section,
+    name: ServiceName,
+    path: PurePath,
+    around: Surroundings,
+    destinations: frozenset[str],
+    filters: Filters,
 ) -> ServiceConfig:
     version = section.attribute("version", text, "1.0")
     if version != "1.0":
         section.warning(f'{shown(version)} is not "1.0", the only version there is; read as 1.0', at="@version")
-    threads = section.child("concurrency")
-    normal = high = 3
-    if threads is not None:
-        normal = threads.value("normal-priority-thread-count", whole(1, MAX_THREADS), normal)
-        high = threads.value("high-priority-thread-count", whole(1, MAX_THREADS), high)
     classpath = section.child("classpath")
     if classpath is not None and any(classpath.children("path")):
         classpath.warning("has no effect: Python services have no class path")
@@ -89,19 +95,19 @@ def _read_service(
         hint = nearest(destination, destinations)
         section.error(f"there is no destination {shown(destination)} in iaconfig.xml{hint}", at="destination")
     constants, encrypted = _read_constants(section, path, around)
+    mapped = _read_mapped_input(section)
     return ServiceConfig(
         name=name,
         descriptor=path,
         script=_read_script(section, path, around) or path,
         initial_state=section.required_value("initial-state", choice(InitialState)) or InitialState.INACTIVE,
-        normal_threads=normal,
-        high_threads=high,
-        mapped_input=_read_mapped_input(section),
+        mapped_input=mapped,
         constants=constants,
         encrypted_constants=encrypted,
         destination=destination,
-        hook_timeout_s=section.value("hook-timeout", decimal(0.1, 86400, "seconds"), DEFAULT_HOOK_TIMEOUT_S),
         retry=read_retry(section, SERVICE_RETRY),
+        dedup_filter=read_choice(section, filters, mapped, (*constants, *encrypted)),
+        **attrs.asdict(read_work(section), recurse=False),
     )
 
 
@@ -136,6 +142,8 @@ def _read_script(section: Section, path: PurePath, around: Surroundings) -> Pure
         script.error(f"{shown(file)} must be relative to the descriptor and stay in the agent home", at="file")
     elif trouble := around.files.trouble(whole_path):
         script.error(f"the script {relative_name(whole_path, around.home)} {trouble}", at="file")
+    else:
+        warn_of_old_switch(script, around.files.read(whole_path, max_bytes=MAX_FILE_BYTES).data)
     return whole_path
 
 

@@ -73,6 +73,25 @@ def parse_document(file: str, data: bytes) -> etree._Element | Problem:
     return root
 
 
+def comments_at(data: bytes, name: str) -> list[tuple[str, ...]]:
+    """Return for each element `name`, in document order, the comments in it and directly in front of it.
+
+    For data that `parse_document` has taken.
+    """
+    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False)
+    told: list[tuple[str, ...]] = []
+    for element in etree.fromstring(data, parser).iter(etree.Element):
+        if local_name(element) != name:
+            continue
+        comments = [*element.iter(etree.Comment)]
+        before = element.getprevious()
+        while before is not None and before.tag is etree.Comment:
+            comments.append(before)
+            before = before.getprevious()
+        told.append(tuple(comment.text or "" for comment in comments))
+    return told
+
+
 def local_name(element: etree._Element) -> str:
     """Return the name of an element without its namespace."""
     return etree.QName(element).localname

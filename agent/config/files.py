@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -60,6 +60,13 @@ class DiskFiles:
         if not stat.S_ISDIR(mode):
             return "is not a folder"
         return "" if os.access(path, os.X_OK) else "cannot be entered by this account: permission denied"
+
+    def names(self, folder: PurePath) -> Sequence[str]:
+        """Return the names in a folder, sorted; none for a folder that cannot be read."""
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208 - names are asked for, not paths
+        except (OSError, ValueError):
+            return ()
 
 
 def find_config(home: Path) -> Path:

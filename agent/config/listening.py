@@ -10,6 +10,7 @@ from agent.config.document import line_of
 from agent.config.model import MIB, GatewayConfig, GatewayLimits
 from agent.config.section import Section
 from agent.config.values import boolean, decimal, host, listening_port, milliseconds, text, whole
+from agent.config.working import read_key_source
 
 HOUR_S: Final = 3600
 
@@ -49,6 +50,7 @@ def read_gateway(section: Section) -> GatewayConfig:
         host=section.attribute("host", host, ""),
         port=section.attribute("port", listening_port, GatewayConfig().port),
         limits=_read_limits(section),
+        idempotency=read_key_source(section),
     )
 
 

@@ -5,6 +5,7 @@ The readers stay pure: they ask `Files`, which `agent.config.files` answers from
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import Protocol
 
@@ -34,6 +35,9 @@ class Files(Protocol):
 
     def folder_trouble(self, path: PurePath) -> str:
         """Return why `path` cannot be used as a folder, or an empty text."""
+
+    def names(self, folder: PurePath) -> Sequence[str]:
+        """Return the names in a folder, sorted; none for a folder that cannot be read."""
 
 
 def slashed(value: str) -> str:

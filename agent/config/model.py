@@ -179,6 +179,34 @@ class EncryptedConstant:
 
 
 @attrs.frozen(kw_only=True)
+class WorkerLimits:
+    """What the worker process of one service may take of the machine; the kernel holds it to that.
+
+    The kernel has no limit for a process with all that it starts: each program it starts may take as much again.
+    """
+
+    max_memory_bytes: int = 1024 * MIB
+    """Memory that it can write to, and not the address space (RLIMIT_DATA, not RLIMIT_AS): libraries reserve gigabytes
+    of addresses that they never use. A plain service takes 30 MiB, one with pandas 200; each thread counts 8 for its
+    stack."""
+    max_open_files: int = 1024
+    """The usual limit of a login; a leak meets it in hours and not in weeks."""
+    max_processes: int = 256
+    """Processes and threads on top of what the account has when the worker starts; root is not held to it."""
+
+
+@attrs.frozen(kw_only=True)
+class DedupFilter:
+    """One `<filter>` of `deduplicator-filter.xml`: an event is a duplicate when the values of all `predicates` equal
+    those of one of the last `window_size` different ones, counted less than `suppression_period_s` ago."""
+
+    name: str
+    predicates: tuple[str, ...]
+    suppression_period_s: int
+    window_size: int
+
+
+@attrs.frozen(kw_only=True)
 class ServiceConfig:
     """One integration service, as its descriptor gives it. `descriptor` and `script` are absolute paths.
 
@@ -198,6 +226,16 @@ class ServiceConfig:
     destination: str = "outbox"
     hook_timeout_s: float = 10.0
     """`maxThreadLife` of the Integration Runtime, 10,000 ms."""
+    kept_threads: int = 4
+    """`minPoolSize` of the Integration Runtime: hook threads that wait for work and do not end."""
+    max_waiting_events: int = 0
+    """`maxQueueSize`: events on disk, not yet done, at which further ones are refused with 503. 0: only the limits of
+    the spool hold. Not the Runtime's 1000, because its queue is in memory and this one is not."""
+    later_pass: bool = False
+    """Whether events of a process group pass one that waits to be tried again."""
+    limits: WorkerLimits = attrs.field(factory=WorkerLimits)
+    dedup_filter: str = ""
+    """The filter that suppresses duplicates before `on_event`; empty: none."""
     retry: RetryPolicy = SERVICE_RETRY
     idempotency: KeySource = KeySource()
     """Replaces the gateway's where it is given."""
@@ -254,6 +292,8 @@ class SpoolLimits:
     """How long a key is remembered; payment interfaces keep theirs 24 h as well. 0: keys are not looked at."""
     check_time_s: float = 10.0
     """The longest that the check of a large spool may hold up the start."""
+    own_max_events: tuple[tuple[str, int], ...] = ()
+    """`maxQueueSize` of the services that have one, by agent client id: takes the place of `max_service_events`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -268,4 +308,5 @@ class AgentConfig:
     destinations: tuple[Destination, ...]
     log: LogConfig = attrs.field(factory=LogConfig)
     platform: PlatformConfig = attrs.field(factory=PlatformConfig)
+    filters: tuple[DedupFilter, ...] = ()
     spool: SpoolLimits = attrs.field(factory=SpoolLimits)

@@ -15,6 +15,7 @@ from lxml import etree
 
 from agent.config.descriptor import read_descriptor
 from agent.config.document import MAX_FILE_BYTES, line_of, local_name, parse_document
+from agent.config.filters import Filters, read_filters
 from agent.config.grammar import Grammar, Word, check_units, set_aside
 from agent.config.listening import check_ports, read_gateway
 from agent.config.lookup import Files, relative_name, resolved, slashed
@@ -23,6 +24,7 @@ from agent.config.problem import ConfigFaults, Problem, has_errors, nearest, sho
 from agent.config.reading_platform import read_platform
 from agent.config.section import Problems, Section
 from agent.config.sending import Surroundings, read_destinations
+from agent.config.storing import read_spool
 from agent.config.values import Unfit, choice, text, whole
 from agent.names import ServiceName
 
@@ -65,7 +67,8 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
     )
     platform = read_platform({name: found[0] for name, found in sections.items() if found}, around)
     names = frozenset(destination.name for destination in destinations)
-    services, elsewhere = _read_services(sections.get("service-configs", ()), grammar, around, names)
+    filters = read_filters(around, grammar)
+    services, elsewhere = _read_services(sections.get("service-configs", ()), grammar, around, names, filters)
     default_id = f"{machine}:{gateways[0].port}"
     config = AgentConfig(
         home=home,
@@ -76,11 +79,13 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
         destinations=destinations,
         log=_read_log(sections["log"][0]) if sections.get("log") else LogConfig(),
         platform=platform,
+        filters=filters.found,
+        spool=read_spool(next(iter(sections.get("spool", ())), None), services),
     )
     for name, found in sections.items():
         for section in found:
             check_units(section.element, grammar.word(name), grammar, problems)
-    everything = (*sorted(problems.found, key=lambda problem: problem.line), *elsewhere)
+    everything = (*sorted(problems.found, key=lambda problem: problem.line), *filters.problems, *elsewhere)
     if has_errors(everything):
         raise ConfigFaults(everything)
     return Parsed(config=config, warnings=everything)
@@ -166,7 +171,11 @@ def _read_log(section: Section) -> LogConfig:
 
 
 def _read_services(
-    sections: list[Section] | tuple[Section, ...], grammar: Grammar, around: Surroundings, destinations: frozenset[str]
+    sections: list[Section] | tuple[Section, ...],
+    grammar: Grammar,
+    around: Surroundings,
+    destinations: frozenset[str],
+    filters: Filters,
 ) -> tuple[tuple[ServiceConfig, ...], list[Problem]]:
     """Read all descriptors; the problems returned are theirs, those of the list itself are noted with its sections."""
     services: list[ServiceConfig] = []
@@ -190,7 +199,9 @@ def _read_services(
             if found.trouble:
                 entry.error(f"the descriptor {relative_name(path, around.home)} {found.trouble}")
                 continue
-            read = read_descriptor(path, found.data, grammar=grammar, around=around, destinations=destinations)
+            read = read_descriptor(
+                path, found.data, grammar=grammar, around=around, destinations=destinations, filters=filters
+            )
             elsewhere.extend(read.problems)
             if read.name is not None and _is_new(read.name, path, names, entry, around) and read.service is not None:
                 services.append(read.service)

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from lxml import etree
+
 from agent.config.problem import listed, nearest, shown
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -191,3 +193,15 @@ def header_value(value: str) -> str:
     if value.isascii():
         return value
     raise Unfit(f"{shown(value)} is not ASCII, as values of HTTP headers must be")
+
+
+def xpath(value: str) -> str:
+    """Read an XPath 1.0 expression that needs no namespace prefixes: nobody declares them for the events."""
+    text(value)
+    try:
+        # Functions and prefixes that do not exist are only noticed when it is used.
+        etree.XPath(f"string({value})")(etree.Element("event"))
+    except etree.XPathError as error:
+        hint = "; write *[local-name()='name'] for names in a namespace" if "prefix" in str(error) else ""
+        raise Unfit(f"{shown(value)} is not an XPath: {str(error).lower()}{hint}") from None
+    return value

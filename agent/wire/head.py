@@ -31,7 +31,7 @@ class Head:
 
     `keep_alive` says whether the sender wants to go on using the connection; `is_http10` that it must be told so.
     `charset` is the parameter of the Content-Type, `wants_xml` the form in which the sender wants its answer.
-    `marks` is what the sender says about its event; `fault` is what is wrong with that, which does not end a connection.
+    `marks` is what the sender says about its event; `fault` is what is wrong with that, which ends no connection.
     """
 
     method: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from agent.config.lookup import Found
@@ -44,6 +44,9 @@ class MemoryFiles:
 
     def folder_trouble(self, path: PurePath) -> str:
         return "" if any(path in file.parents for file in self.files) else "does not exist"
+
+    def names(self, folder: PurePath) -> Sequence[str]:
+        return sorted({file.relative_to(folder).parts[0] for file in self.files if folder in file.parents})
 
 
 def parse(data: str | bytes, files: MemoryFiles | None = None, *, name: str = "iaconfig.xml") -> Parsed:

@@ -8,14 +8,19 @@ import pytest
 
 from agent.config.listening import LIMITS
 from agent.config.model import (
+    MIB,
     SERVICE_RETRY,
     GatewayConfig,
     GatewayLimits,
     HttpDestination,
     LogConfig,
     RetryPolicy,
+    SpoolLimits,
+    WorkerLimits,
 )
 from agent.config.sending import RETRY
+from agent.config.storing import SPOOL
+from agent.config.working import MAX_POOL_SIZE, MIN_POOL_SIZE
 from tests.config.memory import DESCRIPTOR, ROOT, MemoryFiles, config_of
 
 PAGE = (ROOT / "docs" / "configuration.rst").read_text(encoding="utf-8")
@@ -36,6 +41,13 @@ def test_retry(name):
     assert getattr(RetryPolicy(), field) == read(ROWS[name])
 
 
+@pytest.mark.parametrize("name", SPOOL)
+def test_spool(name):
+    """Each bound of the spool stands in the page with its default."""
+    field, read = SPOOL[name]
+    assert getattr(SpoolLimits(), field) == read(ROWS[name])
+
+
 def test_the_other_defaults():
     """Gateway, destination, log and descriptor."""
     destination, log = HttpDestination(name="x", url="http://a"), LogConfig()
@@ -52,6 +64,13 @@ def test_the_other_defaults():
         "max-files": log.max_files,
         "destination": service.destination,
         "hook-timeout": f"{service.hook_timeout_s:g}",
+        "minPoolSize": MIN_POOL_SIZE,
+        "maxPoolSize": MAX_POOL_SIZE,
+        "maxThreadLife": round(service.hook_timeout_s * 1000),
+        "later-pass": str(service.later_pass).lower(),
+        "max-memory-mib": WorkerLimits().max_memory_bytes // MIB,
+        "max-open-files": WorkerLimits().max_open_files,
+        "max-processes": WorkerLimits().max_processes,
     }
     assert {name: str(value) for name, value in defaults.items()} == {name: ROWS[name] for name in defaults}
     assert f"For services the default is {SERVICE_RETRY.max_attempts}." in PAGE

@@ -108,9 +108,7 @@ class FakeSink:
 
     def offer(self, event: Event, waiting: Waiting) -> None:
         """An idempotency key that came before gets the earlier event's id, and no second event."""
-        known = next(
-            (each.id for each in self.events if event.idempotency_key and _key(each) == _key(event)), None
-        )
+        known = next((each.id for each in self.events if event.idempotency_key and _key(each) == _key(event)), None)
         if known is None:
             self.events.append(event)
         if self.at_once:
