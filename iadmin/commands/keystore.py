@@ -12,6 +12,8 @@ COMMANDS: Final = {
     "list": ("iadmin.commands.keystore_look:list_", "List the entries, with names and expiry."),
     "explain": ("iadmin.commands.keystore_explain:explain", "Say in plain words what is in any FILE."),
     "import": ("iadmin.commands.keystore_import:import_", "Take key, certificate and chain from FILEs."),
+    "create": ("iadmin.commands.keystore_create:create", "Make a key with a self-signed certificate."),
+    "request": ("iadmin.commands.keystore_create:request", "Make a request for the certificate department."),
     "export": ("iadmin.commands.keystore_export:export", "Give a certificate to those who shall trust it."),
     "remove": ("iadmin.commands.keystore_change:remove", "Remove an entry."),
     "rename": ("iadmin.commands.keystore_change:rename", "Give an entry another name."),
