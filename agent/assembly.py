@@ -75,6 +75,7 @@ class Agent:
             active=[service.name for service in config.services if service.is_active],
             inactive=[service.name for service in config.services if not service.is_active],
         )
+        key_sources = {service.name: service.idempotency for service in config.services}
         gateways = tuple(
             ServiceGateway(
                 config=gateway,
@@ -86,6 +87,7 @@ class Agent:
                 now_us=wall_clock_us,
                 counters=counters,
                 in_thread=in_thread,
+                key_sources=key_sources,
             )
             for gateway in config.gateways
         )
