@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from os import urandom
 
 import attrs
 
@@ -87,7 +87,7 @@ def save_keystore(
     format: Format | None = None,
     profile: Profile | None = None,
     now_ms: int = 0,
-    random: Callable[[int], bytes] = os.urandom,
+    random: Callable[[int], bytes] = urandom,
     budget: Budget | None = None,
 ) -> bytes:
     """The octets of the store under `password` (None: `keystore.password`).
