@@ -5,7 +5,8 @@
 * `thread` carries batches to the one thread that writes, and the results back.
 * `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint. `changes` are
   settlements, `mending` what an operator does to dead letters, `ledger` what a transaction gives away and counts,
-  `keys` the senders' own names for their events, `claims` what takes longer than a moment. `steady` is the clock of ages.
+  `keys` the senders' own names for their events, `claims` what takes longer than a moment. `steady` is the clock of
+  ages.
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
 * `reader` reads back open work; `journal` is the read-only look for people, from any process, `letters` its list of
   dead letters, `shapes` what it shows.

@@ -114,6 +114,8 @@ class Changing:
         seq = self._ledger.take_event_seq()
         row = rows.event_row(seq, event, state=state, attempt=attempt, stored_us=self._now_us, reason=settlement.reason)
         self._connection.execute(rows.INSERT_EVENT, row)
+        if len(event.body) > rows.LARGE_BYTES:
+            self._connection.execute(rows.INSERT_BODY["event"], (seq, event.body))
         self._ledger.last_event_id = max(self._ledger.last_event_id, event.id)
         self._connection.execute(rows.INSERT_STEP, rows.step_row(seq, None, settlement))
         self._ledger.count("event", event.service, state)
@@ -132,6 +134,9 @@ class Changing:
             created_us=self._now_us,
         )
         self._connection.executemany(rows.INSERT_REQUEST, [rows.request_row(each) for each in stored])
+        large = [(each.seq, each.request.body) for each in stored if len(each.request.body) > rows.LARGE_BYTES]
+        if large:
+            self._connection.executemany(rows.INSERT_BODY["request"], large)
         self._ledger.request_seq += len(stored)
         self._ledger.requests += stored
 

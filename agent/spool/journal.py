@@ -15,7 +15,7 @@ import apsw
 
 from agent.delivery import OPEN_STATES, State
 from agent.errors import ExitStatus, OperatorError
-from agent.spool import layout
+from agent.spool import layout, rows
 from agent.spool.ages import oldest
 from agent.spool.letters import dead_letters
 from agent.spool.shapes import Shape, iso, request, road, summary, text
@@ -71,20 +71,22 @@ class Journal:
             bindings.append(after)
         query = f"SELECT {_SUMMARY} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         with self._reading() as connection:
-            rows = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
-            return [summary(row) for row in rows]
+            found = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
+            return [summary(row) for row in found]
 
     def event(self, event_id: str) -> Shape | None:
         """The whole road of the event with this id, or whose id alone begins like this; None where there is none."""
         with self._reading() as connection:
-            query = f"SELECT {_SUMMARY}, kind, content_type, charset, path, query, body FROM event"
+            body = rows.BODY["event"]
+            query = f"SELECT {_SUMMARY}, kind, content_type, charset, path, query, {body} AS body FROM event"
             # The letters of an id end before `g`, so this is the range of all ids that begin with the prefix.
             found = _rows(connection, f"{query} WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2", (event_id.lower(),))
             if len(found) != 1 or not event_id:
                 return None
             row = found[0]
             steps = _rows(connection, "SELECT * FROM step WHERE event_seq = ? ORDER BY n", (row["seq"],))
-            requests = _rows(connection, "SELECT * FROM request WHERE event_seq = ? ORDER BY number", (row["seq"],))
+            query = f"SELECT *, {rows.BODY['request']} AS whole FROM request WHERE event_seq = ? ORDER BY number"
+            requests = _rows(connection, query, (row["seq"],))
         detail = summary(row)
         for name in ("kind", "content_type", "charset", "path", "query"):
             detail[name] = row[name]
@@ -133,11 +135,11 @@ class Journal:
         event_id, _, number = letter_id.partition("/")
         with self._reading() as connection:
             if not number:
-                query = f"SELECT body FROM event WHERE id = ? AND state = {State.DEAD.value}"
+                query = f"SELECT {rows.BODY['event']} FROM event WHERE id = ? AND state = {State.DEAD.value}"
                 found = connection.execute(query, (event_id,)).fetchone()
             else:
                 query = (
-                    "SELECT body FROM request WHERE event_seq = (SELECT seq FROM event WHERE id = ?) "
+                    f"SELECT {rows.BODY['request']} FROM request WHERE event_seq = (SELECT seq FROM event WHERE id = ?) "
                     f"AND number = ? AND state = {State.DEAD.value}"
                 )
                 found = connection.execute(query, (event_id, number)).fetchone()
@@ -236,11 +238,11 @@ def _state(word: str) -> State:
 
 def _rows(connection: apsw.Connection, query: str, bindings: Sequence[apsw.SQLiteValue]) -> list[Shape]:
     cursor = connection.execute(query, bindings)
-    rows = []
+    found = []
     for row in cursor:
         names = [name for name, _ in cursor.get_description()]
-        rows.append(dict(zip(names, row, strict=True)))
-    return rows
+        found.append(dict(zip(names, row, strict=True)))
+    return found
 
 
 def _count(connection: apsw.Connection, table: str, name: str) -> Shape:

@@ -134,6 +134,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_age ON idempotency (stored_us);
     """,
+    # 3 -> 4: bodies that would not fit into a page with their row lie beside it, under the row's `seq`, and the row's
+    # own `body` is empty: SQLite writes a row anew when its state changes, and its body with it (docs/decisions/0012).
+    #
+    # `size_bytes` in the index lets the start add up what is open without looking at the rows.
+    f"""
+    CREATE TABLE event_body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE request_body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    DROP INDEX event_open;
+    CREATE INDEX event_open ON event (service, priority, seq, grp, state, size_bytes) WHERE {_OPEN};
+    """,
 )
 FORMAT: Final = len(MIGRATIONS)
 

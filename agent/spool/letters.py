@@ -9,6 +9,7 @@ import apsw
 
 from agent.delivery import Outcome, State
 from agent.errors import ExitStatus, OperatorError
+from agent.spool import rows
 from agent.spool.shapes import Shape, iso
 
 _DIED: Final = f"(SELECT max(ended_us) FROM step WHERE {{}} AND outcome = '{Outcome.GIVE_UP.value}')"
@@ -20,8 +21,8 @@ _EVENTS: Final = f"""
 _REQUESTS: Final = f"""
     SELECT event.id || '/' || request.number AS id, 'request' AS kind, event.service AS service,
         request.destination AS destination, request.created_us AS born_us, request.attempt AS attempt,
-        length(request.body) AS size_bytes, request.grp AS grp, event.priority AS priority, event.peer AS peer,
-        request.reason AS reason,
+        length({rows.BODY["request"]}) AS size_bytes, request.grp AS grp, event.priority AS priority,
+        event.peer AS peer, request.reason AS reason,
         {_DIED.format("event_seq = event.seq AND request_seq = request.seq")} AS died_us, event.seq AS seq
     FROM request INDEXED BY request_dead JOIN event ON event.seq = request.event_seq
     WHERE request.state = {State.DEAD.value}

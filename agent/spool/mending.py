@@ -101,6 +101,7 @@ class Mending:
             "UPDATE event SET seq = ?, state = ?, attempt = 0, due_us = 0, reason = '', replayed_us = ? WHERE seq = ?",
             (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, seq),
         )
+        self._connection.execute("UPDATE event_body SET seq = ? WHERE seq = ?", (new_seq, seq))
         for table in ("step", "request"):
             self._connection.execute(f"UPDATE {table} SET event_seq = ? WHERE event_seq = ?", (new_seq, seq))
         self._leave_step(new_seq, None, Outcome.REPLAY.value, "by the operator")
@@ -122,6 +123,7 @@ class Mending:
             "WHERE seq = ?",
             (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, seq),
         )
+        self._connection.execute("UPDATE request_body SET seq = ? WHERE seq = ?", (new_seq, seq))
         self._connection.execute(
             "UPDATE step SET request_seq = ? WHERE event_seq = ? AND request_seq = ?", (new_seq, event_seq, seq)
         )
@@ -146,8 +148,7 @@ class Mending:
         if any(state in OPEN_STATES for state, _ in requests):
             # What it produced is still to be sent, and needs the event for its id and its group.
             return False
-        for table, column in (("step", "event_seq"), ("request", "event_seq"), ("event", "seq")):
-            self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (seq,))
+        rows.delete_event(self._connection, seq)
         for state, destination in requests:
             self._ledger.count("request", destination, State(state), -1)
         self._ledger.count("event", service, State.DEAD, -1)
@@ -162,7 +163,8 @@ class Mending:
             return False
         seq, event_seq, destination, size_bytes = found
         self._connection.execute("DELETE FROM step WHERE event_seq = ? AND request_seq = ?", (event_seq, seq))
-        self._connection.execute("DELETE FROM request WHERE seq = ?", (seq,))
+        for table in ("request", "request_body"):
+            self._connection.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
         # On the event's own road, because the request's is gone.
         number = request_id.rpartition("/")[2]
         self._leave_step(event_seq, None, PURGE, f"request {number} for {destination}, by the operator")
@@ -180,9 +182,8 @@ class Mending:
         seq, _service, size_bytes = found
         kind, charset = self._row("SELECT kind, charset FROM event WHERE seq = ?", seq)
         _check_body(edit.body, BodyKind(kind), charset)
-        self._connection.execute(
-            "UPDATE event SET body = ?, size_bytes = ? WHERE seq = ?", (edit.body, len(edit.body), seq)
-        )
+        rows.replace_body(self._connection, "event", seq, edit.body)
+        self._connection.execute("UPDATE event SET size_bytes = ? WHERE seq = ?", (len(edit.body), seq))
         self._leave_step(seq, None, EDIT, f"by the operator: {size_bytes} bytes became {len(edit.body)}")
         return True
 
@@ -191,7 +192,7 @@ class Mending:
         if found is None:
             return False
         seq, event_seq, _destination, size_bytes = found
-        self._connection.execute("UPDATE request SET body = ? WHERE seq = ?", (edit.body, seq))
+        rows.replace_body(self._connection, "request", seq, edit.body)
         self._leave_step(event_seq, seq, EDIT, f"by the operator: {size_bytes} bytes became {len(edit.body)}")
         return True
 
@@ -204,7 +205,7 @@ class Mending:
         if not (number.isascii() and number.isdigit()) or len(number) > MAX_DIGITS:
             return None
         query = (
-            "SELECT seq, event_seq, destination, length(body) FROM request "
+            f"SELECT seq, event_seq, destination, length({rows.BODY['request']}) FROM request "
             "WHERE event_seq = (SELECT seq FROM event WHERE id = ?) AND number = ? AND state = ?"
         )
         return self._connection.execute(query, (event_id, int(number), State.DEAD)).fetchone()

@@ -48,7 +48,7 @@ def summary(row: Shape) -> Shape:
 
 def request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
     """A request of an event, with its road."""
-    body, is_cut = text(row["body"], None)
+    body, is_cut = text(row["whole"], None)
     answer = None
     if row["answer_status"] is not None:
         answer_body, _ = text(row["answer_body"], None)

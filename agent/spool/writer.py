@@ -215,6 +215,13 @@ class Writer:
                 for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
             ],
         )
+        large = [
+            (seq, event.body)
+            for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
+            if len(event.body) > rows.LARGE_BYTES
+        ]
+        if large:
+            connection.executemany(rows.INSERT_BODY["event"], large)
         event_seq, request_seq = self._event_seq + len(accepts), self._request_seq
         if accepts:
             newest_id = max(newest_id, accepts[-1][0].id)

@@ -9,6 +9,7 @@ from agent.spool.changes import ImpossibleChange
 from agent.spool.journal import Journal
 from agent.spool.mending import Edit, Purge, Replay
 from agent.spool.offline import OfflineSpool
+from agent.spool.rows import LARGE_BYTES
 from agent.spool.writer import Batch, Change, announced
 from tests.spool.support import SERVICE, START_US, event, io_error, sent, settlement
 
@@ -49,7 +50,9 @@ def look(folder, query):
 
 
 def books_balance(folder):
-    """Rows and freed places add up to the newest place, and the tally is what is there."""
+    """Rows and freed places add up to the newest place, the tally is what is there, and no body lies alone."""
+    for table in ("event", "request"):
+        assert look(folder, f"SELECT seq FROM {table}_body WHERE seq NOT IN (SELECT seq FROM {table})") == []
     marks = dict(look(folder, "SELECT name, value FROM meta"))
     for table, name in (("event", "service"), ("request", "destination")):
         [(rows, newest)] = look(folder, f"SELECT count(*), coalesce(max(seq), 0) FROM {table}")
@@ -301,3 +304,34 @@ def test_a_time_that_is_none_is_refused(dead, folder):
     """A typo is not an empty list."""
     with pytest.raises(OperatorError, match="'yesterday' is not a time"):
         Journal(folder).dead_letters(since="yesterday")
+
+
+LARGE = b"<a>" + b"x" * LARGE_BYTES + b"</a>"
+
+
+def test_large_bodies_go_with_their_rows(writer, folder):
+    """They lie beside their row, move with it, are edited to small and back, and are deleted with it."""
+    large = OutboundRequest(destination="out", body=LARGE)
+    writer.commit(Batch(accepts=[(event(number, body=LARGE), None) for number in (1, 2)]))
+    order(writer, settlement(1, Outcome.GIVE_UP))
+    order(writer, settlement(2, requests=(large, large)))
+    order(writer, sent(1, Outcome.GIVE_UP))
+    assert look(folder, "SELECT seq, length(body) FROM event_body") == [(1, len(LARGE)), (2, len(LARGE))]
+    assert {each["size_bytes"] for each in Journal(folder).dead_letters()} == {len(LARGE)}
+
+    report, _ = order(writer, Replay(ids=(letter(1), letter(2, 1))))
+    assert [each.event.body for each in announced(report)] == [LARGE]
+    assert [each.request.body for each in report.requests] == [LARGE]
+    assert Journal(folder).event(letter(2))["requests"][0]["body"] == LARGE.decode()
+    assert books_balance(folder)
+
+    order(writer, settlement(3, Outcome.GIVE_UP))
+    order(writer, sent(3, Outcome.GIVE_UP))
+    for letter_id in (letter(1), letter(2, 1)):
+        order(writer, Edit(id=letter_id, body=b"<b/>"))
+        assert books_balance(folder)
+        order(writer, Edit(id=letter_id, body=LARGE))
+    assert Journal(folder).event(letter(1))["body"] == LARGE.decode()
+    assert order(writer, Purge(ids=(letter(1), letter(2, 1))))[1].count == 2
+    assert books_balance(folder)
+    assert look(folder, "SELECT seq FROM request_body") == [(2,)]

@@ -6,6 +6,7 @@ import pytest
 from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import MachineError
 from agent.spool import layout
+from agent.spool import rows as rows_module
 from agent.spool import writer as writer_module
 from agent.spool.changes import Answered
 from agent.spool.reader import OpenWork
@@ -71,6 +72,29 @@ def test_an_event_comes_back_as_it_was(writer, folder):
     writer.commit(Batch(accepts=[(original, None)]))
 
     assert [stored.event for stored in open_events(folder)] == [original]
+
+
+@pytest.mark.parametrize("size", [0, rows_module.LARGE_BYTES, rows_module.LARGE_BYTES + 1, 100_000])
+def test_bodies_of_all_sizes_come_back(writer, folder, size):
+    """In the row or beside it; of events, of events that were answered, and of requests."""
+    body = b"x" * size
+    large = OutboundRequest(destination="out", body=body)
+    writer.commit(accepting(1, body=body))
+    writer.commit(changing(Answered(event=event(2, body=body), settlement=settlement(0, requests=(large,)))))
+
+    assert [stored.event.body for stored in open_events(folder)] == [body]
+    assert [stored.request.body for stored in open_requests(folder)] == [body]
+    beside = [(2 * (size > rows_module.LARGE_BYTES), 1 * (size > rows_module.LARGE_BYTES))]
+    assert rows(folder, "SELECT (SELECT count(*) FROM event_body), (SELECT count(*) FROM request_body)") == beside
+
+
+def test_changing_a_state_does_not_write_a_large_body_again(writer, folder):
+    """The log grows by the page of the row and not by the body."""
+    writer.commit(accepting(1, body=bytes(1_000_000)))
+    writer._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    writer.commit(changing(settlement(1)))
+
+    assert (folder / "spool.db-wal").stat().st_size < 100_000
 
 
 def test_files_are_closed_to_others(writer, folder):
