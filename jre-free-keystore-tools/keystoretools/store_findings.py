@@ -147,7 +147,7 @@ def _pkcs12(state: Pkcs12State, keystore: Keystore) -> Iterator[Finding]:
     mac = state.mac
     ciphers = [state.certificate_cipher, *_key_ciphers(keystore)]
     modern = any("PBES2" in cipher for cipher in ciphers)
-    portable = cures.command("export", "--profile", "portable")
+    portable = cures.command("migrate", "--to", "pkcs12", "--profile", "portable")
     if mac is not None and mac.derivation is not None:
         found = f"No Java up to 25 reads this file: its integrity check is {mac.words}."
         yield warning("java-cannot-read", found, f"Write it again: {portable}")
@@ -168,7 +168,11 @@ def _pkcs12(state: Pkcs12State, keystore: Keystore) -> Iterator[Finding]:
             "Windows before 10 1709 / Server 2019 and old macOS cannot read this file (AES) and call the password"
             " wrong."
         )
-        yield info("windows-cannot-read", found, f"For them write: {cures.command('export', '--profile', 'legacy')}")
+        yield info(
+            "windows-cannot-read",
+            found,
+            f"For them write: {cures.command('migrate', '--to', 'pkcs12', '--profile', 'legacy')}",
+        )
     if any(_is_broken(cipher) for cipher in ciphers):
         found = "Parts of the file are encrypted with an algorithm that is broken today (RC2-40, RC4 or DES)."
         yield info("weak-store-protection", found, f"Write it again: {portable}")
