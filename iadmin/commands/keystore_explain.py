@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ from keystoretools import Keystore, KeystoreError
 from keystoretools.certificate_findings import title
 from keystoretools.cures import FIND_THE_KEY
 from keystoretools.explain import explain as explain_contents
+from keystoretools.finding import Finding
 
 
 @click.command(cls=Command)
@@ -45,14 +46,15 @@ def explain(
     sources = read_sources(tools, files, password_files)
     told = explain_contents(sources.contents, now=tools.now(), host_names=names, passwords=sources.passwords)
     at_home, steps = _at_home(store, sources, list(told.next_steps), files)
+    findings = [one for one in told.findings if not _is_answered(one, at_home)]
     inside = [*told.inside, *(f"{name}: {error.sentence}" for name, error in sources.failures)]
     groups = {
         "What is in it": inside,
-        "What belongs together": [*told.together, *at_home],
-        "What to know": list(told.wrong),
+        "What belongs together": [*told.together, *at_home.values()],
+        "What to know": [one.sentence for one in findings],
         "What to do next": steps,
     }
-    worst = {one.sentence: one.severity for one in told.findings}
+    worst = {one.sentence: one.severity for one in findings}
     blocks: list[Line] = []
     for heading, lines in groups.items():
         if lines:
@@ -62,7 +64,7 @@ def explain(
         data={
             "inside": inside,
             "together": groups["What belongs together"],
-            "findings": finding_data(told.findings),
+            "findings": finding_data(findings),
             "next_steps": steps,
             "failures": [
                 {"file": name, "code": str(error.code), "sentence": error.sentence} for name, error in sources.failures
@@ -77,24 +79,32 @@ def explain(
 
 def _at_home(
     store: AgentKeystore, sources: Sources, steps: list[str], files: Sequence[Path]
-) -> tuple[list[str], list[str]]:
-    """Whether the key to a certificate that came alone is in the agent's own keystore; looked up without a password."""
-    keystore = _own_keystore(store)
-    lines = []
+) -> tuple[dict[str, str], list[str]]:
+    """Whether the key to a certificate that came alone is in the agent's own keystore; looked up without a password.
+
+    Gives sentences by the certificate's title, and what is to be done then.
+    """
+    keystore = _own_keystore(store) if sources.assembly.lonely else None
+    lines: dict[str, str] = {}
     for chain in sources.assembly.lonely if keystore is not None else ():
         assert keystore is not None
-        certificate = chain.chain[0]
-        entry = owner_of(keystore, certificate)
+        entry = owner_of(keystore, chain.chain[0])
         if entry is not None:
-            lines.append(
-                f"The private key to {title(certificate)} is in the agent's keystore, under the alias {entry.alias}:"
-                " the certificate answers the request made there."
+            called = title(chain.chain[0])
+            lines[called] = (
+                f"The private key to {called} is in the agent's keystore, under the alias {entry.alias}: the"
+                " certificate answers the request made there."
             )
     if lines:
         steps = [step for step in steps if step != FIND_THE_KEY]
         command = f"iadmin keystore import {shlex.join(map(str, files))}"
         steps.insert(0, f"Put the certificate to its key: {command}")
     return lines, steps
+
+
+def _is_answered(finding: Finding, at_home: Iterable[str]) -> bool:
+    """A certificate without its key is no fault where the key is at home."""
+    return finding.code == "no-key-for-certificate" and any(called in finding.sentence for called in at_home)
 
 
 def _own_keystore(store: AgentKeystore) -> Keystore | None:

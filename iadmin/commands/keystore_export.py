@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from agent.errors import ExitStatus, OperatorError
+from iadmin.commands.keystore_plan import name_for
 from iadmin.commands.keystore_words import certificate_data, certificate_of
 from iadmin.commands.keystores import PASSWORD_VARIABLE, AgentKeystore, keystore_command, served_alias
 from iadmin.commands.lazy import Command
@@ -79,7 +80,8 @@ def export(
     entry = _entry(store, keystore, alias)
     chosen = _chosen(entry, keystore, ca=ca, chain=chain)
     password = given_password(store.tools, export_password_file, EXPORT_VARIABLE) or Password(DEFAULT_PASSWORD)
-    octets = _octets(chosen, form, entry.alias, password, profile, store.now_ms)
+    called = name_for(chosen[0]) if ca else entry.alias
+    octets = _octets(chosen, form, called, password, profile, store.now_ms)
     notes = [note for note in store.notes if PASSWORD_VARIABLE not in note and "everybody knows" not in note]
     data = {
         "alias": entry.alias,
@@ -95,7 +97,7 @@ def export(
     blocks: tuple[Block, ...] = (
         Line(f"Wrote {_what(chosen)} to {out} ({form}). There is no secret in it.", "good"),
         Line(f"Fingerprint (SHA-256), to compare by telephone: {chosen[0].sha256.hex(':').upper()}"),
-        Facts(title="Where the sender takes it in:", pairs=_commands(out, form, entry.alias)),
+        Facts(title="Where the sender takes it in:", pairs=_commands(out, form, called)),
     )
     return Outcome(data=data, blocks=blocks, notes=tuple(notes))
 

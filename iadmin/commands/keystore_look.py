@@ -100,6 +100,8 @@ def _presented(store: AgentKeystore, keystore: Keystore, named: str) -> PrivateK
 
 
 def _why_none(store: AgentKeystore, keystore: Keystore, named: str) -> str:
+    if keystore.password is None and not any(entry.chain for entry in keystore.private_keys):
+        return "not to be told without the password"
     try:
         choose_identity(keystore, named or None, now=store.tools.now())
     except KeystoreError as reason:

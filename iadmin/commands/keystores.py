@@ -104,7 +104,13 @@ class AgentKeystore:
 
     def read(self) -> Keystore:
         """The keystore, opened with its password; raises `KeystoreError` (also: no password to be had)."""
-        self._before = self.tools.safe_files().load(self.path)
+        try:
+            self._before = self.tools.safe_files().load(self.path)
+        except FileError as error:
+            if error.code is not ErrorCode.NO_SUCH_FILE or self.named is not None:
+                raise
+            cure = "Make one with: iadmin keystore create, or: iadmin keystore import FILE..."
+            raise FileError(f"{error.sentence} {cure}", code=error.code, path=error.path) from error
         self._keystore = self._opened(self._before)
         return self._keystore
 

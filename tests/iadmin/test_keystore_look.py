@@ -166,7 +166,8 @@ def test_explain_knows_the_keys_at_home(site: Site) -> None:
     answer = site.run("explain", site.file("server.cer", ca.server.certificate.der))
     assert 0 == answer.status
     assert "is in the agent's keystore, under the alias agent" in answer.out
-    assert "look on that machine" not in answer.out.partition("What to do next")[2]
+    assert "look on that machine" not in answer.out
+    assert "came without its private key" not in answer.out
 
 
 def test_explain_needs_no_home(site: Site) -> None:
@@ -220,3 +221,17 @@ def test_expired_long_ago_and_not_yet_valid_are_shown(site: Site) -> None:
     """In the listing itself: keytool does not say a word."""
     site.put(entry("old", made(SERVER, days=10)), entry("next", made("later", start=NOW + timedelta(days=9))))
     assert "EXPIRED" in site.run("list").out
+
+
+def test_a_home_without_keystore_says_how_to_make_one(site: Site) -> None:
+    """Nobody has done anything wrong yet."""
+    site.path.unlink()
+    answer = site.run("list")
+    assert (ExitStatus.NO_INPUT, True) == (answer.status, "iadmin keystore create" in answer.err)
+
+
+def test_sealed_certificates_are_not_taken_for_missing_ones(site: Site) -> None:
+    """A PKCS#12 without its password shows names only."""
+    two(site, password="our own", format=Format.PKCS12)
+    answer = site.run("list")
+    assert (0, True) == (answer.status, "not to be told without the password" in answer.out)
