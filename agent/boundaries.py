@@ -82,11 +82,28 @@ class StoredRequest:
 
 
 @attrs.frozen(kw_only=True)
+class Remembered:
+    """A combination of values that a deduplication filter has counted; `forgotten` are those it no longer remembers.
+
+    `at_us` counts from the start of the machine, and means something as long as `boot_id` is the machine's; `wall_us`
+    is the wall-clock time, for after a restart of the machine.
+    """
+
+    filter: str
+    key: str
+    boot_id: str
+    at_us: int
+    wall_us: int
+    forgotten: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class EventSettlement:
     """What came of one attempt at an event. `requests` are stored in the same transaction.
 
     `begun_us`/`ended_us`: wall-clock microseconds of the attempt. `reason` is the sentence for the operator (empty when
-    it went well), `detail` a traceback or other long text. `due_us` says when a postponed event is due.
+    it went well), `detail` a traceback or other long text. `due_us` says when a postponed event is due. `remembered` is
+    what the service's filters have counted.
     """
 
     seq: int
@@ -97,6 +114,7 @@ class EventSettlement:
     reason: str = ""
     detail: str = ""
     due_us: int = 0
+    remembered: tuple[Remembered, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +172,9 @@ class Spool(Protocol):
         `group` and `except_groups` choose by the process group of the event. As with `open_events`, only an empty
         answer means that there are no more.
         """
+
+    def remembered(self, service: str) -> Awaitable[Sequence[Remembered]]:
+        """What the deduplication filters of `service` have counted, in that order."""
 
     def began_event(self, seq: int) -> None:
         """An attempt at this event has begun. Not waited for: it makes the number of attempts survive a kill."""

@@ -15,7 +15,7 @@ import attrs
 from agent.boundaries import EventSettlement, RequestSettlement
 from agent.delivery import LIFE, OutboundRequest, Outcome, State, next_state
 from agent.event import Event
-from agent.spool import rows
+from agent.spool import recall, rows
 from agent.spool.claims import Claim
 from agent.spool.ledger import Ledger
 
@@ -78,6 +78,7 @@ class Changing:
         self._ledger.count("event", service, state)
         if settlement.requests:
             self._insert_requests(event_id, (settlement.seq, service, group), settlement.requests)
+        recall.keep(self._connection, service, settlement.remembered)
 
     def _settle_request(self, settlement: RequestSettlement) -> None:
         found = self._connection.execute(
@@ -120,6 +121,7 @@ class Changing:
         self._connection.execute(rows.INSERT_STEP, rows.step_row(seq, None, settlement))
         self._ledger.count("event", event.service, state)
         self._insert_requests(event.id, (seq, event.service, event.group), settlement.requests)
+        recall.keep(self._connection, event.service, settlement.remembered)
 
     def _insert_requests(self, event_id: str, event: tuple[int, str, str], requests: Sequence[OutboundRequest]) -> None:
         highest = self._connection.execute(

@@ -144,6 +144,20 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     DROP INDEX event_open;
     CREATE INDEX event_open ON event (service, priority, seq, grp, state, size_bytes) WHERE {_OPEN};
     """,
+    # 4 -> 5: what deduplication filters have counted; `n` keeps the order. As many rows as the windows of all filters
+    # have places.
+    """
+    CREATE TABLE dedup (
+        n INTEGER PRIMARY KEY,
+        service TEXT NOT NULL,
+        filter TEXT NOT NULL,
+        key TEXT NOT NULL,
+        boot_id TEXT NOT NULL,
+        at_us INTEGER NOT NULL,
+        wall_us INTEGER NOT NULL,
+        UNIQUE (service, filter, key)
+    ) STRICT;
+    """,
 )
 FORMAT: Final = len(MIGRATIONS)
 

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 import apsw
 
-from agent.boundaries import StoredEvent, StoredRequest
-from agent.spool import layout, rows
+from agent.boundaries import Remembered, StoredEvent, StoredRequest
+from agent.spool import layout, recall, rows
 
 Stored = TypeVar("Stored")
 
@@ -54,6 +54,14 @@ class OpenWork:
         chosen = narrowing.choose("request", limit)
         query = f"{rows.SELECT_STORED_REQUEST} WHERE request.seq IN ({chosen}) ORDER BY request.seq"
         return self._some(query, narrowing.bindings, rows.stored_request, lambda stored: len(stored.request.body))
+
+    def remembered(self, service: str) -> list[Remembered]:
+        """See `Spool.remembered`."""
+        return recall.read(self._connect(), service)
+
+    def oldest(self) -> dict[str, Oldest]:
+        """The oldest open event of each service."""
+        return oldest_open(self._connect())
 
     def _some(
         self,

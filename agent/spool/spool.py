@@ -20,6 +20,7 @@ from twisted.python.threadpool import ThreadPool
 from agent.boundaries import (
     Counters,
     EventSettlement,
+    Remembered,
     RequestSettlement,
     StoredEvent,
     StoredRequest,
@@ -28,20 +29,25 @@ from agent.boundaries import (
 from agent.config.model import SpoolLimits
 from agent.errors import MachineError
 from agent.event import Event
+from agent.spool.batch import Change
 from agent.spool.changes import Answered
 from agent.spool.claims import Claim, Claims
 from agent.spool.faults import trouble
 from agent.spool.intake import Intake
+from agent.spool.lookout import Lookout
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
 from agent.spool.reader import OpenWork
+from agent.spool.reserve import Reserve, free_bytes
+from agent.spool.room import Room
 from agent.spool.steady import SteadyClock
 from agent.spool.telling import Telling
 from agent.spool.thread import WriterLoop
-from agent.spool.writer import Change, Writer
+from agent.spool.watch import Ages
+from agent.spool.writer import Writer
 
 log = Logger(namespace="spool")
 
-Stored = TypeVar("Stored")
+Found = TypeVar("Found")
 
 
 class SpoolReactor(IReactorTime, IReactorFromThreads):
@@ -52,8 +58,8 @@ class SqliteSpool:
     """An `EventSink` and a `Spool` over one SQLite database; a part with a life.
 
     `folder` is made when it is not there. `now_us` gives wall-clock microseconds; it and `reactor.seconds` are called
-    in the writer's thread as well. `limits` are the defaults where it is None. `vfs` names another apsw VFS (tests
-    inject faults there).
+    in the writer's thread as well. `limits` are the defaults where it is None. `free_bytes` tells the free space
+    of the folder's disk, in the reader's thread. `vfs` names another apsw VFS (tests inject faults there).
     """
 
     name: Final = "spool"
@@ -66,21 +72,49 @@ class SqliteSpool:
         now_us: Callable[[], int],
         counters: Counters,
         limits: SpoolLimits | None = None,
+        free_bytes: Callable[[Path], int] = free_bytes,
         vfs: str | None = None,
     ) -> None:
         self._folder = folder
         self._reactor = reactor
-        age_us = SteadyClock(now_us=now_us, seconds=reactor.seconds)
-        self._writer = Writer(folder=folder, now_us=now_us, age_us=age_us, limits=limits, vfs=vfs)
+        limits = limits or SpoolLimits()
+        self._age_us = SteadyClock(now_us=now_us, seconds=reactor.seconds)
+        reserve = Reserve(
+            folder=folder,
+            size_bytes=limits.reserve_bytes,
+            keep_free_bytes=limits.min_free_bytes,
+            free_bytes=free_bytes,
+        )
+        self._writer = Writer(
+            folder=folder, now_us=now_us, age_us=self._age_us, limits=limits, reserve=reserve, vfs=vfs
+        )
         self._loop = WriterLoop(
             writer=self._writer,
             tell=lambda report: reactor.callFromThread(self._telling.take, report),
             doubt=lambda error: reactor.callFromThread(self._telling.note_trouble, error),
         )
-        self._intake = Intake(reactor=reactor, put=self._loop.put, counters=counters)
-        self._telling = Telling(folder=folder, counters=counters, flushed=self._intake.flushed)
-        self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._open_work = OpenWork(folder=folder)
+        self._room = Room(limits)
+        self._lookout = Lookout(
+            reactor=reactor,
+            in_thread=self._read,
+            folder=folder,
+            room=self._room,
+            reserve=reserve,
+            free_bytes=free_bytes,
+            look_back=self._open_work.oldest,
+            newest_seq=lambda: self._writer.last_seq,
+            max_age_s=limits.max_age_s,
+        )
+        self._intake = Intake(
+            reactor=reactor,
+            put=self._loop.put,
+            counters=counters,
+            room=self._room,
+            refused=self._lookout.refused,
+        )
+        self._telling = Telling(folder=folder, counters=counters, flushed=self._intake.flushed, room=self._room)
+        self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
         self._ended: Deferred[None] = Deferred()
 
@@ -94,7 +128,7 @@ class SqliteSpool:
     @property
     def trouble(self) -> str:
         """Why events are refused, as a sentence for the operator; empty while all is well."""
-        return self._telling.trouble
+        return self._telling.trouble or self._lookout.trouble
 
     async def start(self) -> None:
         """Open or make the spool. Raises `OperatorError` or `MachineError`; nothing is left behind then."""
@@ -102,8 +136,12 @@ class SqliteSpool:
         # A daemon: a sync that never returns must not keep the process from ending.
         Thread(target=self._write, args=(opened,), name="spool-writer", daemon=True).start()
         await opened
+        self._room.load(self._writer.open_loads)
+        self._lookout.ages = Ages(age_us=self._age_us, last_seq=self._writer.last_seq)
         self._reading.start()
         self._intake.is_open = True
+        # Before the first sender comes: the disk may be full already.
+        await self._lookout.look()
 
     async def stop(self, patience_s: float) -> None:
         """Commit what was offered, empty the log, close; an offer from now on is refused.
@@ -115,6 +153,7 @@ class SqliteSpool:
             return
         self._intake.is_open = False
         self._claims.forget()
+        self._lookout.stop()
         self._intake.hand_over()
         self._loop.finish()
         timer = self._reactor.callLater(patience_s, self._ended.cancel)
@@ -207,6 +246,10 @@ class SqliteSpool:
             )
         )
 
+    def remembered(self, service: str) -> Awaitable[Sequence[Remembered]]:
+        """See `Spool.remembered`; fails with `MachineError` when the disk cannot be read."""
+        return self._read(lambda: self._open_work.remembered(service))
+
     def began_event(self, seq: int) -> None:
         """See `Spool.began_event`."""
         self._claims.began("event", seq)
@@ -288,14 +331,14 @@ class SqliteSpool:
             self._telling.fail(change, MachineError("store-closed", "the spool is not open"))
         return done
 
-    def _read(self, read: Callable[[], Sequence[Stored]]) -> Deferred[Sequence[Stored]]:
-        def cannot_read(failure: Failure) -> Sequence[Stored]:
+    def _read(self, read: Callable[[], Found]) -> Deferred[Found]:
+        def cannot_read(failure: Failure) -> Found:
             error = failure.value
             assert isinstance(error, Exception)
             raise trouble(error, self._folder) from error
 
         if not self._intake.is_open:
-            failed: Deferred[Sequence[Stored]] = Deferred()
+            failed: Deferred[Found] = Deferred()
             failed.errback(MachineError("store-closed", "the spool is not open"))
             return failed
         return deferToThreadPool(self._reactor, self._reading, read).addErrback(cannot_read)
