@@ -128,6 +128,8 @@ class _Planner:
         sentence = f"Imported the key and certificate of {title(identity.leaf)} as {quoted(alias)}{_behind(chain)}."
         if there is not None:
             sentence = f"Replaced the entry {quoted(there.alias)} by the key and certificate of {title(identity.leaf)}."
+        if identity.found.alias is not None:
+            sentence += " Its key has the keystore's password now, no longer that of the file."
         self._put(entry, sentence, None if there is None else there.alias)
 
     def _renew(self, mine: PrivateKeyEntry, chain: tuple[Certificate, ...], new: PrivateKeyEntry | None = None) -> None:

@@ -14,7 +14,7 @@ from iadmin.commands.lazy import LazyGroup
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-GUIDE = (DOCS / "iadmin.rst").read_text(encoding="utf-8")
+GUIDE = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("iadmin.rst", "keystore.rst"))
 API = (DOCS / "control-api.rst").read_text(encoding="utf-8")
 
 
@@ -24,7 +24,11 @@ def leaves() -> list[click.Command]:
     for name in COMMANDS:
         command = group.get_command(click.Context(group), name)
         assert command is not None
-        found += list(command.commands.values()) if isinstance(command, click.Group) else [command]
+        if isinstance(command, LazyGroup):
+            context = click.Context(command)
+            found += [one for verb in command.list_commands(context) if (one := command.get_command(context, verb))]
+        else:
+            found += list(command.commands.values()) if isinstance(command, click.Group) else [command]
     return found
 
 

@@ -26,6 +26,7 @@ def test_a_pfx_comes_under_the_password_of_the_keystore(site: Site) -> None:
     assert () == site.open().locked_apart()
     assert ca.server.key == site.open().unlock("new-cert")
     assert f'Imported the key and certificate of "{SERVER}" as "new-cert"' in answer.out
+    assert "has the keystore's password now" in answer.out
     assert [".keystore.20250730-120000.bak"] == site.backups
 
 
