@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from keystoretools import der, oids
 from keystoretools.certificate import Certificate
 from keystoretools.errors import KeystoreError
+from keystoretools.publickey import PublicKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -41,6 +42,14 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool | None:
         return _verify(key.der, algorithm, body, signature)
     except KeystoreError:
         return None
+
+
+def made_with(key: PublicKey, algorithm: der.Element, octets: bytes, signature: bytes) -> bool | None:
+    """Whether `signature` over `octets` was made with that key; None when that cannot be calculated here.
+
+    `algorithm` is the AlgorithmIdentifier beside the signature.  Raises CorruptError when it is none.
+    """
+    return _verify(key.der, algorithm.sequence(1), octets, signature)
 
 
 def _verify(key_der: bytes, algorithm: list[der.Element], body: bytes, signature: bytes) -> bool | None:

@@ -1,0 +1,50 @@
+"""`-delete` and `-changealias`."""
+
+from __future__ import annotations
+
+import attrs
+
+from keystoretools.entries import TrustedCertificateEntry
+from keystoretools.keytool.failures import KeytoolError
+from keystoretools.keytool.session import Session
+
+
+def run(session: Session) -> int:
+    """Either command, by name."""
+    command = session.invocation.command
+    return _delete(session) if command is not None and command.name == "delete" else _rename(session)
+
+
+def _delete(session: Session) -> int:
+    alias = session.get("alias") or _ask(session, "Enter alias name:  ", "Must specify alias")
+    store = session.open_to_write()
+    if alias not in store.keystore:
+        raise KeytoolError(f"Alias <{alias}> does not exist")
+    store.keystore = store.keystore.remove(alias)
+    session.save(store)
+    return 0
+
+
+def _rename(session: Session) -> int:
+    """The entry under another name; its date becomes now, its key keeps its password."""
+    new = session.get("destalias") or _ask(session, "Enter destination alias name:  ", "Must specify destination alias")
+    store = session.open_to_write()
+    alias = session.alias
+    entry = store.keystore.get(alias)
+    if entry is None:
+        raise KeytoolError(f"Alias <{alias}> does not exist")
+    if new in store.keystore:
+        raise KeytoolError(f"Destination alias <{new}> already exists")
+    if not isinstance(entry, TrustedCertificateEntry):
+        session.unlock(store, alias, session.password("keypass"))  # keytool asks too; the key itself stays as it lies
+    renamed = attrs.evolve(entry, alias=new.lower(), created_ms=session.now_ms)
+    store.keystore = store.keystore.remove(alias).add(renamed)
+    session.save(store)
+    return 0
+
+
+def _ask(session: Session, question: str, complaint: str) -> str:
+    answer = session.prompts.ask(question)
+    if not answer:
+        raise KeytoolError(complaint)
+    return answer

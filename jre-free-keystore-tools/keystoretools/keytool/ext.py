@@ -1,0 +1,210 @@
+"""The value of keytool's `-ext`: `name[:critical][=value]`.
+
+Names and values may be shortened to a beginning or to the initials, in any case, as long as one fits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from keystoretools import der, extend, oids
+from keystoretools.certificate import Extension
+from keystoretools.errors import OperationError
+from keystoretools.keytool.failures import EXCEPTION, KeytoolError
+
+_NAMES: Final = (
+    "BasicConstraints",
+    "KeyUsage",
+    "ExtendedKeyUsage",
+    "SubjectAlternativeName",
+    "IssuerAlternativeName",
+    "SubjectInfoAccess",
+    "AuthorityInfoAccess",
+    "CRLDistributionPoints",
+)
+_METHODS: Final = {
+    "ocsp": "1.3.6.1.5.5.7.48.1",
+    "caIssuers": "1.3.6.1.5.5.7.48.2",
+    "timeStamping": "1.3.6.1.5.5.7.48.3",
+    "caRepository": "1.3.6.1.5.5.7.48.5",
+}
+_DOTTED: Final = re.compile(r"\d+(\.\d+)+\Z")
+_RUNTIME: Final = "java.lang.RuntimeException"
+
+
+def read_extensions(texts: Iterable[str], asked: Sequence[Extension] = ()) -> list[Extension]:
+    """The extensions that `-ext` options ask for; `asked` are those of a request, taken over as `honored=` says.
+
+    A later one of a kind replaces an earlier one.  Raises KeytoolError in keytool's words.
+    """
+    found: dict[str, Extension] = {}
+    given: dict[str, Extension] = {}
+    for text in texts:
+        left, equals, value = text.partition("=")
+        name, colon, mark = left.partition(":")
+        if name.lower() == "honored":
+            found.update({one.oid: one for one in _honored(value, asked)})
+            continue
+        is_critical = bool(colon) and "critical".startswith(mark.lower())
+        try:
+            made = _extension(name, value if equals else None, is_critical, text)
+        except OperationError as error:
+            raise KeytoolError(f"java.io.IOException: {error.sentence}", java_class=_RUNTIME) from error
+        given[made.oid] = made
+    return list({**found, **given}.values())
+
+
+def _honored(value: str, asked: Sequence[Extension]) -> list[Extension]:
+    """`all`, names, and `-name` for all but that one."""
+    chosen: list[Extension] = []
+    for item in filter(None, value.split(",")):
+        name = item.lstrip("-").partition(":")[0]
+        if name.lower() == "all":
+            chosen = [] if item.startswith("-") else list(asked)
+            continue
+        oid = name if _DOTTED.match(name) else _OIDS[_one_of(name, _NAMES)]
+        if item.startswith("-"):
+            chosen = [one for one in chosen if one.oid != oid]
+        else:
+            chosen += [one for one in asked if one.oid == oid and one not in chosen]
+    return chosen
+
+
+def _one_of(word: str, names: Iterable[str]) -> str:
+    """The one name that `word` spells, begins or abbreviates.  Raises KeytoolError; "" means none."""
+    lower = word.lower()
+    known = list(names)
+    exact = [name for name in known if name.lower() == lower]
+    if exact:
+        return exact[0]
+    fitting = [name for name in known if name.lower().startswith(lower) or _initials(name) == lower]
+    if len(fitting) > 1:
+        raise KeytoolError(f"command {word} is ambiguous:\n     {' '.join(fitting)}")
+    return fitting[0] if fitting else ""
+
+
+def _initials(name: str) -> str:
+    return (name[0] + "".join(letter for letter in name[1:] if letter.isupper())).lower()
+
+
+def _extension(name: str, value: str | None, is_critical: bool, text: str) -> Extension:
+    if _DOTTED.match(name):
+        return _raw(name, value or "", is_critical)
+    kind = _one_of(name, _NAMES)
+    match kind:
+        case "BasicConstraints":
+            return _basic_constraints(value, is_critical, text)
+        case "KeyUsage":
+            return _key_usage(_required(value, text), is_critical)
+        case "ExtendedKeyUsage":
+            return _extended_key_usage(_required(value, text), is_critical)
+        case "SubjectAlternativeName" | "IssuerAlternativeName":
+            pairs = _pairs(_required(value, text), text)
+            return extend.alternative_names(pairs, critical=is_critical, oid=_OIDS[kind])
+        case "SubjectInfoAccess" | "AuthorityInfoAccess":
+            return _access(_OIDS[kind], _required(value, text), text, is_critical)
+        case "CRLDistributionPoints":
+            return _distribution_points(_required(value, text), text, is_critical)
+    raise KeytoolError(
+        "java.io.IOException: ObjectIdentifier() -- Invalid format: java.lang.NumberFormatException:"
+        f' For input string: "{name}"',
+        java_class=_RUNTIME,
+        hint=f"There is no extension {name}; there are bc, ku, eku, san, ian, aia, sia, crl and dotted numbers.",
+    )
+
+
+_OIDS: Final = {
+    "BasicConstraints": oids.BASIC_CONSTRAINTS,
+    "KeyUsage": oids.KEY_USAGE,
+    "ExtendedKeyUsage": oids.EXTENDED_KEY_USAGE,
+    "SubjectAlternativeName": oids.SUBJECT_ALTERNATIVE_NAME,
+    "IssuerAlternativeName": extend.ISSUER_ALTERNATIVE_NAME,
+    "SubjectInfoAccess": "1.3.6.1.5.5.7.1.11",
+    "AuthorityInfoAccess": oids.AUTHORITY_INFORMATION_ACCESS,
+    "CRLDistributionPoints": "2.5.29.31",
+    "": "",
+}
+
+
+def _required(value: str | None, text: str) -> str:
+    if value is None:
+        raise KeytoolError(f"Illegal value: {text}", java_class=EXCEPTION)
+    return value
+
+
+def _raw(oid: str, value: str, is_critical: bool) -> Extension:
+    """Octets in hex, with anything between them; the identifier must be a real one."""
+    extend.dotted(oid)
+    digits = re.sub(r"[^0-9A-Fa-f]", "", value)
+    return Extension(oid=oid, critical=is_critical, value=bytes.fromhex(digits[: len(digits) // 2 * 2]))
+
+
+def _basic_constraints(value: str | None, is_critical: bool, text: str) -> Extension:
+    """`ca:true,pathlen:0`, or the length alone; nothing at all means an authority."""
+    is_authority, length = not value, None
+    for item in filter(None, (value or "").split(",")):
+        key, colon, argument = item.partition(":")
+        if key.isdigit() and not colon:
+            is_authority, length = True, int(key)
+        elif key.lower() == "ca" and colon:
+            is_authority = argument.lower() == "true"
+        elif key.lower() == "pathlen" and argument.isdigit():
+            length = int(argument)
+        else:
+            raise KeytoolError(f"Illegal value: {text}")
+    return extend.basic_constraints(is_authority=is_authority, path_length=length, critical=is_critical)
+
+
+def _key_usage(value: str, is_critical: bool) -> Extension:
+    names = []
+    for word in value.split(","):
+        name = _one_of(word, (*extend.KEY_USAGES, "contentCommitment"))
+        if not name:
+            raise KeytoolError(f"Unknown keyUsage type: {word}")
+        names.append("nonRepudiation" if name == "contentCommitment" else name)
+    return extend.key_usage(names, critical=is_critical)
+
+
+def _extended_key_usage(value: str, is_critical: bool) -> Extension:
+    names = []
+    for word in value.split(","):
+        name = word if _DOTTED.match(word) else _one_of(word, extend.EXTENDED_USAGES)
+        if not name:
+            raise KeytoolError(f"Unknown extendedkeyUsage type: {word}")
+        names.append(name)
+    return extend.extended_key_usage(names, critical=is_critical)
+
+
+def _pairs(value: str, text: str) -> list[tuple[str, str]]:
+    """`dns:host,ip:1.2.3.4` as pairs."""
+    found = []
+    for item in filter(None, value.split(",")):
+        kind, colon, rest = item.partition(":")
+        if not colon:
+            raise KeytoolError(f"Illegal item {item} in {text}")
+        if kind.lower() not in ("dns", "ip", "email", "uri", "oid", "dn"):
+            raise KeytoolError(f"Unrecognized GeneralName type: {kind}")
+        found.append((kind, rest))
+    return found
+
+
+def _access(oid: str, value: str, text: str, is_critical: bool) -> Extension:
+    items = []
+    for item in filter(None, value.split(",")):
+        method, colon, rest = item.partition(":")
+        if not colon or ":" not in rest:
+            raise KeytoolError(f"Illegal item {item} in {text}")
+        named = method if _DOTTED.match(method) else _METHODS.get(_one_of(method, _METHODS), "")
+        if not named:
+            raise KeytoolError(f"Unknown AccessDescription: {method}")
+        kind, _, place = rest.partition(":")
+        items.append(der.sequence(extend.dotted(named), extend.general_name(kind, place)))
+    return Extension(oid=oid, critical=is_critical, value=der.sequence(*items))
+
+
+def _distribution_points(value: str, text: str, is_critical: bool) -> Extension:
+    names = der.explicit(0, *(extend.general_name(kind, place) for kind, place in _pairs(value, text)))
+    point = der.sequence(der.explicit(0, names))
+    return Extension(oid="2.5.29.31", critical=is_critical, value=der.sequence(point))

@@ -1,0 +1,195 @@
+"""`-genkeypair`: a new key and its certificate, self-signed or signed by another entry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keystoretools import make
+from keystoretools.certificate import Certificate
+from keystoretools.dname import build_name, parse_name
+from keystoretools.entries import PrivateKeyEntry
+from keystoretools.errors import OperationError, UnsupportedError
+from keystoretools.keytool import validity, weak
+from keystoretools.keytool.ext import read_extensions
+from keystoretools.keytool.failures import ARGUMENT, IO, KeytoolError
+from keystoretools.keytool.layout import key_words, name_text, plain
+from keystoretools.keytool.session import Session, Store
+from keystoretools.names import Name
+from keystoretools.privatekey import PrivateKey
+from keystoretools.signing import Scheme, default_scheme, scheme_named
+
+_ALGORITHMS: Final = {
+    "RSA": "RSA",
+    "DSA": "DSA",
+    "EC": "EC",
+    "ECDSA": "EC",
+    "ED25519": "Ed25519",
+    "EDDSA": "Ed25519",
+    "ED448": "Ed448",
+}
+_CURVE_OF_BITS: Final = {256: "secp256r1", 384: "secp384r1", 521: "secp521r1"}
+_QUESTIONS: Final = (
+    ("CN", "What is your first and last name?"),
+    ("OU", "What is the name of your organizational unit?"),
+    ("O", "What is the name of your organization?"),
+    ("L", "What is the name of your City or Locality?"),
+    ("ST", "What is the name of your State or Province?"),
+    ("C", "What is the two-letter country code for this unit?"),
+)
+_MOST_ROUNDS: Final = 20
+
+
+def run(session: Session) -> int:
+    """The command."""
+    days = validity.days(session.get("validity"))
+    algorithm = session.get("keyalg")
+    if algorithm is None:
+        raise KeytoolError("The -keyalg option must be specified.")
+    if session.get("groupname") is not None and session.get("keysize") is not None:
+        raise KeytoolError("Cannot specify both -groupname and -keysize")
+    store = session.open_to_write(may_create=True)
+    alias = session.alias
+    if alias in store.keystore:
+        raise KeytoolError(f"Key pair not generated, alias <{alias}> already exists")
+    signer = _signer(session, store)
+    size = validity.whole_number(session.get("keysize"), 0)
+    key = _key(session, algorithm, size)
+    dname = session.get("dname")
+    name = ask_name(session) if dname is None else name_of(dname)
+    scheme = chosen_scheme(session, signer[1] if signer else key)
+    certificate = _certificate(session, key, name, days, signer, scheme)
+    session.warn_about_key_password(store, session.password("keypass"))
+    _announce(session, key, scheme, name, days)
+    password = session.new_key_password(store, alias, session.password("keypass"))
+    chain = (certificate, *(signer[0].chain if signer else ()))
+    entry = PrivateKeyEntry(alias=alias.lower(), key=key, chain=chain, created_ms=session.now_ms, key_password=password)
+    store.keystore = store.keystore.add(entry)
+    session.warnings.extend(weak.warnings("The generated certificate", certificate))
+    if size and key.algorithm == "EC":
+        session.warnings.append(
+            f'Specifying -keysize for generating EC keys is deprecated, please use "-groupname {key.curve}" instead.'
+        )
+    session.save(store)
+    if not certificate.alternative_names and signer is None:
+        session.prompts.hint(
+            "The certificate has no alternative names, and today's clients look at nothing else: use -ext san=dns:HOST"
+            " for a server."
+        )
+    return 0
+
+
+def _signer(session: Session, store: Store) -> tuple[PrivateKeyEntry, PrivateKey] | None:
+    """The entry that -signer names, and its key."""
+    alias = session.get("signer")
+    if alias is None:
+        return None
+    key, _ = session.private_key(store, alias, session.password("signerkeypass"))
+    entry = session.key_entry(store, alias)
+    if not isinstance(entry, PrivateKeyEntry) or not entry.chain:
+        raise KeytoolError(f"Alias <{alias}> has no certificate")
+    return entry, key
+
+
+def _key(session: Session, typed: str, size: int) -> PrivateKey:
+    algorithm = _ALGORITHMS.get(typed.upper())
+    curve = session.get("groupname")
+    if algorithm is None:
+        raise KeytoolError(
+            f"{typed} KeyPairGenerator not available",
+            java_class="java.security.NoSuchAlgorithmException",
+            hint="There are RSA, EC, Ed25519, Ed448 and DSA.",
+        )
+    if algorithm == "EC" and size:
+        curve = _CURVE_OF_BITS.get(size)
+        if curve is None:
+            raise KeytoolError(
+                f"Not a supported curve: {size} bits", java_class="java.security.spec.InvalidParameterSpecException"
+            )
+    try:
+        return make.generate_key(algorithm, bits=size or None, curve=curve)
+    except UnsupportedError as error:
+        text = f"Unknown curve name: {curve}" if curve is not None else "Invalid key sizes"
+        raise KeytoolError(text, java_class=ARGUMENT, hint=error.sentence) from error
+
+
+def chosen_scheme(session: Session, key: PrivateKey) -> Scheme:
+    """-sigalg, or keytool's default for the key.  Raises KeytoolError."""
+    named = session.get("sigalg")
+    try:
+        return default_scheme(key) if named is None else scheme_named(named)
+    except UnsupportedError as error:
+        raise KeytoolError(
+            f"{named or key.algorithm} Signature not available",
+            java_class="java.security.NoSuchAlgorithmException",
+            hint=error.sentence,
+        ) from error
+
+
+def name_of(text: str) -> Name:
+    """-dname.  Raises KeytoolError in Java's words."""
+    try:
+        name = parse_name(text)
+    except OperationError as error:
+        words, _, advice = error.sentence.partition(" (")
+        raise KeytoolError(words, java_class=IO, hint=advice.rstrip(")")) from error
+    return name
+
+
+def ask_name(session: Session) -> Name:
+    """The six questions, until "yes".  Raises KeytoolError when the input ends or after twenty rounds."""
+    answers = {keyword: "Unknown" for keyword, _ in _QUESTIONS}
+    for _ in range(_MOST_ROUNDS):
+        for keyword, question in _QUESTIONS:
+            answer = session.prompts.ask(f"{question}\n  [{plain(answers[keyword])}]:  ")
+            if answer is None:
+                break
+            answers[keyword] = answer or answers[keyword]
+        name = build_name(list(answers.items()))
+        answer = session.prompts.ask(f"Is {name_text(name)} correct?\n  [no]:  ")
+        if answer is None:
+            break
+        if answer.strip().lower() in ("y", "yes"):
+            session.prompts.err("\n")
+            return name
+    raise KeytoolError("Too many retries, program terminated", java_class="java.lang.RuntimeException")
+
+
+def _certificate(
+    session: Session,
+    key: PrivateKey,
+    name: Name,
+    days: int,
+    signer: tuple[PrivateKeyEntry, PrivateKey] | None,
+    scheme: Scheme,
+) -> Certificate:
+    start = validity.start_date(session.get("startdate"), session.now, session.zone)
+    end = validity.end_date(start, days)
+    extensions = read_extensions(session.invocation.extensions)
+    try:
+        if signer is None:
+            return make.self_signed(key, name, start=start, end=end, extensions=extensions, scheme=scheme)
+        entry, signing_key = signer
+        return make.sign(
+            key.public_key,
+            name,
+            issuer=entry.chain[0],
+            key=signing_key,
+            start=start,
+            end=end,
+            extensions=extensions,
+            scheme=scheme,
+        )
+    except OperationError as error:
+        raise KeytoolError(error.sentence, java_class="java.security.InvalidKeyException") from error
+
+
+def _announce(session: Session, key: PrivateKey, scheme: Scheme, name: Name, days: int) -> None:
+    size, _, kind = key_words(key.public_key).removesuffix(" key").partition("-bit ")
+    signer = session.get("signer")
+    what = f"and self-signed certificate ({scheme.name})"
+    if signer is not None:
+        what = f"and a certificate ({scheme.name}) issued by <{plain(signer)}>"
+    session.prompts.err(
+        f"Generating {int(size):,} bit {kind} key pair {what} with a validity of {days:,} days\n"
+        f"\tfor: {name_text(name)}\n"
+    )

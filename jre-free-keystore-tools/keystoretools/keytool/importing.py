@@ -1,0 +1,262 @@
+"""`-importkeystore`: entries of one store into another, or a store into another format in its place.
+
+Imported keys get the password of the *destination*, unless -destkeypass says otherwise.  keytool leaves them under the
+source's password in a JKS, and every Java server then refuses the whole store ("Cannot recover key").
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from keystoretools.entries import Entry, PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry
+from keystoretools.javapick import hashtable_order
+from keystoretools.keytool.failures import ARGUMENT, KEYSTORE, KeytoolError
+from keystoretools.keytool.layout import plain
+from keystoretools.keytool.session import Session, Store
+from keystoretools.lockedkey import SecretKey
+from keystoretools.model import Format
+from keystoretools.privatekey import PrivateKey
+from keystoretools.secret import Password
+
+
+class _NotStored(Exception):
+    """The destination's format cannot hold the entry: Java's words."""
+
+
+@attrs.define
+class _Import:
+    """One import: where to, and what was told on the way."""
+
+    session: Session
+    source: Store
+    destination: Store
+    key_password: Password | None
+    adapted: list[str] = attrs.field(factory=list)
+    unanswered: bool = False
+
+
+def run(session: Session) -> int:
+    """The command.  Status 1 when an entry could not be imported; cancelled ones are as the user wanted."""
+    source_name = session.get("srckeystore")
+    _check_options(session)
+    if source_name is None:
+        raise KeytoolError("Please specify -srckeystore")
+    destination_name = session.keystore_name("destkeystore")
+    if session.is_same_file(source_name, destination_name):
+        return _in_place(session, source_name, destination_name)
+    path = session.path(source_name)
+    if path.is_file() and not path.stat().st_size:
+        raise _empty(source_name)
+    session.prompts.err(f"Importing keystore {source_name} to {destination_name}...\n")
+    destination = _open_destination(session)
+    source = _open_source(session, source_name)
+    job = _Import(session, source, destination, _key_password(session, destination))
+    failed = _entries(job)
+    if failed is None:
+        return 1
+    session.save(destination)
+    _say_what_was_adapted(job)
+    return 1 if failed or job.unanswered else 0
+
+
+def _check_options(session: Session) -> None:
+    for switch, names in (
+        ("srcprotected", ("srcstorepass", "srckeypass")),
+        ("destprotected", ("deststorepass", "destkeypass")),
+    ):
+        if session.has(switch) and any(session.password(name) is not None for name in names):
+            listed = ", ".join(f"-{name}" for name in names[:1]) + f" and -{names[1]}"
+            raise KeytoolError(f"if -{switch} is specified, then {listed} must not be specified", java_class=ARGUMENT)
+
+
+def _open_destination(session: Session, *, fresh: bool = False, fallback: Password | None = None) -> Store:
+    return session.open_to_write(
+        may_create=True,
+        option="destkeystore",
+        password_option="deststorepass",
+        type_option="deststoretype",
+        question="Enter destination keystore password:  ",
+        fresh=fresh,
+        fallback=fallback,
+    )
+
+
+def _open_source(session: Session, name: str) -> Store:
+    data = session.read_file(name)
+    if not data:
+        raise _empty(name)
+    session.require_store(data, session.get("srcstoretype"))
+    password = session.password("srcstorepass")
+    if password is None and not session.has("srcprotected") and session.wants_password(data):
+        password = session.prompts.password("Enter source keystore password:  ")
+    return session.opened(name, data, password, session.get("srcstoretype"), is_source=True)
+
+
+def _empty(name: str) -> KeytoolError:
+    return KeytoolError(f"Source keystore file exists, but is empty: {name}")
+
+
+def _key_password(session: Session, destination: Store) -> Password | None:
+    """-destkeypass; in PKCS#12 it must be the store's, as keytool has it."""
+    given = session.password("destkeypass")
+    if given is not None and destination.is_pkcs12 and given != destination.password:
+        session.prompts.err(
+            "Warning:  Different store and key passwords not supported for PKCS12 KeyStores."
+            " Ignoring user-specified -destkeypass value.\n"
+        )
+        return None
+    return given
+
+
+def _in_place(session: Session, source_name: str, name: str) -> int:
+    """The store in another format under its own name; the old file is kept beside it."""
+    session.lock(session.path(name))
+    source = _open_source(session, source_name)
+    destination = _open_destination(session, fresh=True, fallback=source.password)
+    job = _Import(session, source, destination, _key_password(session, destination))
+    failed = _entries(job)
+    if failed is None:
+        return 1
+    if failed:
+        raise KeytoolError("Not all entries could be imported", hint=f"{name} is as it was; nothing was migrated.")
+    backup = _backup(session, source)
+    session.save(destination, warn=False)
+    old, new = source.keystore.format.value, destination.keystore.format.value
+    session.warn_about(destination)
+    if old == new:
+        session.warnings.append(f'The original keystore "{name}" is backed up as "{backup}"...')
+    else:
+        session.warnings.append(f'Migrated "{name}" to {new}. The {old} keystore is backed up as "{backup}".')
+    return 0
+
+
+def _backup(session: Session, source: Store) -> str:
+    """A copy under the first free name: .old, .old2, ..."""
+    number = 1
+    while True:
+        name = f"{source.name}.old{number if number > 1 else ''}"
+        if not session.path(name).exists():
+            session.write_copy(name, source.before or b"")
+            return name
+        number += 1
+
+
+def _entries(job: _Import) -> int | None:
+    """All entries, or the one of -srcalias: how many failed; None when the user stopped it."""
+    session = job.session
+    alias = session.get("srcalias")
+    if alias is not None:
+        entry = job.source.keystore.get(alias)
+        if entry is None:
+            raise KeytoolError(f"Alias <{alias}> does not exist")
+        outcome = _one(job, entry, session.get("destalias") or alias, said=alias)
+        if outcome is False:
+            return 1
+        return 0 if outcome or not job.unanswered else None
+    if session.get("destalias") is not None or session.password("srckeypass") is not None:
+        raise KeytoolError("if alias not specified, destalias and srckeypass must not be specified")
+    return _all(job)
+
+
+def _all(job: _Import) -> int:
+    session = job.session
+    entries = _in_java_order(job.source)
+    done = failed = 0
+    for entry in entries:
+        outcome = _one(job, entry, entry.alias, said=entry.alias)
+        if outcome:
+            done += 1
+            session.prompts.err(f"Entry for alias {plain(entry.alias)} successfully imported.\n")
+        elif outcome is False:
+            failed += 1
+            if not session.has("noprompt") and session.prompts.confirm(
+                "Do you want to quit the import process? [no]:  "
+            ):
+                break
+    session.prompts.err(
+        f"Import command completed:  {done} entries successfully imported, {len(entries) - done} entries failed or"
+        " cancelled\n"
+    )
+    return failed
+
+
+def _in_java_order(source: Store) -> list[Entry]:
+    """The entries that Java sees, as it enumerates them."""
+    entries = [entry for entry in source.keystore.entries if entry.java_sees_it]
+    if source.is_pkcs12:
+        return entries
+    by_alias = {entry.alias: entry for entry in entries}
+    return [by_alias[alias] for alias in hashtable_order(list(by_alias))]
+
+
+def _one(job: _Import, entry: Entry, alias: str, *, said: str) -> bool | None:
+    """One entry: True when it is in, False when it failed, None when it was cancelled."""
+    session, destination = job.session, job.destination
+    new_alias = _free_alias(job, alias)
+    if new_alias is None:
+        return None
+    try:
+        destination.keystore = destination.keystore.add(_adapted(job, entry, new_alias), replace=True)
+    except _NotStored as error:
+        shown = plain(said)
+        session.prompts.err(
+            f"Problem importing entry for alias {shown}: {error}.\nEntry for alias {shown} not imported.\n"
+        )
+        return False
+    return True
+
+
+def _free_alias(job: _Import, alias: str) -> str | None:
+    """The name to store under: an existing one only when the user agrees (or -noprompt); None cancels."""
+    session, there = job.session, job.destination.keystore
+    while alias in there:
+        if session.has("noprompt"):
+            session.prompts.err(f"Warning: Overwriting existing alias {plain(alias)} in destination keystore\n")
+            return alias
+        answer = session.prompts.confirm(f"Existing entry alias {plain(alias)} exists, overwrite? [no]:  ")
+        if answer:
+            return alias
+        other = session.prompts.ask("Enter new alias name\t(RETURN to cancel import for this entry):  ")
+        if other is None:
+            job.unanswered = True
+        if not other:
+            session.prompts.err(f"Entry for alias {plain(alias)} not imported.\n")
+            return None
+        alias = other
+    return alias
+
+
+def _adapted(job: _Import, entry: Entry, alias: str) -> Entry:
+    """The entry under its new name and date, its key open and to be locked under the destination's password."""
+    session = job.session
+    renamed = attrs.evolve(entry, alias=alias.lower(), created_ms=session.now_ms)
+    if isinstance(renamed, TrustedCertificateEntry):
+        return renamed
+    given = session.password("srckeypass")
+    key, opened_by = session.unlock(job.source, entry.alias, given)
+    if not isinstance(key, PrivateKey) and not job.destination.keystore.format.holds_secret_keys:
+        raise _NotStored(f"{KEYSTORE}: Cannot store non-PrivateKeys")
+    target = job.key_password
+    is_java_only = job.destination.keystore.format is not Format.PKCS12
+    if is_java_only and target is None and opened_by != job.destination.password:
+        job.adapted.append(alias)
+    if isinstance(renamed, PrivateKeyEntry) and isinstance(key, PrivateKey):
+        return attrs.evolve(renamed, key=key, key_password=target)
+    if isinstance(renamed, SecretKeyEntry) and isinstance(key, SecretKey):
+        return attrs.evolve(renamed, key=key, key_password=target)
+    raise AssertionError("an entry unlocks to a key of its own kind")
+
+
+def _say_what_was_adapted(job: _Import) -> None:
+    for alias in job.adapted:
+        job.session.prompts.hint(
+            f'The key "{plain(alias)}" now has the password of {job.destination.name}, not that of'
+            f" {job.source.name} (keytool would have kept that one, and Java servers would not start)."
+        )
+    for alias in job.destination.keystore.locked_apart(budget=job.session.budget):
+        if job.key_password is not None:
+            job.session.prompts.hint(
+                f'The key "{plain(alias)}" has another password than the keystore: a Java server that knows only the'
+                f" keystore's does not start. To change it: iakeytool -keypasswd -keystore {job.destination.name}"
+                f" -alias {plain(alias)}"
+            )

@@ -1,0 +1,131 @@
+"""The same command lines given to iakeytool and to the real keytool of JDK 17, where there is one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.keystoretools.conftest import SAMPLES
+from tests.keystoretools.keytoolrun import masked, run, without_trace
+
+GOLDEN = SAMPLES / "golden"
+INPUTS = {
+    "k.jks": "002-list-jks-two/in/.keystore",
+    "kp.jks": "125-keypasswd-prompt/in/k.jks",
+    "m.p12": "024-list-p12-mixed/in/m.p12",
+    "e.jks": "034-list-weak-v/in/e.jks",
+    "new.pfx": "042-importks-seed-prompts/in/new.pfx",
+    "r.jks": "196-reply-leaf-only-with-cas/in/.keystore",
+    "r0.jks": "076-importcert-reply-p7b-noprompt/in/.keystore",
+    "chain.p7b": "076-importcert-reply-p7b-noprompt/in/chain.p7b",
+    "leaf.crt": "196-reply-leaf-only-with-cas/in/leaf.crt",
+    "ca.crt": "067-importcert-trusted-yes/in/ca.crt",
+    "c.pem": "131-printcert-chain/in/c.pem",
+    "r.csr": "138-printcertreq/in/r.csr",
+}
+K, M = "-keystore k.jks -storepass alarmpoint", "-keystore m.p12 -storepass changeit"
+NEW = "-keystore n.p12 -storepass changeit"
+
+# (what is typed into the pipe, the command line); compared: status, stdout, stderr.
+LINES = [
+    ("", f"-list {K} -rfc"),
+    ("", f"-list -v {M}"),
+    ("", f"-list {K} -storetype JCEKS"),
+    ("", f"-list {K} -alias APIA -storepass alarmpoint"),
+    ("", "-list -keystore c.pem -storepass x"),
+    ("", "-list -storetype JKS -keystore c.pem -storepass x"),
+    ("", "-list -keystore m.p12"),
+    ("", f"-list -storetype FOO {K}"),
+    ("", f"-list -protected {K}"),
+    ("", f"-exportcert {K} -alias apia -rfc"),
+    ("", f"-exportcert {M} -alias aes"),
+    ("", f"-delete {K} -alias apia -v"),
+    ("new-cert\n", f"-delete {K}"),
+    ("", f"-changealias {K} -alias apia -destalias NEW"),
+    ("keypass-2\n", "-changealias -keystore kp.jks -storepass storepass1 -alias server -destalias x"),
+    ("", f"-storepasswd {M} -new newpass1"),
+    ("alarmpoint\nabc\nalarmpoint\nabcdef\nabcdef\n", "-storepasswd -keystore k.jks"),
+    ("alarmpoint\nabc\nalarmpoint\nabcdef\nabcdeg\n", "-storepasswd -keystore k.jks"),
+    ("", f"-keypasswd {K} -alias apia -new abcdef"),
+    ("", f"-keypasswd {M} -alias rsa -new abcdef"),
+    ("", "-importkeystore"),
+    ("", "-importkeystore -srckeystore nope -destkeystore k.jks -srcstorepass x -deststorepass alarmpoint"),
+    ("", "-importkeystore -srckeystore r.jks -destkeystore n.p12 -srcstorepass alarmpoint -deststorepass alarmpoint"),
+    ("", "-importkeystore -srckeystore k.jks -destkeystore k.jks -srcstorepass alarmpoint -deststoretype jceks"),
+    ("", "-importkeystore -srckeystore kp.jks -destkeystore n.jks -srcstorepass storepass1 -deststorepass abcdef"),
+    ("newpass\nnewpass\nchangeit\n", "-importkeystore -srckeystore new.pfx -destkeystore n.jks"),
+    ("yes\n", "-importcert -alias server -file c.pem -keystore r0.jks -storepass alarmpoint"),
+    ("no\n", "-importcert -alias server -file chain.p7b -keystore r0.jks -storepass alarmpoint"),
+    ("yes\n", "-importcert -alias server -file leaf.crt -keystore r0.jks -storepass alarmpoint"),
+    ("yes\n", "-importcert -alias server -file ca.crt -keystore r0.jks -storepass alarmpoint"),
+    ("what\nno\n", "-import -alias x -file leaf.crt -keystore r0.jks -storepass alarmpoint"),
+    ("", "-import -alias x -file leaf.crt -keystore r.jks -storepass alarmpoint -v"),
+    ("alarmpoint\nalarmpoint\nyes\n", "-import -alias x -file ca.crt -keystore n.p12"),
+    ("", f"-genkeypair {K} -alias x -keyalg RSA -dname CN=x -keypass alarmpoint -keysize 1024"),
+    ("abcdef\nabcdeg\nabcdef\nabcdef\n", f"-genkeypair {K} -alias x -keyalg EC -dname CN=x"),
+    ("", f"-genkeypair {K} -alias x -keyalg EC -keysize 384 -dname CN=x -keypass alarmpoint -signer apia"),
+    ("", f"-genkeypair {NEW} -keyalg Ed25519 -dname CN=x -keypass foobar1"),
+    ("", f"-genkeypair {NEW} -keyalg FOO -dname CN=x"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname foo"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -startdate soon"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext san=foo"),
+    ("", f"-certreq {K} -alias apia -ext san=dns:a,ip:1.2.3.4 -ext bc:c=pathlen:3 -ext eku=sa,ca -ext ku=ds,keyEnc"),
+    ("", f"-certreq {M} -alias rsa -sigalg SHA512withRSA -dname 'CN=\"a, b\", OU=x_y'"),
+    ("", "-certreq -keystore e.jks -storepass alarmpoint -alias rsa1024md5"),
+    ("secret\n", f"-importpass {M} -alias aes"),
+    ("", f"-genseckey {NEW} -keyalg AES -keysize 256"),
+    ("", f"-genseckey {NEW} -keyalg AES -keysize 100"),
+    ("", "-printcert -file c.pem -rfc"),
+    ("", "-printcert"),
+    ("", "-printcert -sslserver 127.0.0.1:1"),
+    ("", "-printcertreq -file r.csr"),
+    ("", "-list -delete"),
+]
+
+
+def is_jdk_17() -> bool:
+    """Whether the program called keytool speaks as this one does."""
+    java = shutil.which("java")
+    if shutil.which("keytool") is None or java is None:
+        return False
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
+    return re.search(r'version "17\.', said) is not None
+
+
+@pytest.fixture(scope="module")
+def jdk() -> None:
+    if not is_jdk_17():
+        pytest.skip("no keytool of JDK 17 here: not compared side by side")
+
+
+@pytest.mark.usefixtures("jdk")
+@pytest.mark.parametrize(("stdin", "line"), LINES, ids=[line for _, line in LINES])
+def test_both_say_the_same(stdin: str, line: str, tmp_path: Path) -> None:
+    """Status, stdout and stderr are equal; dates of the day, our own lines and Java's stack traces aside."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        for name, source in INPUTS.items():
+            shutil.copy(GOLDEN / source, folder / name)
+    argv = shlex.split(line)
+    real = subprocess.run(
+        ["keytool", *argv],
+        cwd=theirs,
+        input=stdin.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+    )
+    said = run(ours, *argv, stdin=stdin)
+    assert masked(without_trace(real.stdout.decode()), ["dates"]) == masked(said.stdout, ["dates"])
+    assert masked(real.stderr.decode(), ["dates"]).rstrip("\n") == masked(said.stderr, ["dates"]).rstrip("\n")
+    assert real.returncode == said.status
+    names = sorted(path.name for path in theirs.iterdir())
+    assert names == sorted(path.name for path in ours.iterdir())
