@@ -13,7 +13,7 @@ import apsw
 import attrs
 
 from agent.boundaries import EventSettlement, RequestSettlement
-from agent.delivery import LIFE, OutboundRequest, Outcome, State, next_state
+from agent.delivery import LIFE, OPEN_STATES, OutboundRequest, Outcome, State, next_state
 from agent.event import Event
 from agent.spool import recall, rows
 from agent.spool.claims import Claim
@@ -64,11 +64,11 @@ class Changing:
 
     def _settle_event(self, settlement: EventSettlement) -> None:
         found = self._connection.execute(
-            "SELECT state, attempt, id, service, grp FROM event WHERE seq = ?", (settlement.seq,)
+            "SELECT state, attempt, id, service, grp, size_bytes FROM event WHERE seq = ?", (settlement.seq,)
         ).fetchone()
         if found is None:
             raise ImpossibleChange(f"event {settlement.seq} is not in the spool and cannot {settlement.outcome.value}")
-        before, attempt, event_id, service, group = found
+        before, attempt, event_id, service, group, size_bytes = found
         state, attempt = _after(State(before), attempt, settlement.outcome)
         self._connection.execute(
             "UPDATE event SET state = ?, attempt = ?, due_us = ?, reason = ? WHERE seq = ?",
@@ -76,6 +76,8 @@ class Changing:
         )
         self._connection.execute(rows.INSERT_STEP, rows.step_row(settlement.seq, None, settlement))
         self._ledger.count("event", service, state)
+        if state not in OPEN_STATES:
+            self._ledger.open_more(service, -1, -size_bytes)
         if settlement.requests:
             self._insert_requests(event_id, (settlement.seq, service, group), settlement.requests)
         recall.keep(self._connection, service, settlement.remembered)

@@ -7,7 +7,7 @@ from typing import Final
 import apsw
 
 from agent.errors import ExitStatus, MachineError, SenderError
-from agent.spool.writer import FAULTS_OF_ONE
+from agent.spool.batch import FAULTS_OF_ONE
 
 RETRY_FULL_S: Final = 30
 """Space does not come back by itself within seconds."""

@@ -13,13 +13,14 @@ from twisted.internet.interfaces import IReactorTime
 from agent.boundaries import Counters, EventSettlement, RequestSettlement, Waiting
 from agent.errors import SenderError
 from agent.event import Event
+from agent.spool.batch import Batch, Change
 from agent.spool.changes import Answered
 from agent.spool.claims import Claim
-from agent.spool.faults import RETRY_BUSY_S, RETRY_FAILED_S, unavailable
+from agent.spool.faults import RETRY_BUSY_S, RETRY_FAILED_S, RETRY_FULL_S, unavailable
 from agent.spool.mending import Edit, Mend, Purge, Replay
+from agent.spool.room import NoRoom, Room
 from agent.spool.telling import tell
 from agent.spool.thread import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from agent.spool.writer import Batch, Change
 
 MAX_UNFLUSHED_EVENTS: Final = 16 * 1024
 """Events that wait for a commit: sixteen full transactions, some seconds on a slow disk. Beyond it the disk does not
@@ -32,10 +33,20 @@ MAX_UNFLUSHED_BYTES: Final = 64 * 1024 * 1024
 class Intake:
     """Collects offers and changes until the turn ends or a transaction is full, then gives them to `put`.
 
-    Refuses everything while `is_open` is false.
+    Refuses everything while `is_open` is false, and what `room` has no room for; then `refused` is called.
     """
 
-    def __init__(self, *, reactor: IReactorTime, put: Callable[[Batch], None], counters: Counters) -> None:
+    def __init__(
+        self,
+        *,
+        reactor: IReactorTime,
+        put: Callable[[Batch], None],
+        counters: Counters,
+        room: Room,
+        refused: Callable[[NoRoom, str], None],
+    ) -> None:
+        self._room = room
+        self._refused = refused
         self.is_open = False
         self._reactor = reactor
         self._put = put
@@ -55,6 +66,12 @@ class Intake:
         if self._unflushed_events >= MAX_UNFLUSHED_EVENTS or self._unflushed_bytes + size_bytes > MAX_UNFLUSHED_BYTES:
             self._turn_away(waiting, unavailable("store-busy", "the agent's disk does not keep up", RETRY_BUSY_S))
             return
+        why_not = self._room.why_not(event.service, size_bytes)
+        if why_not is not None:
+            self._refused(why_not, event.service)
+            self._turn_away(waiting, unavailable(why_not.code, why_not.reason, RETRY_FULL_S))
+            return
+        self._room.add(event.service, size_bytes)
         self._unflushed_events += 1
         self._unflushed_bytes += size_bytes
         turn = self._turn
@@ -82,10 +99,13 @@ class Intake:
             self._turn = Batch()
             self._put(turn)
 
-    def flushed(self, events: Sequence[Event]) -> None:
-        """These offers have been committed or refused."""
-        self._unflushed_events -= len(events)
-        self._unflushed_bytes -= sum(len(event.body) for event in events)
+    def flushed(self, stored: Sequence[Event], dropped: Sequence[Event]) -> None:
+        """These offers have been committed, or were refused or repeats."""
+        self._unflushed_events -= len(stored) + len(dropped)
+        self._unflushed_bytes -= sum(len(event.body) for event in stored)
+        for event in dropped:
+            self._unflushed_bytes -= len(event.body)
+            self._room.change(event.service, -1, -len(event.body))
 
     def _turn_away(self, waiting: Waiting, error: SenderError) -> None:
         self._turned_away.append((waiting, error))

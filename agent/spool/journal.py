@@ -139,7 +139,8 @@ class Journal:
                 found = connection.execute(query, (event_id,)).fetchone()
             else:
                 query = (
-                    f"SELECT {rows.BODY['request']} FROM request WHERE event_seq = (SELECT seq FROM event WHERE id = ?) "
+                    f"SELECT {rows.BODY['request']} FROM request "
+                    "WHERE event_seq = (SELECT seq FROM event WHERE id = ?) "
                     f"AND number = ? AND state = {State.DEAD.value}"
                 )
                 found = connection.execute(query, (event_id, number)).fetchone()

@@ -37,6 +37,8 @@ class Ledger:
     """New in the line of their destination, in order."""
     replayed: list[StoredEvent] = attrs.field(factory=list)
     """New in the line of their service, in order."""
+    opened: dict[str, list[int]] = attrs.field(factory=dict)
+    """By service: how many events more are open than before, and how many bytes of bodies."""
     ended: Counter[tuple[str, str, State]] = attrs.field(factory=Counter)
 
     def take_event_seq(self) -> int:
@@ -53,6 +55,12 @@ class Ledger:
         """An event or a request came to an end, or (by -1) left it. `kind` is the table."""
         if state not in OPEN_STATES:
             self.ended[kind, name, state] += by
+
+    def open_more(self, service: str, events: int, size_bytes: int) -> None:
+        """So many events more, or less, are open."""
+        load = self.opened.setdefault(service, [0, 0])
+        load[0] += events
+        load[1] += size_bytes
 
     def write(self, connection: apsw.Connection) -> None:
         """Write the counts, to be called last in the transaction."""

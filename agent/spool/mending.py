@@ -109,6 +109,7 @@ class Mending:
         self._ledger.freed_events += 1
         stored = rows.stored_event(self._row(f"{rows.SELECT_STORED_EVENT} WHERE seq = ?", new_seq))
         self._ledger.replayed.append(stored)
+        self._ledger.open_more(service, 1, len(stored.event.body))
         self._size_bytes += len(stored.event.body)
         return True
 

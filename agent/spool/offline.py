@@ -15,9 +15,10 @@ from typing import Self
 
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
+from agent.spool.batch import Batch, Change
 from agent.spool.faults import trouble
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
-from agent.spool.writer import Batch, Change, Writer
+from agent.spool.writer import Writer
 
 Progress = Callable[[int], None]
 

@@ -10,6 +10,7 @@ import apsw
 
 from agent.boundaries import Remembered, StoredEvent, StoredRequest
 from agent.spool import layout, recall, rows
+from agent.spool.watch import Oldest, oldest_open
 
 Stored = TypeVar("Stored")
 

@@ -42,8 +42,8 @@ INSERT_STEP: Final = (
     "VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM step WHERE event_seq = ?1), ?2, ?3, ?4, ?5, ?6, ?7)"
 )
 SELECT_STORED_EVENT: Final = (
-    f"SELECT seq, state, attempt, due_us, id, service, received_us, peer, kind, {BODY['event']}, content_type, charset, "
-    "path, query, priority, grp, replayed_us FROM event"
+    f"SELECT seq, state, attempt, due_us, id, service, received_us, peer, kind, {BODY['event']}, content_type, "
+    "charset, path, query, priority, grp, replayed_us FROM event"
 )
 SELECT_STORED_REQUEST: Final = (
     "SELECT request.seq, request.state, request.attempt, request.due_us, "

@@ -15,18 +15,28 @@ from twisted.logger import Logger
 from agent.boundaries import Counters, StoredEvent, StoredRequest, Waiting
 from agent.errors import AgentError, MachineError
 from agent.event import Event
+from agent.spool.batch import FAULTS_OF_ONE, Change, Report, announced
 from agent.spool.changes import Answered, ImpossibleChange
 from agent.spool.faults import refusal, trouble
 from agent.spool.mending import Mended
-from agent.spool.writer import FAULTS_OF_ONE, Change, Report, announced
+from agent.spool.room import Room
 
 log = Logger(namespace="spool")
 
 
 class Telling:
-    """Answers everybody of a batch. `flushed` is called with the events that no longer wait for the disk."""
+    """Answers everybody of a batch. `flushed` is called with the events that no longer wait for the disk: the stored
+    ones, and the others. `room` is told what changes have opened or ended."""
 
-    def __init__(self, *, folder: Path, counters: Counters, flushed: Callable[[Sequence[Event]], None]) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        counters: Counters,
+        flushed: Callable[[Sequence[Event], Sequence[Event]], None],
+        room: Room,
+    ) -> None:
+        self._room = room
         self._folder = folder
         self._counters = counters
         self._flushed = flushed
@@ -69,10 +79,11 @@ class Telling:
         for event, waiting, error in report.refused:
             self._refuse(event, waiting, error)
         self._flushed(
-            [event for event, _ in report.accepts]
-            + [event for event, _, _ in report.repeats]
-            + [event for event, _, _ in report.refused]
+            [event for event, _ in report.accepts],
+            [event for event, _, _ in report.repeats] + [event for event, _, _ in report.refused],
         )
+        for service, (events, size_bytes) in report.opened.items():
+            self._room.change(service, events, size_bytes)
         if report.repeats:
             self._counters.count("spool.repeated", by=len(report.repeats))
         if report.accepts:

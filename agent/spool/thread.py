@@ -11,7 +11,8 @@ import queue
 from collections.abc import Callable
 from typing import Final
 
-from agent.spool.writer import Batch, Report, Writer
+from agent.spool.batch import Batch, Report
+from agent.spool.writer import Writer
 
 MAX_BATCH_EVENTS: Final = 1024
 """Of one transaction. Beyond some hundred the sync is paid for (83k events/s at 64, 199k at 256); more would only make

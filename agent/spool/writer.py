@@ -20,76 +20,28 @@ from pathlib import Path
 from typing import Final
 
 import apsw
-import attrs
 
-from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest, Waiting
 from agent.config.model import SpoolLimits
 from agent.delivery import Outcome, State, next_state
 from agent.errors import ExitStatus, MachineError
-from agent.event import Event
 from agent.spool import layout, rows
-from agent.spool.changes import Answered, Changing, ImpossibleChange
-from agent.spool.claims import Claim
+from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
+from agent.spool.changes import Changing, ImpossibleChange
 from agent.spool.keys import Accept, Repeat, sort_out
 from agent.spool.ledger import Ledger
-from agent.spool.mending import Edit, Mend, Mended, Mending, Purge, Replay
+from agent.spool.mending import Edit, Mending, Purge, Replay
+from agent.spool.reserve import Reserve
 
 CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
 costs little, small enough that a restart reads it back in a moment. SQLite's own default is 1000."""
-
-FAULTS_OF_ONE: Final = (
-    apsw.ConstraintError,
-    apsw.TooBigError,
-    apsw.MismatchError,
-    UnicodeError,
-    TypeError,
-    ValueError,
-    OverflowError,
-)
-"""Errors that come from what is stored and not from the disk: only the order that caused it is refused."""
-
-
-@attrs.define(kw_only=True, eq=False)
-class Change:
-    """A settlement, or an operator's change, on its way. `token` is the caller's, carried through untouched.
-
-    `result` is set when the change was made: what became of an operator's change, None after a settlement.
-    """
-
-    what: EventSettlement | RequestSettlement | Answered | Claim | Mend
-    token: object = None
-    result: Mended | None = None
-
-
-@attrs.define(kw_only=True, eq=False)
-class Batch:
-    """What is to be committed together. An event is stored before the changes of its batch are made."""
-
-    accepts: list[Accept] = attrs.field(factory=list)
-    changes: list[Change] = attrs.field(factory=list)
-    size_bytes: int = 0
-
-
-@attrs.define(kw_only=True)
-class Report:
-    """What became of a batch. `accepts` got the seqs from `first_seq` on, in order; `repeats` are known already."""
-
-    first_seq: int = 0
-    accepts: Sequence[Accept] = ()
-    repeats: Sequence[Repeat] = ()
-    replayed: list[StoredEvent] = attrs.field(factory=list)
-    requests: list[StoredRequest] = attrs.field(factory=list)
-    changes: list[Change] = attrs.field(factory=list)
-    refused: list[tuple[Event, Waiting, Exception]] = attrs.field(factory=list)
-    failed: list[tuple[Change, Exception]] = attrs.field(factory=list)
 
 
 class Writer:
     """The only connection that writes and checkpoints. Everything is called in one thread.
 
     `now_us` gives wall-clock microseconds, `age_us` those by which things grow old (`SteadyClock`; the wall clock where
-    it is None). `vfs` names the apsw VFS to use.
+    it is None). `reserve` is given up when the disk is full. `vfs` names the apsw VFS to use.
     """
 
     def __init__(
@@ -99,9 +51,11 @@ class Writer:
         now_us: Callable[[], int],
         age_us: Callable[[], int] | None = None,
         limits: SpoolLimits | None = None,
+        reserve: Reserve | None = None,
         vfs: str | None = None,
     ) -> None:
         self._folder = folder
+        self._reserve = reserve
         self._now_us = now_us
         self._age_us = age_us or now_us
         self._limits = limits or SpoolLimits()
@@ -113,6 +67,8 @@ class Writer:
         self._request_seq = 0
         self._log_pages = 0
         self.last_event_id = ""
+        self.open_loads: list[tuple[str, int, int]] = []
+        """What was open at the start: service, events, bytes of their bodies."""
 
     @property
     def is_trusted(self) -> bool:
@@ -134,6 +90,9 @@ class Writer:
             self.last_event_id = max(
                 connection.execute("SELECT coalesce(max(id), '') FROM event").get, self._meta("last_event_id", "")
             )
+            self.open_loads = _open_loads(connection)
+            if self._reserve is not None:
+                self._reserve.lay_by()
         except apsw.Error as error:
             self._drop()
             raise MachineError(
@@ -143,6 +102,11 @@ class Writer:
                 exit_status=ExitStatus.IO_ERROR,
             ) from error
         self._is_trusted = True
+
+    @property
+    def last_seq(self) -> int:
+        """The newest place in the line of events."""
+        return self._event_seq
 
     def close(self) -> None:
         """Empty the log into the database and close: what is left is one file that can be copied."""
@@ -161,6 +125,9 @@ class Writer:
 
     def commit(self, batch: Batch) -> Report:
         """Store all of `batch` in one transaction. Never raises: what fails is in the report."""
+        if batch.accepts and self._reserve is not None and self._reserve.is_spent:
+            # The space that was given up is for working off what is there.
+            return self._commit_changes_only(batch, apsw.FullError("the reserve is spent"))
         report = Report()
         try:
             self._ensure_trusted()
@@ -170,12 +137,32 @@ class Writer:
             if len(batch.accepts) + len(batch.changes) > 1:
                 return self._commit_one_by_one(batch)
             self._refuse(batch, error, report)
+        except apsw.FullError as error:
+            self._roll_back()
+            if self._reserve is not None and self._reserve.give_up():
+                # Once more and whole: those who are waiting were let in while there seemed to be space.
+                return self._commit_with_reserve(batch)
+            if batch.accepts and batch.changes:
+                return self._commit_changes_only(batch, error)
+            self._refuse(batch, error, report)
         except Exception as error:
             # The border of the writer's task: whatever it was, the senders are answered and the connection is checked.
             self._roll_back()
-            if not isinstance(error, apsw.FullError):
-                self._is_trusted = False
+            self._is_trusted = False
             self._refuse(batch, error, report)
+        return report
+
+    def _commit_with_reserve(self, batch: Batch) -> Report:
+        reserve, self._reserve = self._reserve, None
+        try:
+            return self.commit(batch)
+        finally:
+            self._reserve = reserve
+
+    def _commit_changes_only(self, batch: Batch, error: Exception) -> Report:
+        """On a full disk settlements come first: they are what makes room."""
+        report = self.commit(Batch(changes=batch.changes)) if batch.changes else Report()
+        report.refused += [(event, waiting, error) for event, waiting in batch.accepts]
         return report
 
     def checkpoint(self) -> Exception | None:
@@ -191,6 +178,8 @@ class Writer:
         except apsw.BusyError:
             return None
         except apsw.FullError as error:
+            if self._reserve is not None:
+                self._reserve.give_up()
             return error
         except apsw.Error as error:
             # The pages that were not synced are still in the log: the reopening copies them anew.
@@ -229,7 +218,7 @@ class Writer:
             ledger = Ledger(event_seq=event_seq, request_seq=request_seq, last_event_id=newest_id)
             self._change(connection, batch.changes, ledger, stored_us, report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
-            report.requests, report.replayed = ledger.requests, ledger.replayed
+            report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
         connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         report.first_seq, report.accepts = first_seq, accepts
@@ -269,6 +258,10 @@ class Writer:
             repeats += report.repeats
             whole.requests += report.requests
             whole.replayed += report.replayed
+            for service, (events, size_bytes) in report.opened.items():
+                load = whole.opened.setdefault(service, [0, 0])
+                load[0] += events
+                load[1] += size_bytes
             whole.changes += report.changes
             whole.refused += report.refused
             whole.failed += report.failed
@@ -277,6 +270,7 @@ class Writer:
 
     def _refuse(self, batch: Batch, error: Exception, report: Report) -> None:
         report.accepts, report.repeats, report.requests, report.replayed, report.changes = (), (), [], [], []
+        report.opened = {}
         report.refused = [(event, waiting, error) for event, waiting in batch.accepts]
         impossible = {change for change, _ in report.failed}
         report.failed += [(change, error) for change in batch.changes if change not in impossible]
@@ -357,10 +351,9 @@ class Writer:
             self._connection = None
 
 
-def announced(report: Report) -> list[StoredEvent]:
-    """What a report puts into the lines of the services, in order, as listeners are told it."""
-    accepted = [
-        StoredEvent(seq=seq, event=event)
-        for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)
-    ]
-    return [*accepted, *report.replayed]
+def _open_loads(connection: apsw.Connection) -> list[tuple[str, int, int]]:
+    query = (
+        "SELECT service, count(*), sum(size_bytes) FROM event INDEXED BY event_open "
+        f"WHERE {layout.OPEN_TERM} GROUP BY service"
+    )
+    return [(service, events, size_bytes) for service, events, size_bytes in connection.execute(query)]

@@ -3,9 +3,9 @@
 import attrs
 
 from agent.delivery import OutboundRequest, Outcome
+from agent.spool.batch import Batch, Change
 from agent.spool.journal import Journal
 from agent.spool.mending import Purge, Replay
-from agent.spool.writer import Batch, Change
 from tests.spool.support import SERVICE, START_US, event, sent, settlement
 
 SECOND_US = 1_000_000

@@ -5,8 +5,9 @@ from twisted.internet.task import Clock
 
 from agent.delivery import OutboundRequest, Outcome, State
 from agent.spool import SqliteSpool
+from agent.spool.batch import Batch, Change
 from agent.spool.claims import PATIENCE_S, Claim, Claims
-from agent.spool.writer import Batch, Change, Writer
+from agent.spool.writer import Writer
 from tests.spool.support import START_US, HandReactor, Sender, Tally, event, sent, settlement
 
 REQUEST = OutboundRequest(destination="out", body=b"{}")

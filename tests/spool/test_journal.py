@@ -11,9 +11,10 @@ import pytest
 from agent.delivery import Answer, OutboundRequest, Outcome
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
+from agent.spool.batch import Batch, Change
 from agent.spool.journal import Journal
 from agent.spool.shapes import MAX_BODY_BYTES
-from agent.spool.writer import Batch, Change, Writer
+from agent.spool.writer import Writer
 from tests.spool.support import SERVICE, START_US, event, sent, settlement
 
 
@@ -177,7 +178,8 @@ def test_the_agent_may_be_down(folder):
 
 KILLED = """
 import os, pathlib, sys
-from agent.spool.writer import Batch, Writer
+from agent.spool.batch import Batch
+from agent.spool.writer import Writer
 from tests.spool.support import START_US, event
 writer = Writer(folder=pathlib.Path(sys.argv[1]), now_us=lambda: START_US)
 writer.open()

@@ -4,8 +4,9 @@ import pytest
 
 from agent.config.model import SpoolLimits
 from agent.spool import SqliteSpool
+from agent.spool.batch import Batch
 from agent.spool.steady import SteadyClock
-from agent.spool.writer import Batch, Writer
+from agent.spool.writer import Writer
 from tests.spool.support import START_US, HandReactor, Sender, Tally, event, io_error
 
 HOUR_US = 3_600_000_000

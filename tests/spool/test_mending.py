@@ -5,12 +5,12 @@ import pytest
 from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import MachineError, OperatorError
 from agent.spool import layout, mending
+from agent.spool.batch import Batch, Change, announced
 from agent.spool.changes import ImpossibleChange
 from agent.spool.journal import Journal
 from agent.spool.mending import Edit, Purge, Replay
 from agent.spool.offline import OfflineSpool
 from agent.spool.rows import LARGE_BYTES
-from agent.spool.writer import Batch, Change, announced
 from tests.spool.support import SERVICE, START_US, event, io_error, sent, settlement
 
 REQUEST = OutboundRequest(destination="out", body=b"{}")

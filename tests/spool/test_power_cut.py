@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from agent.delivery import OutboundRequest, Outcome
 from agent.spool import layout
 from agent.spool import writer as writer_module
+from agent.spool.batch import Batch, Change
 from agent.spool.reader import OpenWork
-from agent.spool.writer import Batch, Change, Writer
+from agent.spool.writer import Writer
 from tests.spool.support import SERVICE, START_US, FaultyDisk, event, full, io_error, settlement
 
 REQUEST = OutboundRequest(destination="out", body=b"{}")

@@ -13,6 +13,7 @@ from agent.spool import SqliteSpool, layout
 from agent.spool import intake as intake_module
 from agent.spool import reader as reader_module
 from agent.spool.thread import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+from agent.spool.watch import PERIOD_S
 from tests.spool.support import (
     SERVICE,
     START_US,
@@ -66,6 +67,11 @@ class Agent:
         told = self.offer(*numbers, **more)
         self.reactor.pump_until(lambda: len(told) == len(numbers))
         assert told == ["stored"] * len(numbers)
+
+    def look_again(self):
+        """The next look at the disk, which lays the reserve by again."""
+        self.reactor.advance(PERIOD_S)
+        self.reactor.pump_one()
 
     def open_events(self, **choice):
         return self.wait_for(self.spool.open_events(SERVICE, **{"after_seq": 0, "limit": 100, **choice}))
@@ -198,6 +204,7 @@ def test_a_full_disk_refuses_with_503_and_recovers_by_itself(agent, disk):
     agent.reactor.pump_until(lambda: told)
     assert (told[0].status, told[0].code) == (503, "store-full")
     disk.fail.clear()
+    agent.look_again()
     agent.store(2)
 
     assert [stored.event.id for stored in agent.open_events()] == [event(2).id]
@@ -420,7 +427,7 @@ def test_stop_commits_what_was_offered_and_refuses_what_comes_later(folder):
     agent.reactor.turn()
 
     assert [(error.status, error.code) for error in late] == [(503, "store-closed")]
-    assert sorted(path.name for path in folder.iterdir()) == ["spool.db"]
+    assert sorted(path.name for path in folder.iterdir()) == ["reserve", "spool.db"]
 
 
 def test_stop_ends_although_the_disk_does_not(folder, disk):

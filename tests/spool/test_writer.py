@@ -8,9 +8,10 @@ from agent.errors import MachineError
 from agent.spool import layout
 from agent.spool import rows as rows_module
 from agent.spool import writer as writer_module
+from agent.spool.batch import Batch, Change, announced
 from agent.spool.changes import Answered
 from agent.spool.reader import OpenWork
-from agent.spool.writer import Batch, Change, Writer, announced
+from agent.spool.writer import Writer
 from tests.spool.support import SERVICE, START_US, event, full, io_error, sent, settlement
 
 REQUEST = OutboundRequest(destination="out", body=b"{}", headers=(("x-a", "ä"),), path="/p", method="PUT")

@@ -1,0 +1,73 @@
+"""What goes to the writer and what comes back: batches of offers and changes, and the report of what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import apsw
+import attrs
+
+from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest, Waiting
+from agent.event import Event
+from agent.spool.changes import Answered
+from agent.spool.claims import Claim
+from agent.spool.keys import Accept, Repeat
+from agent.spool.mending import Mend, Mended
+
+FAULTS_OF_ONE: Final = (
+    apsw.ConstraintError,
+    apsw.TooBigError,
+    apsw.MismatchError,
+    UnicodeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""Errors that come from what is stored and not from the disk: only the order that caused it is refused."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class Change:
+    """A settlement, or an operator's change, on its way. `token` is the caller's, carried through untouched.
+
+    `result` is set when the change was made: what became of an operator's change, None after a settlement.
+    """
+
+    what: EventSettlement | RequestSettlement | Answered | Claim | Mend
+    token: object = None
+    result: Mended | None = None
+
+
+@attrs.define(kw_only=True, eq=False)
+class Batch:
+    """What is to be committed together. An event is stored before the changes of its batch are made."""
+
+    accepts: list[Accept] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+    size_bytes: int = 0
+
+
+@attrs.define(kw_only=True)
+class Report:
+    """What became of a batch. `accepts` got the seqs from `first_seq` on, in order; `repeats` are known already."""
+
+    first_seq: int = 0
+    accepts: Sequence[Accept] = ()
+    repeats: Sequence[Repeat] = ()
+    replayed: list[StoredEvent] = attrs.field(factory=list)
+    requests: list[StoredRequest] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+    opened: dict[str, list[int]] = attrs.field(factory=dict)
+    """By service: how many events more are open through changes, and how many bytes; accepts are not counted here."""
+    refused: list[tuple[Event, Waiting, Exception]] = attrs.field(factory=list)
+    failed: list[tuple[Change, Exception]] = attrs.field(factory=list)
+
+
+def announced(report: Report) -> list[StoredEvent]:
+    """What a report puts into the lines of the services, in order, as listeners are told it."""
+    accepted = [
+        StoredEvent(seq=seq, event=event)
+        for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)
+    ]
+    return [*accepted, *report.replayed]

@@ -1,0 +1,125 @@
+"""Whether there is room for one more event: bounds on what is still to be done, and on the space of the disk. Pure.
+
+Counted is what is open: events and the bytes of their bodies, in all and for each service. The free space is looked at
+every few seconds; what is taken in meanwhile is subtracted, so that a flood of large bodies cannot pass between two
+looks. A bound of 0 is no bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+import attrs
+
+from agent.config.model import SpoolLimits
+
+BYTES_BESIDE_BODY: Final = 1024
+"""What an event takes beside its body, about: its row, its places in the indexes, its step."""
+
+COPIES: Final = 2
+"""An event is written to the log and then to the database."""
+
+
+@attrs.define
+class Load:
+    """What is open: events, and the bytes of their bodies."""
+
+    events: int = 0
+    size_bytes: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class NoRoom:
+    """Why an event is refused. `code` is stable and counted; `reason` is for the sender and names no figures."""
+
+    code: str
+    reason: str
+
+
+_ALL_EVENTS: Final = NoRoom(code="backlog-events", reason="too many events wait to be processed")
+_ALL_BYTES: Final = NoRoom(code="backlog-bytes", reason="the events that wait to be processed are too large together")
+_SERVICE_EVENTS: Final = NoRoom(code="service-backlog-events", reason="too many events wait for this service")
+_SERVICE_BYTES: Final = NoRoom(
+    code="service-backlog-bytes", reason="the events that wait for this service are too large together"
+)
+_SERVICE_AGE: Final = NoRoom(code="service-backlog-age", reason="events have waited too long for this service")
+_DISK: Final = NoRoom(code="disk-low", reason="the agent's disk is nearly full")
+
+
+class Room:
+    """Counts what is open. `seen_free` and `seen_old` take what was last seen of the disk and of the backlog."""
+
+    def __init__(self, limits: SpoolLimits) -> None:
+        self._limits = limits
+        self._own = dict(limits.own_max_events)
+        self._loads: dict[str, Load] = {}
+        self._all = Load()
+        self._left_bytes: int | None = None
+        self._old: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> Load:
+        """What is open in all."""
+        return self._all
+
+    @property
+    def is_disk_low(self) -> bool:
+        """Whether the free space is below its bound."""
+        return self._left_bytes is not None and self._left_bytes <= 0
+
+    def why_not(self, service: str, size_bytes: int) -> NoRoom | None:
+        """Why there is no room for this event; None where there is."""
+        limits = self._limits
+        if self._left_bytes is not None and self._left_bytes <= 0:
+            return _DISK
+        if limits.max_events and self._all.events >= limits.max_events:
+            return _ALL_EVENTS
+        if limits.max_bytes and self._all.size_bytes + size_bytes > limits.max_bytes:
+            return _ALL_BYTES
+        load = self._loads.get(service)
+        if load is None:
+            return None
+        max_events = self._own.get(service, limits.max_service_events)
+        if max_events and load.events >= max_events:
+            return _SERVICE_EVENTS
+        if limits.max_service_bytes and load.size_bytes + size_bytes > limits.max_service_bytes:
+            return _SERVICE_BYTES
+        return _SERVICE_AGE if service in self._old else None
+
+    def add(self, service: str, size_bytes: int) -> None:
+        """One more event is taken in."""
+        self.change(service, 1, size_bytes)
+        if self._left_bytes is not None:
+            self._left_bytes -= COPIES * (size_bytes + BYTES_BESIDE_BODY)
+
+    def change(self, service: str, events: int, size_bytes: int) -> None:
+        """This much more is open, or less."""
+        load = self._loads.get(service)
+        if load is None:
+            load = self._loads[service] = Load()
+        load.events += events
+        load.size_bytes += size_bytes
+        self._all.events += events
+        self._all.size_bytes += size_bytes
+        if load.events <= 0:
+            del self._loads[service]
+
+    def load(self, found: Iterable[tuple[str, int, int]]) -> None:
+        """What was found open at the start: service, events, bytes."""
+        for service, events, size_bytes in found:
+            self.change(service, events, size_bytes)
+
+    def seen_free(self, free_bytes: int) -> None:
+        """The free space of the disk."""
+        if self._limits.min_free_bytes:
+            self._left_bytes = free_bytes - self._limits.min_free_bytes
+
+    def seen_old(self, services: Collection[str]) -> None:
+        """The services whose oldest open event has waited too long."""
+        self._old = frozenset(services)
+
+    def full_services(self) -> Mapping[str, NoRoom]:
+        """The services that take nothing in because of their own bounds."""
+        found = {service: self.why_not(service, 0) for service in self._loads}
+        return {service: why for service, why in found.items() if why is not None and why.code.startswith("service")}
