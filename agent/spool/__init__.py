@@ -2,11 +2,13 @@
 
 * `SqliteSpool` is the part that the others see: an `EventSink` and a `Spool`, all of it in the reactor thread. `intake`
   collects what one turn of the reactor brings, `telling` passes on what became of it.
-* `thread` carries batches to the one thread that writes, and the results back.
+* `thread` carries batches (`batch`) to the one thread that writes, and the results back.
 * `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint. `changes` are
   settlements, `mending` what an operator does to dead letters, `ledger` what a transaction gives away and counts,
   `keys` the senders' own names for their events, `claims` what takes longer than a moment. `steady` is the clock of
   ages.
+* `room` says whether there is room for an event; `lookout` looks at the disk every few seconds (`watch` is what it sees)
+  and keeps the `reserve`, a file that is given up when the disk is full.
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
 * `reader` reads back open work; `journal` is the read-only look for people, from any process, `letters` its list of
   dead letters, `shapes` what it shows.

@@ -49,18 +49,21 @@ class Ages:
         self._begun_us = age_us()
         self._seqs = [last_seq]
         self._times_us = [self._begun_us]
+        self._apart_us = 0
 
     def look(self, newest_seq: int) -> None:
         """Remember which places have been given by now."""
-        if newest_seq > self._seqs[-1]:
+        now_us = self._age_us()
+        if newest_seq > self._seqs[-1] and now_us - self._times_us[-1] >= self._apart_us:
             self._seqs.append(newest_seq)
-            self._times_us.append(self._age_us())
+            self._times_us.append(now_us)
         if len(self._seqs) > MAX_LOOKS:
-            # The first one is the start, and the last one the present: both stay.
-            del self._seqs[1:-1:2], self._times_us[1:-1:2]
+            # The first one is the start: what is older came from an earlier process.
+            del self._seqs[1::2], self._times_us[1::2]
+            self._apart_us = 2 * max(self._apart_us, round(PERIOD_S * 1e6))
 
     def age_s(self, oldest: Oldest) -> float:
-        """How long the event has waited, a few seconds less at most."""
+        """How long the event has waited; a few seconds too little, after hours some more."""
         now_us = self._age_us()
         index = bisect.bisect_left(self._seqs, oldest.seq)
         if index == 0:
