@@ -91,6 +91,12 @@ class _Planner:
         used = {one for step in self._steps for one in _certificates(step.entry)}
         used |= self._completed_chains(used)
         self._trusted([one for one in self._found.trusted if one not in used])
+        if self._found.requests and not self._steps and not self._remarks:
+            raise _refused(
+                "the file is a certificate request, not a certificate; send it to your certificate department, and"
+                " import what comes back",
+                ErrorCode.NO_PRIVATE_KEY,
+            )
         aliases = [step.entry.alias for step in self._steps]
         if self._wishes.alias is not None and len(aliases) > 1:
             raise _refused(

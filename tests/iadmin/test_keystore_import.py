@@ -199,6 +199,14 @@ def test_a_web_page_is_told_as_such(site: Site) -> None:
     assert "web page" in answer.err
 
 
+def test_a_request_is_not_its_answer(site: Site) -> None:
+    """People send back what they were sent."""
+    assert 0 == site.run("request", "agent", "--name", SERVER, "--out", "agent.csr").status
+    answer = site.run("import", "agent.csr")
+    assert ExitStatus.DATA == answer.status
+    assert "send it to your certificate department" in answer.err
+
+
 def test_a_home_without_keystore_gets_one(site: Site) -> None:
     """The home was named, so nothing is mistyped; elsewhere --new is needed."""
     site.path.unlink()
