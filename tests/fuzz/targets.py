@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ from keystoretools.explain import explain
 from keystoretools.findings import findings
 from keystoretools.identity import choose_identity
 from keystoretools.javapick import java_would_pick
+from keystoretools.keytool.main import main
 from keystoretools.limits import Budget, Limits
 
 SAMPLES: Final = Path(__file__).parents[1] / "keystoretools" / "samples"
@@ -103,10 +106,28 @@ def private_key(data: bytes) -> None:
     repr((key, key.public_key))
 
 
+def command(data: bytes) -> None:
+    """`iakeytool` on a bad file: a status and text, whatever the file is."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / "file").write_bytes(data)
+        for words in (
+            ["-list", "-v", "-keystore", "file", "-storepass", "changeit"],
+            ["-printcert", "-file", "file"],
+            ["-printcertreq", "-file", "file"],
+            ["-importcert", "-noprompt", "-alias", "a", "-file", "file", "-keystore", "new", "-storepass", "changeit"],
+        ):
+            out, err = io.BytesIO(), io.BytesIO()
+            status = main(words, io.BytesIO(), out, err, now=NOW, cwd=path, environ={}, home=lambda: path)
+            assert status in (0, 1), status
+            assert b"\x1b" not in out.getvalue() + err.getvalue(), "an escape sequence reaches the terminal"
+
+
 TARGETS: Final[dict[str, Target]] = {
     "open_keystore": open_and_use,
     "read_anything": anything,
     "sniff": sniff,
+    "iakeytool": command,
     "certificate": certificate,
     "request": request,
     "private_key": private_key,
@@ -120,7 +141,7 @@ def seeds(target: str) -> tuple[bytes, ...]:
     items: list[dict[str, Any]] = json.loads((SAMPLES / "manifest.json").read_text("utf-8"))["items"]
     files = [(SAMPLES / item["file"]).read_bytes() for item in items]
     files += [path.read_bytes() for path in sorted(SAMPLES.glob("golden/*/in/*")) if path.is_file()]
-    if target in ("open_keystore", "read_anything", "sniff"):
+    if target in ("open_keystore", "read_anything", "sniff", "iakeytool"):
         return _distinct(files)
     inside: list[bytes] = []
     for item, data in zip(items, files, strict=False):

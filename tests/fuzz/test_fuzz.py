@@ -9,7 +9,7 @@ from tests.fuzz.harness import broken_promise, run
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS, seeds
 
-COUNTS = {"open_keystore": 150, "read_anything": 150}
+COUNTS = {"open_keystore": 150, "read_anything": 150, "iakeytool": 150}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
