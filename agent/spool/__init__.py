@@ -7,7 +7,7 @@
   settlements, `mending` what an operator does to dead letters, `ledger` what a transaction gives away and counts,
   `keys` the senders' own names for their events, `claims` what takes longer than a moment. `steady` is the clock of
   ages.
-* `room` says whether there is room for an event; `lookout` looks at the disk every few seconds (`watch` is what it sees)
+* `room` says whether there is room for an event; `lookout` looks at the disk every few seconds (`watch`: what it sees)
   and keeps the `reserve`, a file that is given up when the disk is full.
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
 * `reader` reads back open work; `journal` is the read-only look for people, from any process, `letters` its list of

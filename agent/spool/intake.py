@@ -46,6 +46,7 @@ class Intake:
         refused: Callable[[NoRoom, str], None],
     ) -> None:
         self._room = room
+        self._take_in = room.take_in
         self._refused = refused
         self.is_open = False
         self._reactor = reactor
@@ -66,12 +67,11 @@ class Intake:
         if self._unflushed_events >= MAX_UNFLUSHED_EVENTS or self._unflushed_bytes + size_bytes > MAX_UNFLUSHED_BYTES:
             self._turn_away(waiting, unavailable("store-busy", "the agent's disk does not keep up", RETRY_BUSY_S))
             return
-        why_not = self._room.why_not(event.service, size_bytes)
+        why_not = self._take_in(event.service, size_bytes)
         if why_not is not None:
             self._refused(why_not, event.service)
             self._turn_away(waiting, unavailable(why_not.code, why_not.reason, RETRY_FULL_S))
             return
-        self._room.add(event.service, size_bytes)
         self._unflushed_events += 1
         self._unflushed_bytes += size_bytes
         turn = self._turn

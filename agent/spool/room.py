@@ -7,7 +7,7 @@ looks. A bound of 0 is no bound.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import attrs
@@ -21,12 +21,16 @@ COPIES: Final = 2
 """An event is written to the log and then to the database."""
 
 
+NO_BOUND: Final = float("inf")
+
+
 @attrs.define
 class Load:
     """What is open: events, and the bytes of their bodies."""
 
     events: int = 0
     size_bytes: int = 0
+    max_events: float = NO_BOUND
 
 
 @attrs.frozen(kw_only=True)
@@ -51,11 +55,15 @@ class Room:
     """Counts what is open. `seen_free` and `seen_old` take what was last seen of the disk and of the backlog."""
 
     def __init__(self, limits: SpoolLimits) -> None:
-        self._limits = limits
+        self._max_events = limits.max_events or NO_BOUND
+        self._max_bytes = limits.max_bytes or NO_BOUND
+        self._max_service_bytes = limits.max_service_bytes or NO_BOUND
+        self._min_free_bytes = limits.min_free_bytes
+        self._max_service_events = limits.max_service_events or NO_BOUND
         self._own = dict(limits.own_max_events)
         self._loads: dict[str, Load] = {}
         self._all = Load()
-        self._left_bytes: int | None = None
+        self._left_bytes: float = NO_BOUND
         self._old: frozenset[str] = frozenset()
 
     @property
@@ -66,44 +74,41 @@ class Room:
     @property
     def is_disk_low(self) -> bool:
         """Whether the free space is below its bound."""
-        return self._left_bytes is not None and self._left_bytes <= 0
+        return self._left_bytes <= 0
 
-    def why_not(self, service: str, size_bytes: int) -> NoRoom | None:
-        """Why there is no room for this event; None where there is."""
-        limits = self._limits
-        if self._left_bytes is not None and self._left_bytes <= 0:
-            return _DISK
-        if limits.max_events and self._all.events >= limits.max_events:
-            return _ALL_EVENTS
-        if limits.max_bytes and self._all.size_bytes + size_bytes > limits.max_bytes:
-            return _ALL_BYTES
+    def take_in(self, service: str, size_bytes: int) -> NoRoom | None:
+        """Count one more event; or say why there is no room for it, and count nothing.
+
+        On the path of every event, so all in one place.
+        """
         load = self._loads.get(service)
         if load is None:
-            return None
-        max_events = self._own.get(service, limits.max_service_events)
-        if max_events and load.events >= max_events:
-            return _SERVICE_EVENTS
-        if limits.max_service_bytes and load.size_bytes + size_bytes > limits.max_service_bytes:
-            return _SERVICE_BYTES
-        return _SERVICE_AGE if service in self._old else None
-
-    def add(self, service: str, size_bytes: int) -> None:
-        """One more event is taken in."""
-        self.change(service, 1, size_bytes)
-        if self._left_bytes is not None:
-            self._left_bytes -= COPIES * (size_bytes + BYTES_BESIDE_BODY)
+            load = self._loads[service] = self._new_load(service)
+        everything = self._all
+        if (
+            self._left_bytes <= 0
+            or everything.events >= self._max_events
+            or everything.size_bytes + size_bytes > self._max_bytes
+            or load.events >= load.max_events
+            or load.size_bytes + size_bytes > self._max_service_bytes
+            or service in self._old
+        ):
+            return self._why_not(load, size_bytes)
+        load.events += 1
+        load.size_bytes += size_bytes
+        everything.events += 1
+        everything.size_bytes += size_bytes
+        self._left_bytes -= COPIES * (size_bytes + BYTES_BESIDE_BODY)
+        return None
 
     def change(self, service: str, events: int, size_bytes: int) -> None:
         """This much more is open, or less."""
         load = self._loads.get(service)
         if load is None:
-            load = self._loads[service] = Load()
-        load.events += events
-        load.size_bytes += size_bytes
-        self._all.events += events
-        self._all.size_bytes += size_bytes
-        if load.events <= 0:
-            del self._loads[service]
+            load = self._loads[service] = self._new_load(service)
+        for each in (load, self._all):
+            each.events += events
+            each.size_bytes += size_bytes
 
     def load(self, found: Iterable[tuple[str, int, int]]) -> None:
         """What was found open at the start: service, events, bytes."""
@@ -112,14 +117,26 @@ class Room:
 
     def seen_free(self, free_bytes: int) -> None:
         """The free space of the disk."""
-        if self._limits.min_free_bytes:
-            self._left_bytes = free_bytes - self._limits.min_free_bytes
+        if self._min_free_bytes:
+            self._left_bytes = free_bytes - self._min_free_bytes
 
     def seen_old(self, services: Collection[str]) -> None:
         """The services whose oldest open event has waited too long."""
         self._old = frozenset(services)
 
-    def full_services(self) -> Mapping[str, NoRoom]:
-        """The services that take nothing in because of their own bounds."""
-        found = {service: self.why_not(service, 0) for service in self._loads}
-        return {service: why for service, why in found.items() if why is not None and why.code.startswith("service")}
+    def _new_load(self, service: str) -> Load:
+        # Services are those of the configuration, so these never grow many.
+        return Load(max_events=self._own.get(service, self._max_service_events))
+
+    def _why_not(self, load: Load, size_bytes: int) -> NoRoom:
+        if self._left_bytes <= 0:
+            return _DISK
+        if self._all.events >= self._max_events:
+            return _ALL_EVENTS
+        if self._all.size_bytes + size_bytes > self._max_bytes:
+            return _ALL_BYTES
+        if load.events >= load.max_events:
+            return _SERVICE_EVENTS
+        if load.size_bytes + size_bytes > self._max_service_bytes:
+            return _SERVICE_BYTES
+        return _SERVICE_AGE

@@ -195,7 +195,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
-        if window_us and any(event.idempotency_key for event, _ in accepts):
+        if window_us and [event for event, _ in accepts if event.idempotency_key]:
             accepts, report.repeats = sort_out(connection, accepts, age_us=self._age_us(), window_us=window_us)
         connection.executemany(
             rows.INSERT_EVENT,
