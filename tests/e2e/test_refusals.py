@@ -68,7 +68,6 @@ def test_a_bad_document_is_a_400_with_a_sentence(agent: LiveHome, body: bytes, w
             head("Transfer-Encoding: chunked") + b"ffffffffffffffffff\r\n", b" 400 ", id="chunk size of 18 digits"
         ),
         pytest.param(head("Transfer-Encoding: chunked", "Content-Length: 5") + b"hello", b" 400 ", id="both framings"),
-        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 40, b" 400 ", id="TLS hello"),
         pytest.param(b"GET / HTTP/3.0\r\n\r\n", b" 505 ", id="other major version"),
         pytest.param(b"POST /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b" 414 ", id="long target"),
         pytest.param(head("X-Long: " + "a" * 40_000), b" 431 ", id="long header"),
@@ -120,3 +119,9 @@ def test_utf_16_without_byte_order_mark_is_read(agent: LiveHome) -> None:
     event = agent.settled(agent.accept(GOOD.encode("utf-16-le")))
     assert "done" == event["state"]
     assert {"city": "Victoria"} == json.loads(event["requests"][0]["body"])["properties"]
+
+
+def test_tls_on_the_plain_port_gets_a_tls_alert(agent: LiveHome) -> None:
+    """A TLS client understands nothing else; it must not hang or print rubbish."""
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 40
+    assert raw(agent, hello).startswith(b"\x15\x03")
