@@ -19,7 +19,8 @@ SOURCES = {
 }
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("agent.errors", "agent.names", "agent.secret", "agent.templates"),
+    ("agent.credential", "agent.errors", "agent.names", "agent.secret", "agent.templates"),
+    ("agent.access",),
     (
         "agent.config",
         "agent.event",
@@ -55,7 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 DICE = frozenset({"os.urandom"})
 """The default of a parameter that tests replace; no outside is changed or waited for."""
 
-LAST_PURE_FLOOR = 2
+LAST_PURE_FLOOR = 3
 IMPURE = frozenset(
     {
         "OpenSSL",

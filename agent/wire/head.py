@@ -32,6 +32,7 @@ class Head:
     `keep_alive` says whether the sender wants to go on using the connection; `is_http10` that it must be told so.
     `charset` is the parameter of the Content-Type, `wants_xml` the form in which the sender wants its answer.
     `marks` is what the sender says about its event; `fault` is what is wrong with that, which ends no connection.
+    `authorization` is the header as it came, for `agent.wire.auth`.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Head:
     wants_xml: bool
     marks: Marks = UNMARKED
     fault: SenderError | None = None
+    authorization: bytes = attrs.field(default=b"", repr=False)
 
 
 def read_head(*, method: str, version: str, headers: Sequence[tuple[bytes, bytes]], keep_alive: bool) -> Head:
@@ -94,10 +96,12 @@ def read_head(*, method: str, version: str, headers: Sequence[tuple[bytes, bytes
         wants_xml=wants_xml(found.get(b"accept", b"")),
         marks=marks,
         fault=fault,
+        authorization=found.get(b"authorization", b""),
     )
 
 
 _SINGLE: Final = NAMES | {
+    b"authorization",
     b"content-length",
     b"transfer-encoding",
     b"content-type",

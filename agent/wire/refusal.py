@@ -107,6 +107,18 @@ def not_http(what: str) -> SenderError:
     )
 
 
+def needs_tls(url: str) -> SenderError:
+    """400 on a TLS port: the request came in the clear; `url` is the one it should have had."""
+    return SenderError(
+        "needs-tls",
+        f"This port speaks HTTPS only, and the request came without TLS. Nothing was taken. Send it to {url}; what it "
+        "held has been readable on the network.",
+        status=400,
+        title="HTTPS needed",
+        close=True,
+    )
+
+
 def method_not_allowed(method: str) -> SenderError:
     """405: only POST makes an event."""
     return SenderError(
@@ -157,4 +169,26 @@ def store_too_slow(patience_s: float) -> SenderError:
         status=503,
         title="Store too slow",
         headers=(("Retry-After", "30"),),
+    )
+
+
+def too_many_failures(wait_s: int) -> SenderError:
+    """429: wrong credentials came too often; nothing was looked at."""
+    return SenderError(
+        "too-many-failures",
+        f"Wrong credentials for this account have come from here too often; others are looked at in {wait_s} s again.",
+        status=429,
+        title="Too many failed attempts",
+        headers=(("Retry-After", str(wait_s)),),
+    )
+
+
+def too_many_checks() -> SenderError:
+    """503: more passwords wait to be checked for the first time than there is time for."""
+    return SenderError(
+        "too-many-checks",
+        "Too many senders show a password for the first time at this moment. Send the request again.",
+        status=503,
+        title="Busy with checking passwords",
+        headers=(("Retry-After", "5"),),
     )
