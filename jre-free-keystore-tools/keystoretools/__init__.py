@@ -4,20 +4,17 @@ The primitives::
 
     from keystoretools import open_keystore, save_keystore
 
-    store = open_keystore(data, "alarmpoint")            # any format, told by its content, never by a file's
-    name for entry in store:                                  # in the order of the file
+    store = open_keystore(data, "alarmpoint")            # any format, told by its content, never by a name
+    for entry in store:                                  # in the order of the file
         print(entry.alias, entry.created)
     key = store.unlock("apia")                           # opened only now; its repr shows nothing
     other = open_keystore(pfx, "pfx password")
     store = store.import_(other)                         # its keys come under *this* store's password
     store = store.rename("new-cert", "ia-2026").remove("apia")
-    data = save_keystore(store)                          # a JKS stays a JKS; untouched entries keep their
-    octets
+    data = save_keystore(store)                          # a JKS stays a JKS; untouched entries keep their octets
 
-* `Keystore` is frozen; `add`, `remove`, `rename`, `import_`, `set_password`, `set_key_password` give a new
-one.
-* `PrivateKeyEntry`, `TrustedCertificateEntry`, `SecretKeyEntry` keep the octets they were read from: keys
-whose
+* `Keystore` is frozen; `add`, `remove`, `rename`, `import_`, `set_password`, `set_key_password` give a new one.
+* `PrivateKeyEntry`, `TrustedCertificateEntry`, `SecretKeyEntry` keep the octets they were read from: keys whose
   password nobody gave, dates, certificates and unknown attributes survive a rewrite.
 * `Certificate` is raw DER with a tolerant, lazy view; `to_cryptography` where more is wanted.
 * `read_anything` reads whatever a certificate department sends; `keystoretools.assemble` puts it together,
@@ -27,7 +24,9 @@ whose
 * Only `KeystoreError` leaves this package; its `code` is stable and its `sentence` is for the operator.
 * `Limits` holds every ceiling; one `Budget` bounds what one call may calculate.
 
-Nothing here touches files, clocks or logs.  `cryptography` is imported when a key is opened, not before.
+Nothing here touches files, clocks or logs.  `cryptography` is imported when a key is opened, not before.  Two modules
+are not pure and are imported by name: `keystoretools.files` (`load`, `save`, `locked`: all or nothing, with a backup)
+and `keystoretools.tls` (`ssl_context`: a server's context of pyOpenSSL from an entry, the key never on the disk).
 """
 
 from __future__ import annotations
