@@ -16,6 +16,7 @@ import attrs
 from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import SenderError
 from agent.event import Event
+from agent.wire.misuse import Misuse
 
 
 class Waiting(Protocol):
@@ -239,6 +240,13 @@ class Counters(Protocol):
 
     def count(self, name: str, label: str = "", by: int = 1) -> None:
         """Add `by` to a counter."""
+
+
+class Desk(Protocol):
+    """Who is told of every connection that failed or was misused. Must not raise, and must not block."""
+
+    def __call__(self, misuse: Misuse) -> None:
+        """Take note of one connection; called in the reactor thread, also in floods."""
 
 
 class AgentView(Protocol):

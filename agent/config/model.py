@@ -12,7 +12,9 @@ from typing import Final
 
 import attrs
 
+from agent.access import Access
 from agent.config.platform import PlatformConfig
+from agent.config.tls import TlsConfig
 from agent.names import ServiceName
 from agent.secret import Secret
 
@@ -37,6 +39,9 @@ class GatewayLimits:
     max_inflate_ratio: int = 100
     """Real XML shrinks 10 to 30 times; 1000 times is a bomb."""
     max_pipelined: int = 64
+    handshake_timeout_s: float = 10.0
+    """From the accept to the end of the TLS handshake (nginx 60 s, HAProxy's advice 5 to 10 s): three round trips over
+    a satellite take 2 s."""
     header_timeout_s: float = 20.0
     body_timeout_s: float = 20.0
     """`content_read_timeout` of the EMS, 20,000 ms: longest silence inside a body; see also the minimum rate."""
@@ -62,15 +67,19 @@ class KeySource:
 class GatewayConfig:
     """One `<service-gateway>`. `host` is the name or address to bind, empty for all; port 0: any.
 
-    `alias` names the keystore entry that is presented to senders once `ssl` is possible; empty: the only one there is.
+    `alias` names the keystore entry that is presented to senders over TLS; empty: the only one there is. `tls` counts
+    only while `ssl` is on.
     """
 
     host: str = ""
     port: int = 8081
     ssl: bool = False
     alias: str = ""
+    tls: TlsConfig = attrs.field(factory=TlsConfig)
     limits: GatewayLimits = attrs.field(factory=GatewayLimits)
     idempotency: KeySource = KeySource()
+    access: Access | None = None
+    """Who may send; None where the configuration does not say: everybody."""
 
 
 @attrs.frozen(kw_only=True)
@@ -239,6 +248,8 @@ class ServiceConfig:
     retry: RetryPolicy = SERVICE_RETRY
     idempotency: KeySource = KeySource()
     """Replaces the gateway's where it is given."""
+    access: Access | None = None
+    """Who may send to this service; replaces the gateway's where it is given."""
 
     @property
     def is_active(self) -> bool:

@@ -2,8 +2,8 @@
 
 `route` says which service a URL names, `head` whether a request's head can be trusted, `marks` what its sender says
 about the event, `content` what is inside its body, `accept` in which form the sender wants its answer, `answer` renders
-that answer, and `sniff` names those who do not speak HTTP at all. `frames` is the language between the agent and its
-worker processes.
+that answer. `sniff` tells from the first bytes what is spoken, `hello` reads what a TLS client asked for, `misuse` is
+the record of a connection that went wrong. `frames` is the language between the agent and its worker processes.
 """
 
 from agent.wire.accept import wants_xml
@@ -11,7 +11,7 @@ from agent.wire.answer import Answers, Persistence
 from agent.wire.content import charset_of, open_inflater
 from agent.wire.head import Head, read_head
 from agent.wire.route import Route, Routes, inactive_service
-from agent.wire.sniff import recognise
+from agent.wire.sniff import Tongue, recognise
 
 __all__ = [
     "Answers",
@@ -19,6 +19,7 @@ __all__ = [
     "Persistence",
     "Route",
     "Routes",
+    "Tongue",
     "charset_of",
     "inactive_service",
     "open_inflater",
