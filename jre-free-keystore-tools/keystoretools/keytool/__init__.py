@@ -4,7 +4,8 @@
 exit status; `main.run` is the entry point of the program.  In the order of a call:
 
 1. `options` reads the arguments against a table of all commands (`help` prints the same table);
-2. `session` opens the store: where it lies, which password, asked for by `prompts`;
+2. a `session` holds them with the streams (`prompts`), files and warnings of the run; `stores` opens and saves
+   keystores with the passwords given or asked for, `keys` does so with the keys inside;
 3. one module per family of commands does the work through the library: `listing`, `importing`, `importcert`,
    `exportcert`, `entries`, `passwords`, `generate`, `requests`, `printcert`, `secrets`;
 4. `texts` and `extensions` lay out what is printed, `weak` adds the block of warnings, `failures` words the errors.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from keystoretools.entries import TrustedCertificateEntry
+from keystoretools.keytool import keys, stores
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.session import Session
 
@@ -17,18 +18,18 @@ def run(session: Session) -> int:
 
 def _delete(session: Session) -> int:
     alias = session.get("alias") or _ask(session, "Enter alias name:  ", "Must specify alias")
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     if alias not in store.keystore:
         raise KeytoolError(f"Alias <{alias}> does not exist")
     store.keystore = store.keystore.remove(alias)
-    session.save(store)
+    stores.save(session, store)
     return 0
 
 
 def _rename(session: Session) -> int:
     """The entry under another name; its date becomes now, its key keeps its password."""
     new = session.get("destalias") or _ask(session, "Enter destination alias name:  ", "Must specify destination alias")
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     alias = session.alias
     entry = store.keystore.get(alias)
     if entry is None:
@@ -36,10 +37,12 @@ def _rename(session: Session) -> int:
     if new in store.keystore:
         raise KeytoolError(f"Destination alias <{new}> already exists")
     if not isinstance(entry, TrustedCertificateEntry):
-        session.unlock(store, alias, session.password("keypass"))  # keytool asks too; the key itself stays as it lies
+        keys.unlock(
+            session, store, alias, session.password("keypass")
+        )  # keytool asks too; the key itself stays as it lies
     renamed = attrs.evolve(entry, alias=new.lower(), created_ms=session.now_ms)
     store.keystore = store.keystore.remove(alias).add(renamed)
-    session.save(store)
+    stores.save(session, store)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keystoretools.entries import PrivateKeyEntry, TrustedCertificateEntry
-from keystoretools.keytool import weak
+from keystoretools.keytool import stores, weak
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.session import Session
 from keystoretools.keytool.texts import certificate_pem
@@ -11,7 +11,7 @@ from keystoretools.keytool.texts import certificate_pem
 
 def run(session: Session) -> int:
     """The command; a missing alias leaves no empty file behind (keytool leaves one)."""
-    store = session.open_to_read()
+    store = stores.open_to_read(session)
     alias = session.alias
     entry = store.keystore.get(alias)
     if entry is None:
@@ -29,6 +29,6 @@ def run(session: Session) -> int:
     else:
         session.write_file(name, octets)
         session.prompts.err(f"Certificate stored in file <{name}>\n")
-    session.warnings.extend(weak.warnings("The certificate", certificate))
-    session.warn_about(store)
+    session.warnings.extend(weak.warnings("The certificate", certificate, is_trusted=certificate in store.trusted))
+    stores.warn_about(session, store)
     return 0

@@ -27,6 +27,9 @@ UNRECOVERABLE: Final = "java.security.UnrecoverableKeyException"
 ARGUMENT: Final = "java.lang.IllegalArgumentException"
 
 
+_READABLE: Final = frozenset({Kind.JKS, Kind.JCEKS, Kind.PKCS12, Kind.BKS})
+
+
 class KeytoolError(Exception):
     """A command that failed: what keytool would print, and a `hint` of ours ("" for none)."""
 
@@ -59,7 +62,7 @@ def cannot_open(error: KeystoreError, data: bytes, wanted_type: str | None) -> K
         return KeytoolError(text, java_class=IO)
     if kind in (Kind.JKS, Kind.JCEKS) and isinstance(error, CorruptError) and "integrity" in error.sentence:
         return KeytoolError("Keystore was tampered with, or password was incorrect", java_class=IO, hint=error.sentence)
-    if isinstance(error, NotAKeystoreError | MangledError) or not kind.is_keystore:
+    if isinstance(error, NotAKeystoreError | MangledError) or kind not in _READABLE:
         if wanted_type is None:
             text, java_class = "Unrecognized keystore format. Please load it with a specified type", KEYSTORE
         elif wanted_type == "PKCS12":

@@ -9,11 +9,12 @@ from keystoretools.certificate import Certificate
 from keystoretools.dname import build_name, parse_name
 from keystoretools.entries import PrivateKeyEntry
 from keystoretools.errors import OperationError, UnsupportedError
-from keystoretools.keytool import validity, weak
+from keystoretools.keytool import keys, stores, validity, weak
 from keystoretools.keytool.ext import read_extensions
 from keystoretools.keytool.failures import ARGUMENT, IO, KeytoolError
 from keystoretools.keytool.layout import key_words, name_text, plain
-from keystoretools.keytool.session import Session, Store
+from keystoretools.keytool.session import Session
+from keystoretools.keytool.stores import Store
 from keystoretools.names import Name
 from keystoretools.privatekey import PrivateKey
 from keystoretools.signing import Scheme, default_scheme, scheme_named
@@ -47,7 +48,7 @@ def run(session: Session) -> int:
         raise KeytoolError("The -keyalg option must be specified.")
     if session.get("groupname") is not None and session.get("keysize") is not None:
         raise KeytoolError("Cannot specify both -groupname and -keysize")
-    store = session.open_to_write(may_create=True)
+    store = stores.open_to_write(session, may_create=True)
     alias = session.alias
     if alias in store.keystore:
         raise KeytoolError(f"Key pair not generated, alias <{alias}> already exists")
@@ -58,18 +59,18 @@ def run(session: Session) -> int:
     name = ask_name(session) if dname is None else name_of(dname)
     scheme = chosen_scheme(session, signer[1] if signer else key)
     certificate = _certificate(session, key, name, days, signer, scheme)
-    session.warn_about_key_password(store, session.password("keypass"))
+    keys.warn_about_key_password(session, store, session.password("keypass"))
     _announce(session, key, scheme, name, days)
-    password = session.new_key_password(store, alias, session.password("keypass"))
+    password = keys.new_key_password(session, store, alias, session.password("keypass"))
     chain = (certificate, *(signer[0].chain if signer else ()))
     entry = PrivateKeyEntry(alias=alias.lower(), key=key, chain=chain, created_ms=session.now_ms, key_password=password)
     store.keystore = store.keystore.add(entry)
-    session.warnings.extend(weak.warnings("The generated certificate", certificate))
+    session.warnings.extend(weak.chain_warnings("The generated certificate", chain))
     if size and key.algorithm == "EC":
         session.warnings.append(
             f'Specifying -keysize for generating EC keys is deprecated, please use "-groupname {key.curve}" instead.'
         )
-    session.save(store)
+    stores.save(session, store)
     if not certificate.alternative_names and signer is None:
         session.prompts.hint(
             "The certificate has no alternative names, and today's clients look at nothing else: use -ext san=dns:HOST"
@@ -83,8 +84,8 @@ def _signer(session: Session, store: Store) -> tuple[PrivateKeyEntry, PrivateKey
     alias = session.get("signer")
     if alias is None:
         return None
-    key, _ = session.private_key(store, alias, session.password("signerkeypass"))
-    entry = session.key_entry(store, alias)
+    key, _ = keys.private_key(session, store, alias, session.password("signerkeypass"))
+    entry = keys.key_entry(session, store, alias)
     if not isinstance(entry, PrivateKeyEntry) or not entry.chain:
         raise KeytoolError(f"Alias <{alias}> has no certificate")
     return entry, key

@@ -12,16 +12,17 @@ from keystoretools.chain import is_self_signed
 from keystoretools.contents import read_anything
 from keystoretools.entries import Entry, PrivateKeyEntry, TrustedCertificateEntry
 from keystoretools.errors import ErrorCode, KeystoreError, OperationError
-from keystoretools.keytool import weak
+from keystoretools.keytool import keys, stores, weak
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.layout import name_text, plain
-from keystoretools.keytool.session import Session, Store
+from keystoretools.keytool.session import Session
+from keystoretools.keytool.stores import Store
 from keystoretools.keytool.texts import certificate_text
 
 
 def run(session: Session) -> int:
     """The command.  Status 1 also when nobody answered a question."""
-    store = session.open_to_write(may_create=True)
+    store = stores.open_to_write(session, may_create=True)
     alias = session.alias
     data = session.read_input()
     entry = store.keystore.get(alias)
@@ -43,17 +44,17 @@ def _trusted(session: Session, store: Store, alias: str, there: Entry | None, da
         hint = "" if isinstance(there, TrustedCertificateEntry) else "That entry is a secret key; choose another alias."
         raise KeytoolError(f"Certificate not imported, alias <{alias}> already exists", hint=hint)
     certificate, left = _first(session, data)
-    session.warnings.extend(weak.warnings("The input", certificate))
+    session.warnings.extend(weak.warnings("The input", certificate, is_trusted=certificate in store.trusted))
     answer = True if session.has("noprompt") else _wanted(session, store, certificate)
     if not answer:
         session.prompts.err("Certificate was not added to keystore\n")
-        session.warn_about(store)
+        stores.warn_about(session, store)
         return _unanswered(session) if answer is None else 0
     store.keystore = store.keystore.add(
         TrustedCertificateEntry(alias=alias.lower(), certificate=certificate, created_ms=session.now_ms)
     )
     session.prompts.err("Certificate was added to keystore\n")
-    session.save(store)
+    stores.save(session, store)
     if left:
         session.prompts.hint(
             f"The file holds {left} more certificates, which were not imported: only the first one can be."
@@ -126,21 +127,21 @@ def _say_where_the_key_is(session: Session, store: Store, alias: str, certificat
 
 
 def _reply(session: Session, store: Store, entry: PrivateKeyEntry, data: bytes) -> int:
-    key, password = session.private_key(store, session.alias, session.password("keypass"))
+    key, password = keys.private_key(session, store, session.alias, session.password("keypass"))
     joined = _joined(session, store, entry, _reply_certificates(session, data))
-    _warn(session, joined.chain)
+    session.warnings.extend(weak.chain_warnings("Reply", joined.chain))
     if joined.untrusted_top is not None and not session.has("noprompt"):
         answer = _ask_about_top(session, joined.untrusted_top)
         if not answer:
             session.prompts.err("Certificate reply was not installed in keystore\n")
-            session.warn_about(store)
+            stores.warn_about(session, store)
             return _unanswered(session) if answer is None else 0
     changed = attrs.evolve(entry, chain=joined.chain, created_ms=session.now_ms)
     if not store.is_pkcs12 and password != store.password:
         changed = attrs.evolve(changed, key=key, key_password=password)
     store.keystore = store.keystore.add(changed, replace=True)
     session.prompts.err("Certificate reply was installed in keystore\n")
-    session.save(store)
+    stores.save(session, store)
     if joined.missing is not None and joined.unrelated:
         session.prompts.hint(
             f"The chain has a gap: the certificate of {name_text(joined.missing.name)} is missing. Clients will not"
@@ -185,16 +186,9 @@ def _joined(session: Session, store: Store, entry: PrivateKeyEntry, found: Seque
 def _ask_about_top(session: Session, top: Certificate) -> bool | None:
     session.prompts.err("\nTop-level certificate in reply:\n\n")
     session.prompts.out(certificate_text(top, session.zone))
-    session.prompts.err("\n")
+    session.prompts.err("\n... is not trusted. ")
     session.say_warnings_now()
-    session.prompts.err("... is not trusted. ")
     return session.prompts.confirm("Install reply anyway? [no]:  ")
-
-
-def _warn(session: Session, chain: Sequence[Certificate]) -> None:
-    for number, certificate in enumerate(chain, 1):
-        label = "Reply" if len(chain) == 1 else f"Reply #{number} of {len(chain)}"
-        session.warnings.extend(weak.warnings(label, certificate))
 
 
 def _unanswered(session: Session) -> int:

@@ -10,9 +10,11 @@ import attrs
 
 from keystoretools.entries import Entry, PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry
 from keystoretools.javapick import hashtable_order
+from keystoretools.keytool import keys, stores, weak
 from keystoretools.keytool.failures import ARGUMENT, KEYSTORE, KeytoolError
 from keystoretools.keytool.layout import plain
-from keystoretools.keytool.session import Session, Store
+from keystoretools.keytool.session import Session
+from keystoretools.keytool.stores import Store
 from keystoretools.lockedkey import SecretKey
 from keystoretools.model import Format
 from keystoretools.privatekey import PrivateKey
@@ -41,7 +43,7 @@ def run(session: Session) -> int:
     _check_options(session)
     if source_name is None:
         raise KeytoolError("Please specify -srckeystore")
-    destination_name = session.keystore_name("destkeystore")
+    destination_name = stores.keystore_name(session, "destkeystore")
     if session.is_same_file(source_name, destination_name):
         return _in_place(session, source_name, destination_name)
     path = session.path(source_name)
@@ -54,7 +56,7 @@ def run(session: Session) -> int:
     failed = _entries(job)
     if failed is None:
         return 1
-    session.save(destination)
+    stores.save(session, destination)
     _say_what_was_adapted(job)
     return 1 if failed or job.unanswered else 0
 
@@ -70,7 +72,8 @@ def _check_options(session: Session) -> None:
 
 
 def _open_destination(session: Session, *, fresh: bool = False, fallback: Password | None = None) -> Store:
-    return session.open_to_write(
+    return stores.open_to_write(
+        session,
         may_create=True,
         option="destkeystore",
         password_option="deststorepass",
@@ -85,11 +88,11 @@ def _open_source(session: Session, name: str) -> Store:
     data = session.read_file(name)
     if not data:
         raise _empty(name)
-    session.require_store(data, session.get("srcstoretype"))
+    stores.require_store(session, data, session.get("srcstoretype"))
     password = session.password("srcstorepass")
-    if password is None and not session.has("srcprotected") and session.wants_password(data):
+    if password is None and not session.has("srcprotected") and stores.wants_password(session, data):
         password = session.prompts.password("Enter source keystore password:  ")
-    return session.opened(name, data, password, session.get("srcstoretype"), is_source=True)
+    return stores.opened(session, name, data, password, session.get("srcstoretype"), is_source=True)
 
 
 def _empty(name: str) -> KeytoolError:
@@ -120,9 +123,9 @@ def _in_place(session: Session, source_name: str, name: str) -> int:
     if failed:
         raise KeytoolError("Not all entries could be imported", hint=f"{name} is as it was; nothing was migrated.")
     backup = _backup(session, source)
-    session.save(destination, warn=False)
+    stores.save(session, destination, warn=False)
     old, new = source.keystore.format.value, destination.keystore.format.value
-    session.warn_about(destination)
+    stores.warn_about(session, destination)
     if old == new:
         session.warnings.append(f'The original keystore "{name}" is backed up as "{backup}"...')
     else:
@@ -203,7 +206,19 @@ def _one(job: _Import, entry: Entry, alias: str, *, said: str) -> bool | None:
             f"Problem importing entry for alias {shown}: {error}.\nEntry for alias {shown} not imported.\n"
         )
         return False
+    _warn(job, entry, new_alias)
     return True
+
+
+def _warn(job: _Import, entry: Entry, alias: str) -> None:
+    """About the certificate of an entry that was imported."""
+    certificate = None
+    if isinstance(entry, TrustedCertificateEntry):
+        certificate = entry.certificate
+    elif isinstance(entry, PrivateKeyEntry) and entry.chain:
+        certificate = entry.chain[0]
+    if certificate is not None:
+        job.session.warnings.extend(weak.warnings(f"<{plain(alias)}>", certificate))
 
 
 def _free_alias(job: _Import, alias: str) -> str | None:
@@ -233,7 +248,7 @@ def _adapted(job: _Import, entry: Entry, alias: str) -> Entry:
     if isinstance(renamed, TrustedCertificateEntry):
         return renamed
     given = session.password("srckeypass")
-    key, opened_by = session.unlock(job.source, entry.alias, given)
+    key, opened_by = keys.unlock(session, job.source, entry.alias, given)
     if not isinstance(key, PrivateKey) and not job.destination.keystore.format.holds_secret_keys:
         raise _NotStored(f"{KEYSTORE}: Cannot store non-PrivateKeys")
     target = job.key_password

@@ -132,7 +132,7 @@ def _run(
         module = importlib.import_module(f"keystoretools.keytool.{_MODULES[command.name]}")
         status: int = module.run(session)
     if session.warnings and not invocation.has("nowarn"):
-        prompts.err("\nWarning:\n" + "".join(f"{line}\n" for line in dict.fromkeys(session.warnings)))
+        prompts.err("\nWarning:\n" + "".join(f"{line}\n" for line in session.warnings))
     return status
 
 

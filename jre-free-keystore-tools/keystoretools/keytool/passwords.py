@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from keystoretools.entries import TrustedCertificateEntry
 from keystoretools.errors import KeystoreError
+from keystoretools.keytool import keys, stores
 from keystoretools.keytool.failures import KeytoolError
-from keystoretools.keytool.session import LEAST_PASSWORD, TRIES, Session, Store
+from keystoretools.keytool.session import LEAST_PASSWORD, TRIES, Session
+from keystoretools.keytool.stores import Store
 from keystoretools.model import Format
 from keystoretools.secret import Password
 
@@ -18,12 +20,12 @@ def run(session: Session) -> int:
 
 def _store(session: Session) -> int:
     """As keytool: in JKS and JCEKS the keys keep their passwords; what then does not work any more is said."""
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     old = store.password
     new = session.password("new") or _ask_new(session, "keystore password", old)
     is_pkcs12 = store.is_pkcs12
     store.keystore = store.keystore.set_password(new, keys_too=is_pkcs12, budget=session.budget)
-    session.save(store)
+    stores.save(session, store)
     if not is_pkcs12 and old is not None and old != new:
         for alias in _opened_by(session, store, old):
             session.prompts.hint(
@@ -48,31 +50,31 @@ def _opened_by(session: Session, store: Store, password: Password) -> list[str]:
 
 def _key(session: Session) -> int:
     """The password of one key."""
-    if session.type_of("storetype") is Format.PKCS12:
+    if stores.type_of(session, "storetype") is Format.PKCS12:
         raise _not_in_pkcs12()
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     if store.is_pkcs12:
         raise _not_in_pkcs12()
     alias = session.alias
     given, new = session.password("keypass"), session.password("new")
-    session.key_entry(store, alias)
+    keys.key_entry(session, store, alias)
     if given is not None and new is not None and _has_already(session, store, alias, given, new):
         session.prompts.hint(
             f'The key "{alias}" has that password already (iakeytool gives imported keys the store\'s).'
         )
-        session.warn_about(store)
+        stores.warn_about(session, store)
         return 0
-    key, old = session.unlock(store, alias, given)
+    key, old = keys.unlock(session, store, alias, given)
     del key
     new = new or _ask_new(session, f"key password for <{alias}>", old)
     store.keystore = store.keystore.set_key_password(alias, new, old=old)
-    session.save(store)
+    stores.save(session, store)
     return 0
 
 
 def _has_already(session: Session, store: Store, alias: str, given: Password, new: Password) -> bool:
     """Whether the new password opens the key and the given one does not: a guide's second step, done before."""
-    entry = session.key_entry(store, alias)
+    entry = keys.key_entry(session, store, alias)
     try:
         entry.unlock(given, session.budget)
         return False

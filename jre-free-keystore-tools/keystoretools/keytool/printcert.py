@@ -37,8 +37,7 @@ def run(session: Session) -> int:
         title = f"Certificate[{number}]:\n" if len(certificates) > 1 else ""
         as_pem = session.has("rfc")
         texts.append(title + (certificate_pem(certificate) if as_pem else certificate_text(certificate, session.zone)))
-        label = "The certificate" if len(certificates) == 1 else f"Certificate #{number} of {len(certificates)}"
-        session.warnings.extend(weak.warnings(label, certificate))
+    session.warnings.extend(weak.chain_warnings("The certificate", certificates))
     session.prompts.out("\n".join(texts))
     return 0
 
@@ -70,7 +69,7 @@ def _server(session: Session, server: str) -> int:
         else:
             text = certificate_text(certificate, session.zone)
             session.prompts.out(f"Certificate #{number}\n{'=' * 36}\n{text}\n")
-        label = "The certificate" if len(chain) == 1 else f"Certificate #{number} of {len(chain)}"
+        label = "The certificate" if len(chain) == 1 else f"The certificate #{number} of {len(chain)}"
         session.warnings.extend(weak.warnings(label, certificate))
     return 0
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keystoretools import make
 from keystoretools.certificate import Certificate
 from keystoretools.chain import is_self_signed
 from keystoretools.contents import read_anything
 from keystoretools.entries import PrivateKeyEntry
 from keystoretools.errors import KeystoreError
-from keystoretools.keytool import validity, weak
+from keystoretools.keytool import keys, stores, validity, weak
 from keystoretools.keytool.ext import read_extensions
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.generate import chosen_scheme, name_of
@@ -46,12 +48,12 @@ def read_request(session: Session, data: bytes) -> CertificateRequest:
 
 def _request(session: Session) -> int:
     """The request for the key of an entry; its subject is that of the entry's certificate unless -dname is given."""
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     alias = session.alias
-    entry = session.key_entry(store, alias)
+    entry = keys.key_entry(session, store, alias)
     if not isinstance(entry, PrivateKeyEntry) or not entry.chain:
         raise KeytoolError(f"{alias} has no public key (certificate)")
-    key, _ = session.private_key(store, alias, session.password("keypass"))
+    key, _ = keys.private_key(session, store, alias, session.password("keypass"))
     dname = session.get("dname")
     asked = make.request(
         key,
@@ -69,19 +71,19 @@ def _request(session: Session) -> int:
             session.prompts.err(f"Certification request stored in file <{name}>\nSubmit this to your CA\n")
     session.warnings.extend(weak.signature_warnings("The generated certificate request", asked.signature_algorithm))
     session.warnings.extend(weak.key_warnings("The generated certificate request", asked.public_key))
-    session.warn_about(store)
+    stores.warn_about(session, store)
     return 0
 
 
 def _sign(session: Session) -> int:
     """A certificate for a request, signed by an entry; followed by the signer's chain without roots."""
     days = validity.days(session.get("validity"))
-    store = session.open_to_write()
+    store = stores.open_to_write(session)
     alias = session.alias
-    entry = session.key_entry(store, alias)
+    entry = keys.key_entry(session, store, alias)
     if not isinstance(entry, PrivateKeyEntry) or not entry.chain:
         raise KeytoolError(f"Alias <{alias}> has no certificate")
-    key, _ = session.private_key(store, alias, session.password("keypass"))
+    key, _ = keys.private_key(session, store, alias, session.password("keypass"))
     asked = read_request(session, session.read_input("infile"))
     public = asked.public_key
     if public is None or make.is_genuine(asked) is False:
@@ -103,8 +105,8 @@ def _sign(session: Session) -> int:
         scheme=chosen_scheme(session, key),
     )
     _write_out(session, [made, *(one for one in entry.chain if not is_self_signed(one))])
-    _warn(session, asked, made)
-    session.warn_about(store)
+    _warn(session, asked, entry.chain, made)
+    stores.warn_about(session, store)
     return 0
 
 
@@ -120,7 +122,8 @@ def _write_out(session: Session, certificates: list[Certificate]) -> None:
         session.write_file(name, octets)
 
 
-def _warn(session: Session, asked: CertificateRequest, made: Certificate) -> None:
+def _warn(session: Session, asked: CertificateRequest, issuer: Sequence[Certificate], made: Certificate) -> None:
     session.warnings.extend(weak.signature_warnings("The certificate request", asked.signature_algorithm))
     session.warnings.extend(weak.key_warnings("The certificate request", asked.public_key))
+    session.warnings.extend(weak.chain_warnings("The issuer", issuer))
     session.warnings.extend(weak.warnings("The generated certificate", made))

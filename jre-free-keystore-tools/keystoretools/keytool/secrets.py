@@ -6,9 +6,10 @@ import os
 from typing import Final
 
 from keystoretools.entries import SecretKeyEntry
-from keystoretools.keytool import validity
+from keystoretools.keytool import keys, stores, validity
 from keystoretools.keytool.failures import KEYSTORE, KeytoolError
-from keystoretools.keytool.session import TRIES, Session, Store
+from keystoretools.keytool.session import TRIES, Session
+from keystoretools.keytool.stores import Store
 from keystoretools.lockedkey import SecretKey
 from keystoretools.secret import Password, SecretBytes
 
@@ -37,7 +38,7 @@ def run(session: Session) -> int:
     typed = session.get("keyalg")
     if not is_password and typed is None:
         raise KeytoolError("The -keyalg option must be specified.")
-    store = session.open_to_write(may_create=True)
+    store = stores.open_to_write(session, may_create=True)
     alias = session.alias
     if alias in store.keystore:
         raise KeytoolError(f"Secret Key not generated, alias <{alias}> already exists")
@@ -50,8 +51,8 @@ def run(session: Session) -> int:
 
 def _add(session: Session, store: Store, key: SecretKey, said: str) -> int:
     alias = session.alias
-    session.warn_about_key_password(store, session.password("keypass"))
-    password = session.new_key_password(store, alias, session.password("keypass"))
+    keys.warn_about_key_password(session, store, session.password("keypass"))
+    password = keys.new_key_password(session, store, alias, session.password("keypass"))
     if not store.keystore.format.holds_secret_keys:
         raise KeytoolError(
             "Cannot store non-PrivateKeys",
@@ -61,7 +62,7 @@ def _add(session: Session, store: Store, key: SecretKey, said: str) -> int:
     entry = SecretKeyEntry(alias=alias.lower(), key=key, created_ms=session.now_ms, key_password=password)
     store.keystore = store.keystore.add(entry)
     session.prompts.err(said)
-    session.save(store)
+    stores.save(session, store)
     return 0
 
 

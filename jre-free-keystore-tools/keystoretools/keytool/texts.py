@@ -16,8 +16,11 @@ from keystoretools.request import CertificateRequest
 STARS = "*" * 43
 
 
-def certificate_text(certificate: Certificate, zone: tzinfo | None = None) -> str:
-    """The whole text of a certificate; it ends with a blank line when there are extensions."""
+def certificate_text(certificate: Certificate, zone: tzinfo | None = None, *, is_trusted: bool = False) -> str:
+    """The whole text of a certificate; it ends with a blank line when there are extensions.
+
+    The signature of one that is trusted as it stands is not marked as weak.
+    """
     key = certificate.public_key
     algorithm = certificate.signature_algorithm
     text = (
@@ -28,7 +31,7 @@ def certificate_text(certificate: Certificate, zone: tzinfo | None = None) -> st
         "Certificate fingerprints:\n"
         f"\t SHA1: {fingerprint(certificate.sha1)}\n"
         f"\t SHA256: {fingerprint(certificate.sha256)}\n"
-        f"Signature algorithm name: {algorithm}{signature_mark(algorithm)}\n"
+        f"Signature algorithm name: {algorithm}{'' if is_trusted else signature_mark(algorithm)}\n"
         f"Subject Public Key Algorithm: {'unreadable' if key is None else key_words(key)}{key_mark(key)}\n"
         f"Version: {certificate.version}\n"
     )

@@ -5,7 +5,7 @@ The two lists are those of JDK 17's `java.security`: disabledAlgorithms (certpat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from keystoretools.certificate import Certificate
@@ -41,6 +41,12 @@ def warnings(label: str, certificate: Certificate, *, is_trusted: bool = False) 
     if not is_trusted:
         yield from signature_warnings(label, certificate.signature_algorithm)
     yield from key_warnings(label, certificate.public_key)
+
+
+def chain_warnings(label: str, chain: Sequence[Certificate]) -> Iterator[str]:
+    """The lines for several certificates, each numbered when there is more than one."""
+    for number, certificate in enumerate(chain, 1):
+        yield from warnings(label if len(chain) == 1 else f"{label} #{number} of {len(chain)}", certificate)
 
 
 def signature_warnings(label: str, algorithm: str) -> Iterator[str]:
