@@ -6,11 +6,12 @@ edges. Imports are as late as they can be: `iadmin --version` and `--help` load 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,7 +20,9 @@ from agent.errors import AgentError, ExitStatus
 from iadmin.commands.lazy import LazyGroup, Switches, switch_options
 
 if TYPE_CHECKING:
-    from iadmin.commands.tools import Tools
+    from pathlib import Path
+
+    from iadmin.commands.tools import LetterChanges, Tools
     from iadmin.model import Outcome
 
 COMMANDS: Final = {
@@ -29,6 +32,7 @@ COMMANDS: Final = {
     "service": ("iadmin.commands.service:service", "Look at integration services."),
     "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
+    "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
     "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
     "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
 }
@@ -201,6 +205,11 @@ def _real_tools(switches: Switches) -> Tools:
 
         return post(url, content_type, body)
 
+    def edit_file(path: Path) -> None:
+        from iadmin.commands.editor import edit_file
+
+        edit_file(path, os.environ)
+
     def safe_files() -> Any:
         from keystoretools import files
 
@@ -227,6 +236,10 @@ def _real_tools(switches: Switches) -> Tools:
         watch=watch,
         post=post,
         working=_working,
+        progress=_progress,
+        ask=_ask,
+        edit_file=edit_file,
+        open_changes=_open_changes,
         safe_files=safe_files,
         ask_secret=_ask_secret,
         machine_names=machine_names,
@@ -240,10 +253,50 @@ def _ask_secret(question: str) -> str | None:
     return getpass.getpass(question) if sys.stdin.isatty() else None
 
 
+@contextlib.contextmanager
+def _open_changes(home: Path) -> Iterator[LetterChanges]:
+    """The spool's files, changed by ourselves while we hold the lock that an agent would hold."""
+    import time
+
+    from agent.control.lock import HomeLock
+    from agent.spool.offline import OfflineSpool
+    from iadmin.commands.letters import OfflineChanges
+
+    lock = HomeLock(home / "var" / "run" / "agent.pid")
+    lock.acquire()
+    try:
+        with OfflineSpool(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000) as spool:
+            yield OfflineChanges(spool)
+    finally:
+        lock.release()
+
+
+def _ask(question: str) -> bool | None:
+    """Ask on standard error, for standard output is for the answer; None where no person is there."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    from iadmin.render import safe
+
+    return click.confirm(safe(question), default=False, err=True)
+
+
+@contextlib.contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A bar where a person looks at standard error, silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
 def _working(what: str) -> Any:
     """A spinner where a person looks at standard error, silence elsewhere."""
-    import contextlib
-
     if not sys.stderr.isatty():
         return contextlib.nullcontext()
     from rich.console import Console

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import click
 
+from agent.delivery import attention
 from agent.errors import ExitStatus, MachineError
 from iadmin.commands.lazy import Command
-from iadmin.commands.records import spool_counts
+from iadmin.commands.records import spool_ages, spool_counts
 from iadmin.commands.service import service_table
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
@@ -23,8 +24,9 @@ STATUS_EXITS: Final = {"starting": ExitStatus.TEMPORARY, "stopping": ExitStatus.
 
 
 @click.command(cls=Command)
+@click.option("--counters", is_flag=True, help="Also show what has been counted since the agent's start.")
 @pass_tools
-def status(tools: Tools) -> Outcome:
+def status(tools: Tools, counters: bool) -> Outcome:
     """Show the agent's state on one page.
 
     Exit status 0 when the agent runs, 75 while it starts or stops, 69 when it does not run.
@@ -34,7 +36,7 @@ def status(tools: Tools) -> Outcome:
     found = tools.open_link(tools.home).status()
     return Outcome(
         data=found,
-        blocks=tuple(_page(found, tools.now())),
+        blocks=(*_page(found, tools.now()), *(_counters(found.get("counters", {})) if counters else ())),
         exit_status=STATUS_EXITS.get(str(found.get("state")), ExitStatus.OK),
     )
 
@@ -103,10 +105,18 @@ def _was_not_running(home: object) -> Outcome:
 def _stopped(tools: Tools) -> Outcome:
     """What can be said without the agent: that it is down, and what waits for it."""
     home = tools.home
-    counts = spool_counts(tools)
+    counts, ages = spool_counts(tools), spool_ages(tools)
+    warnings = attention.letters_warning(counts, ages.get("dead"), tools.now())
     return Outcome(
-        data={"state": "stopped", "home": str(home), "spool": counts},
+        data={
+            "state": "stopped",
+            "home": str(home),
+            "spool": counts,
+            "dead_letters": {**attention.dead_letters(counts), "oldest": ages.get("dead")},
+            "warnings": warnings,
+        },
         blocks=(
+            *_warnings(warnings),
             Facts(pairs=(("state", state_cell("stopped")), ("home", str(home)))),
             *_spool(counts),
             Line(f'Start it with "integration-agent --home {home}".'),
@@ -117,7 +127,6 @@ def _stopped(tools: Tools) -> Outcome:
 
 def _page(found: Mapping[str, Any], now: datetime) -> list[Block]:
     """One page: warnings first, then the agent, its gateways, services and destinations."""
-    warnings = [Line(f"warning: {warning}", "warn") for warning in found.get("warnings", ())]
     started = moment(found.get("started"))
     uptime = f" (up {duration((now - started).total_seconds())})" if started else ""
     facts = Facts(
@@ -132,13 +141,24 @@ def _page(found: Mapping[str, Any], now: datetime) -> list[Block]:
         )
     )
     return [
-        *warnings,
+        *_warnings(found.get("warnings", ())),
         facts,
         *_spool(found.get("spool", {})),
         service_table(found.get("services", ()), now, title="Services"),
         _destinations(found.get("destinations", ()), now),
         *_last_errors(found),
     ]
+
+
+def _warnings(warnings: Iterable[str]) -> list[Block]:
+    return [Line(f"warning: {warning}", "warn") for warning in warnings]
+
+
+def _counters(counters: Mapping[str, Mapping[str, int]]) -> list[Block]:
+    """One line for each counter and label."""
+    rows = [(name, label, f"{count:,}") for name, labels in counters.items() for label, count in labels.items()]
+    columns = (Column("COUNTER"), Column("OF", flexible=True), Column("SINCE THE START", "right"))
+    return [Table(title="Counters", columns=columns, rows=rows, empty="nothing has been counted yet")]
 
 
 def _last_errors(found: Mapping[str, Any]) -> list[Block]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
 from agent.delivery import State
-from agent.errors import AgentError, ExitStatus, OperatorError
+from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.arguments import find_moment, find_service
 from iadmin.commands.lazy import Command, Group
+from iadmin.commands.naming import service_filter, short_names
 from iadmin.commands.records import open_records
 from iadmin.commands.road import road_blocks
-from iadmin.commands.sending import answer_outcome, content_type_of, gateway_url
+from iadmin.commands.sending import answer_outcome, content_type_of, gateway_url, read_file
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Column, Table, clock, moment, size, state_cell
@@ -37,7 +38,7 @@ def event() -> None:
 def list_events(tools: Tools, service: str, state: str | None, since: str, limit: int) -> Outcome:
     """List events, newest first."""
     filters = {
-        "service": _service_filter(tools, service),
+        "service": service_filter(tools, service),
         "state": state or "",
         "limit": str(limit),
     }
@@ -46,7 +47,7 @@ def list_events(tools: Tools, service: str, state: str | None, since: str, limit
     records = open_records(tools)
     # The newest come first and are limited first, so leaving out the old ones here is the same as never reading them.
     events = [one for one in records.events(filters) if oldest is None or _is_since(one, oldest)]
-    named = _short_names([str(one.get("service", "")) for one in events])
+    named = short_names([str(one.get("service", "")) for one in events])
     table = Table(
         columns=(
             Column("RECEIVED"),
@@ -119,7 +120,7 @@ def send(tools: Tools, service: str, file: str, content_type: str | None) -> Out
     """
     settings, _ = tools.load_config(tools.home)
     name = find_service([one.name for one in settings.services], service)
-    body = _read(tools.stdin, tools, file)
+    body = read_file(tools, file)
     url = gateway_url(tools, settings) + f"/http/{name.url_name}"
     with tools.working(f"sending to {url}"):
         answer = tools.post(url, content_type or content_type_of(body), body)
@@ -129,35 +130,3 @@ def send(tools: Tools, service: str, file: str, content_type: str | None) -> Out
 def _is_since(event: Mapping[str, Any], oldest: datetime) -> bool:
     received = moment(event.get("received"))
     return received is None or received >= oldest
-
-
-def _read(stdin: BinaryIO, tools: Tools, file: str) -> bytes:
-    if file == "-":
-        return stdin.read()
-    try:
-        return (tools.cwd / file).read_bytes()
-    except OSError as error:
-        raise OperatorError(
-            "no-input", f"cannot read {file!r}: {error.strerror}", exit_status=ExitStatus.NO_INPUT
-        ) from error
-
-
-def _service_filter(tools: Tools, text: str) -> str:
-    """The client id of a service. `domain|name` need not be configured: events outlive the services they were for."""
-    if not text or "|" in text:
-        return text
-    try:
-        settings, _ = tools.load_config(tools.home)
-    except AgentError as error:
-        raise OperatorError(
-            "no-config",
-            f"{text!r} cannot be looked up because the configuration has faults (iadmin config check); "
-            'say "domain|name"',
-        ) from error
-    return find_service([one.name for one in settings.services], text).client_id
-
-
-def _short_names(client_ids: Sequence[str]) -> Mapping[str, str]:
-    """Bare names where they tell the services apart, else the whole client ids: a table row has 80 columns."""
-    bare = {client_id: client_id.rpartition("|")[2] for client_id in client_ids}
-    return bare if len(set(bare.values())) == len(bare) else {client_id: client_id for client_id in bare}

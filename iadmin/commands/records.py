@@ -58,6 +58,13 @@ def spool_counts(tools: Tools) -> dict[str, Any]:
     return {}
 
 
+def spool_ages(tools: Tools) -> dict[str, Any]:
+    """Since when the first dead letter is dead and open work waits, from the files; empty as `spool_counts`."""
+    with _no_spool_is_empty():
+        return tools.open_journal(tools.home / "var" / "spool").oldest()
+    return {}
+
+
 @contextmanager
 def _no_spool_is_empty() -> Iterator[None]:
     try:

@@ -52,6 +52,18 @@ def gateway_url(tools: Tools, settings: AgentConfig) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def read_file(tools: Tools, file: str) -> bytes:
+    """A file, `-` for standard input; raises `OperatorError` (66)."""
+    if file == "-":
+        return tools.stdin.read()
+    try:
+        return (tools.cwd / file).read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            "no-input", f"cannot read {file!r}: {error.strerror}", exit_status=ExitStatus.NO_INPUT
+        ) from error
+
+
 def content_type_of(body: bytes) -> str:
     """JSON when the first character opens a JSON value, else XML (whatever its encoding); the gateway looks itself."""
     return "application/json" if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "application/xml"

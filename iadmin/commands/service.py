@@ -11,8 +11,8 @@ import click
 from agent.config.model import ServiceConfig
 from iadmin.commands.lazy import Command, Group
 from iadmin.commands.tools import Tools, pass_tools
-from iadmin.model import Outcome
-from iadmin.render import Cell, Column, Facts, Table, clock, state_cell
+from iadmin.model import Block, Outcome
+from iadmin.render import Body, Cell, Column, Facts, Table, clock, state_cell
 
 
 @click.group(cls=Group)
@@ -37,9 +37,19 @@ def list_services(tools: Tools) -> Outcome:
         blocks=(
             service_table(services, tools.now()),
             *((Facts(title="Last errors", pairs=errors),) if errors else ()),
+            *last_words(services),
         ),
         notes=notes,
     )
+
+
+def last_words(services: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """What the workers of services that do not stay up wrote to stderr at last."""
+    return [
+        Body(title=f"Last words of {one.get('service', '')}", text="\n".join(map(str, one["stderr_tail"])))
+        for one in services
+        if one.get("state") in ("failing", "crash-loop") and one.get("stderr_tail")
+    ]
 
 
 def service_table(services: Sequence[Mapping[str, Any]], now: datetime, *, title: str = "") -> Table:

@@ -24,7 +24,20 @@ CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
 """What the configuration file in `conf/` may be called; one of them makes a folder a home."""
 
 
-class AgentLink(Protocol):
+class LetterChanges(Protocol):
+    """What can be done to dead letters: those that are not dead are passed over, the numbers say how many were.
+
+    `edit` raises `AgentError` when the new body is not what the event is.
+    """
+
+    def replay(self, ids: Sequence[str]) -> int: ...
+
+    def purge(self, ids: Sequence[str]) -> int: ...
+
+    def edit(self, letter_id: str, body: bytes) -> bool: ...
+
+
+class AgentLink(LetterChanges, Protocol):
     """The running agent; `iadmin.link.Link` is the real one."""
 
     def status(self) -> dict[str, Any]: ...
@@ -34,6 +47,10 @@ class AgentLink(Protocol):
     def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
 
     def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
+
+    def letter_body(self, letter_id: str) -> bytes | None: ...
 
     def stop(self, *, now: bool) -> None: ...
 
@@ -50,7 +67,22 @@ class EventJournal(Protocol):
 
     def event(self, event_id: str) -> dict[str, Any] | None: ...
 
+    def dead_letters(
+        self,
+        *,
+        service: str = "",
+        destination: str = "",
+        since: str = "",
+        before: str = "",
+        match: str = "",
+        limit: int = 50,
+    ) -> list[dict[str, Any]]: ...
+
+    def body(self, letter_id: str) -> bytes | None: ...
+
     def counts(self) -> dict[str, Any]: ...
+
+    def oldest(self) -> dict[str, Any]: ...
 
 
 class Process(Protocol):
@@ -105,7 +137,10 @@ class Tools:
 
     `load_config` raises `AgentError` (`ConfigFaults` with all problems); `effective` turns a configuration into
     JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
-    tells a person at a terminal what is being waited for. `ask_secret` puts a question to that person and returns the
+    tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
+    function to be called with it. `ask` puts a question that is answered with yes or no, None where nobody is there to
+    ask; `edit_file` opens that person's editor on a file and waits. `open_changes` holds the lock of a home without an
+    agent while its dead letters are changed. `ask_secret` puts a question to that person and returns the
     answer, None where nobody is there to ask. `machine_names` are what other machines may call this one.
     """
 
@@ -123,6 +158,10 @@ class Tools:
     watch: Callable[[int], Process]
     post: Callable[[str, str, bytes], PostAnswer]
     working: Callable[[str], AbstractContextManager[object]]
+    progress: Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+    ask: Callable[[str], bool | None]
+    edit_file: Callable[[Path], None]
+    open_changes: Callable[[Path], AbstractContextManager[LetterChanges]]
     safe_files: Callable[[], SafeFiles]
     ask_secret: Callable[[str], str | None]
     machine_names: Callable[[], Sequence[str]]

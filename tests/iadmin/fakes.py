@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePath
@@ -18,7 +18,7 @@ from agent.config.model import AgentConfig, GatewayConfig, InitialState, OutboxD
 from agent.config.problem import ConfigFaults, Problem
 from agent.names import ServiceName
 from iadmin.commands.lazy import Switches
-from iadmin.commands.tools import PostAnswer, Tools
+from iadmin.commands.tools import LetterChanges, PostAnswer, Tools
 from iadmin.main import main
 from keystoretools import files
 
@@ -123,7 +123,89 @@ STATUS: dict[str, Any] = {
 }
 
 
+def letter(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """A dead letter in a list; `number` is the request's, 0 for the event itself."""
+    return {
+        "id": f"{EVENT_ID}/{number}" if number else EVENT_ID,
+        "kind": "request" if number else "event",
+        "service": "applications|sample-plan",
+        "destination": "outbox" if number else "",
+        "received": "2025-07-30T10:22:31.123+00:00",
+        "died": "2025-07-30T11:00:00.000+00:00",
+        "attempt": 10,
+        "size_bytes": 231,
+        "peer": "127.0.0.1",
+        "priority": "normal",
+        "group": "",
+        "reason": "on_event raised KeyError: 'pump'",
+    } | changes
+
+
 ACCEPTED = PostAnswer(status=202, content_type="application/json", body=json.dumps({"requestId": EVENT_ID}).encode())
+
+
+@attrs.define
+class FakeLetters:
+    """Dead letters by id, changed as the spool would; `refusal` is raised after `patience` orders.
+
+    `meanwhile`: ids that somebody else purges with the first order.
+    """
+
+    listed: list[dict[str, Any]] = attrs.field(factory=list)
+    bodies: dict[str, bytes] = attrs.field(factory=dict)
+    replayed: list[str] = attrs.field(factory=list)
+    purged: list[str] = attrs.field(factory=list)
+    meanwhile: list[str] = attrs.field(factory=list)
+    orders: int = 0
+    patience: int = 1000
+    refusal: Exception | None = None
+
+    def add(self, one: dict[str, Any], body: bytes = b"<event/>") -> None:
+        self.listed.append(one)
+        self.bodies[one["id"]] = body
+
+    def page(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """As the journal answers: the last to die first, `before` exclusive."""
+        chosen = [
+            one
+            for one in self.listed
+            if one["id"] in self.bodies
+            and filters.get("service", "") in ("", one["service"])
+            and filters.get("destination", "") in ("", one["destination"])
+            and ("since" not in filters or _time(one["died"]) >= _time(filters["since"]))
+            and ("before" not in filters or _time(one["died"]) < _time(filters["before"]))
+        ]
+        return sorted(chosen, key=lambda one: _time(one["died"]), reverse=True)[: int(filters["limit"])]
+
+    def replay(self, ids: Sequence[str]) -> int:
+        return self._take(ids, self.replayed)
+
+    def purge(self, ids: Sequence[str]) -> int:
+        return self._take(ids, self.purged)
+
+    def edit(self, letter_id: str, body: bytes) -> bool:
+        self._obey()
+        if letter_id not in self.bodies:
+            return False
+        self.bodies[letter_id] = body
+        return True
+
+    def _take(self, ids: Sequence[str], into: list[str]) -> int:
+        self._obey()
+        dead = [letter_id for letter_id in ids if self.bodies.pop(letter_id, None) is not None]
+        into += dead
+        return len(dead)
+
+    def _obey(self) -> None:
+        self.orders += 1
+        if self.refusal is not None and self.orders > self.patience:
+            raise self.refusal
+        for letter_id in self.meanwhile:
+            self.bodies.pop(letter_id, None)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 @attrs.define
@@ -136,6 +218,28 @@ class FakeLink:
     asked: list[Any] = attrs.field(factory=list)
     stops: list[bool] = attrs.field(factory=list)
     failure: Exception | None = None
+    letters: FakeLetters = attrs.field(factory=FakeLetters)
+
+    def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        self._fail()
+        self.asked.append(dict(filters))
+        return self.letters.page(filters)
+
+    def letter_body(self, letter_id: str) -> bytes | None:
+        self._fail()
+        return self.letters.bodies.get(letter_id)
+
+    def replay(self, ids: Sequence[str]) -> int:
+        self._fail()
+        return self.letters.replay(ids)
+
+    def purge(self, ids: Sequence[str]) -> int:
+        self._fail()
+        return self.letters.purge(ids)
+
+    def edit(self, letter_id: str, body: bytes) -> bool:
+        self._fail()
+        return self.letters.edit(letter_id, body)
 
     def status(self) -> dict[str, Any]:
         self._fail()
@@ -171,6 +275,20 @@ class FakeJournal:
     listed: list[dict[str, Any]] = attrs.field(factory=lambda: [summary()])
     asked: list[Any] = attrs.field(factory=list)
     failure: Exception | None = None
+    letters: FakeLetters = attrs.field(factory=FakeLetters)
+    ages: dict[str, Any] = attrs.field(factory=lambda: {"dead": None, "open": {}})
+
+    def dead_letters(self, **filters: Any) -> list[dict[str, Any]]:
+        self._fail()
+        return self.letters.page(filters)
+
+    def body(self, letter_id: str) -> bytes | None:
+        self._fail()
+        return self.letters.bodies.get(letter_id)
+
+    def oldest(self) -> dict[str, Any]:
+        self._fail()
+        return self.ages
 
     def events(self, **filters: Any) -> list[dict[str, Any]]:
         self._fail()
@@ -239,6 +357,12 @@ class World:
     posts: list[tuple[str, str, bytes]] = attrs.field(factory=list)
     answer: PostAnswer = ACCEPTED
     stdin: bytes = b""
+    letters: FakeLetters = attrs.field(factory=FakeLetters)
+    answers: list[bool] = attrs.field(factory=list)
+    asked: list[str] = attrs.field(factory=list)
+    edits: list[Callable[[bytes], bytes]] = attrs.field(factory=list)
+    bars: list[tuple[str, int, list[int]]] = attrs.field(factory=list)
+    locks: list[Path] = attrs.field(factory=list)
     secrets: list[str] = attrs.field(factory=list)
     questions: list[str] = attrs.field(factory=list)
 
@@ -251,6 +375,9 @@ class World:
         status = main(arguments, build=self.build)
         out, err = self.capsys.readouterr()
         return Answer(status, out, err)
+
+    def __attrs_post_init__(self) -> None:
+        self.link.letters = self.journal.letters = self.letters
 
     def build(self, switches: Switches) -> Tools:
         return Tools(
@@ -268,10 +395,32 @@ class World:
             watch=lambda pid: self.process,
             post=self._post,
             working=lambda what: contextlib.nullcontext(),
+            progress=self._progress,
+            ask=self._ask,
+            edit_file=self._edit_file,
+            open_changes=self._open_changes,
             safe_files=lambda: files,
             ask_secret=self._ask_secret,
             machine_names=lambda: ["plant7.example.com", "plant7"],
         )
+
+    @contextlib.contextmanager
+    def _progress(self, what: str, total: int) -> Iterator[Callable[[int], object]]:
+        told: list[int] = []
+        self.bars.append((what, total, told))
+        yield told.append
+
+    def _ask(self, question: str) -> bool | None:
+        self.asked.append(question)
+        return self.answers.pop(0) if self.answers else None
+
+    def _edit_file(self, path: Path) -> None:
+        path.write_bytes(self.edits.pop(0)(path.read_bytes()))
+
+    @contextlib.contextmanager
+    def _open_changes(self, home: Path) -> Iterator[LetterChanges]:
+        self.locks.append(home)
+        yield self.letters
 
     def _ask_secret(self, question: str) -> str | None:
         self.questions.append(question)

@@ -48,7 +48,7 @@ def test_a_stopped_agent_is_shown_from_its_files(world: World) -> None:
     world.running = False
     answer = world.run("status")
     assert ExitStatus.UNAVAILABLE == answer.status
-    assert ["state", "stopped"] == answer.out.splitlines()[0].split()
+    assert ["state", "stopped"] in [line.split() for line in answer.out.splitlines()]
     assert f'Start it with "integration-agent --home {world.home}".' == answer.out.splitlines()[-1]
     found = world.run("status", "--json").document
     assert ("stopped", STATUS["spool"]) == (found["state"], found["spool"])
@@ -58,7 +58,27 @@ def test_a_home_that_never_ran_has_a_status(world: World) -> None:
     """There is no spool yet, and that is no fault."""
     world.running = False
     world.journal.failure = OperatorError("spool-missing", "there is no spool here")
-    assert {"state": "stopped", "home": str(world.home), "spool": {}} == world.run("status", "--json").document
+    found = world.run("status", "--json").document
+    assert ("stopped", {}, []) == (found["state"], found["spool"], found["warnings"])
+    assert {"events": 0, "requests": 0, "oldest": None} == found["dead_letters"]
+
+
+def test_a_stopped_agent_still_warns_of_dead_letters(world: World) -> None:
+    """They do not go away because nobody runs."""
+    world.running = False
+    world.journal.ages = {"dead": "2025-07-27T12:00:00.000+00:00", "open": {}}
+    answer = world.run("status")
+    sentence = 'warning: 1 dead letter (1 event), the oldest for 3 d: look at "iadmin deadletter list"'
+    assert (ExitStatus.UNAVAILABLE, sentence) == (answer.status, answer.out.splitlines()[0])
+
+
+def test_counters_are_shown_on_demand(world: World) -> None:
+    """By name and label."""
+    world.link.status_answer["counters"] = {"gateway.refused": {"bad-xml": 1234}}
+    assert "bad-xml" not in world.run("status").out
+    assert ["gateway.refused", "bad-xml", "1,234"] in [
+        line.split() for line in world.run("status", "--counters").out.splitlines()
+    ]
 
 
 def test_a_gateway_on_all_addresses_is_a_star(world: World) -> None:

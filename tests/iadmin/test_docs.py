@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from agent.control import api
+from agent.control import api, asking
 from agent.errors import ExitStatus
 from iadmin.commands.lazy import LazyGroup
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
@@ -52,8 +52,11 @@ def test_every_exit_status_that_is_used_is_described() -> None:
 def test_every_resource_filter_and_code_of_the_api_is_described() -> None:
     """What the source can answer, the page explains."""
     source = Path(api.__file__).read_text(encoding="utf-8")
-    gateway = Path(api.__file__).with_name("gateway.py").read_text(encoding="utf-8")
-    codes = set(re.findall(r'SenderError\(\s*"([a-z-]+)"', source + gateway))
-    assert len(codes) >= 8
-    for word in (*codes, *api.EVENT_FILTERS, *api.STATES, "/v1/status", "/v1/services", "/v1/events", "/v1/stop"):
+    rest = "".join(Path(api.__file__).with_name(name).read_text("utf-8") for name in ("gateway.py", "asking.py"))
+    codes = set(re.findall(r'SenderError\(\s*"([a-z-]+)"', source + rest))
+    assert len(codes) >= 9
+    resources = ["/".join(re.findall(r'"([^"]+)"', path)) for path in re.findall(r'\(("v1", .*?)\): \{"', source)]
+    assert len(resources) >= 8
+    paths = {"/" + re.sub(r"\*(/\*)?", "ID", path) for path in resources}
+    for word in (*codes, *asking.EVENT_FILTERS, *asking.LETTER_FILTERS, *asking.STATES, *paths):
         assert word in API, word

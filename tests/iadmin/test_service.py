@@ -37,3 +37,12 @@ def test_services_without_an_agent_come_from_the_configuration(world: World) -> 
         (service["service"], service["state"]) for service in services
     ]
     assert set(STATUS["services"][0]) == set(services[0])
+
+
+def test_the_last_words_of_a_service_that_crashes_are_shown(world: World) -> None:
+    """What its worker wrote to stderr, control characters escaped; a service that runs has no last words."""
+    crashing = STATUS["services"][0] | {"state": "failing", "stderr_tail": ["Traceback", "KeyError: \x1b[2J"]}
+    world.link.status_answer["services"] = [crashing, STATUS["services"][0] | {"stderr_tail": ["long ago"]}]
+    out = world.run("service", "list").out
+    assert out.endswith("\nLast words of applications|sample-plan\nTraceback\nKeyError: \\x1b[2J\n")
+    assert "long ago" not in out

@@ -1,0 +1,169 @@
+"""Dead letters, from the running agent where there is one, else from the files of its spool; and orders about them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+import attrs
+
+from agent.errors import AgentError, ExitStatus, OperatorError
+from iadmin.commands.records import NO_SPOOL, Records, open_records
+from iadmin.commands.tools import LetterChanges, Tools
+
+PAGE: Final = 1000
+"""Letters in one answer of the control API, and in one look at the files."""
+BATCH: Final = 100
+"""Letters in one order: what the spool changes in one transaction, so that a progress bar moves and Ctrl-C is heard."""
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+Letter = Mapping[str, Any]
+
+
+class Mending(Protocol):
+    """The spool of a home without an agent; `agent.spool.offline.OfflineSpool` is the real one."""
+
+    def replay(self, ids: Sequence[str]) -> int: ...
+
+    def purge(self, ids: Sequence[str]) -> int: ...
+
+    def edit(self, letter_id: str, *, body: bytes) -> int: ...
+
+
+@attrs.frozen
+class OfflineChanges:
+    """`LetterChanges` on the files of a spool; the lock of the home is held."""
+
+    spool: Mending
+
+    def replay(self, ids: Sequence[str]) -> int:
+        return self.spool.replay(ids)
+
+    def purge(self, ids: Sequence[str]) -> int:
+        return self.spool.purge(ids)
+
+    def edit(self, letter_id: str, body: bytes) -> bool:
+        try:
+            return self.spool.edit(letter_id, body=body) == 1
+        except ValueError as error:
+            raise OperatorError("bad-letter", str(error), exit_status=ExitStatus.DATA) from error
+
+
+@attrs.frozen(kw_only=True)
+class Filters:
+    """Which dead letters are meant. `since` is the first moment of dying that counts, `before` the first that does not.
+
+    Empty and None are any.
+    """
+
+    service: str = ""
+    destination: str = ""
+    since: datetime | None = None
+    before: datetime | None = None
+
+    def query(self) -> dict[str, str]:
+        """As the control API and the journal take them."""
+        return {
+            "service": self.service,
+            "destination": self.destination,
+            "since": self.since.isoformat() if self.since else "",
+            "before": self.before.isoformat() if self.before else "",
+        }
+
+
+@attrs.frozen(kw_only=True)
+class Letters:
+    """The dead letters of one home."""
+
+    tools: Tools
+    records: Records
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For standard error: that these are the files of an agent that is down."""
+        return self.records.notes
+
+    def every(self, filters: Filters) -> Iterator[Letter]:
+        """All that fit, the last to die first, page by page; letters that die meanwhile do not disturb it."""
+        seen: set[str] = set()
+        while True:
+            page = self._page(filters)
+            new = [letter for letter in page if letter["id"] not in seen]
+            seen.update(str(letter["id"]) for letter in new)
+            yield from new
+            if len(page) < PAGE:
+                return
+            last = datetime.fromisoformat(str(page[-1]["died"]))
+            # Times are told in milliseconds, and several may die in one: those on the edge are looked at twice.
+            filters = attrs.evolve(filters, before=last + MILLISECOND if new else last)
+
+    def body(self, letter_id: str) -> bytes | None:
+        """The whole body; None when it is dead no more."""
+        if self.records.link is not None:
+            return self.records.link.letter_body(letter_id)
+        assert self.records.journal is not None
+        with _no_spool_is_empty():
+            return self.records.journal.body(letter_id)
+        return None
+
+    def event(self, event_id: str) -> Mapping[str, Any] | None:
+        """The event of a letter, by its id or the beginning of it."""
+        return self.records.event(event_id)
+
+    def changes(self) -> AbstractContextManager[LetterChanges]:
+        """Orders to the agent, or to the files while its lock is held so that none can start."""
+        if self.records.link is not None:
+            return contextlib.nullcontext(self.records.link)
+        return self.tools.open_changes(self.tools.home)
+
+    def _page(self, filters: Filters) -> Sequence[Letter]:
+        query = {name: value for name, value in filters.query().items() if value}
+        if self.records.link is not None:
+            return self.records.link.dead_letters({**query, "limit": str(PAGE)})
+        assert self.records.journal is not None
+        with _no_spool_is_empty():
+            return self.records.journal.dead_letters(**query, limit=PAGE)
+        return ()
+
+
+def open_letters(tools: Tools) -> Letters:
+    """Choose the source, as `open_records` does."""
+    return Letters(tools=tools, records=open_records(tools))
+
+
+@attrs.define
+class Work:
+    """What an order has come to: of `asked` letters `done` were changed; `failure` ended it early."""
+
+    asked: int
+    done: int = 0
+    failure: AgentError | None = None
+    looked_at: int = 0
+
+
+def in_batches(ids: Sequence[str], order: Callable[[Sequence[str]], int], tell: Callable[[int], object]) -> Work:
+    """Order in batches; `tell` is called with the number of letters behind it. A failure ends it, keeping the count."""
+    work = Work(asked=len(ids))
+    # Requests first: one that is purged with its event would else be counted as gone already.
+    in_turn = sorted(ids, key=lambda letter_id: "/" not in letter_id)
+    try:
+        for begin in range(0, len(in_turn), BATCH):
+            batch = in_turn[begin : begin + BATCH]
+            work.done += order(batch)
+            work.looked_at += len(batch)
+            tell(work.looked_at)
+    except AgentError as error:
+        work.failure = error
+    return work
+
+
+@contextlib.contextmanager
+def _no_spool_is_empty() -> Iterator[None]:
+    try:
+        yield
+    except AgentError as error:
+        if error.code != NO_SPOOL:
+            raise
