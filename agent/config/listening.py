@@ -24,6 +24,7 @@ LIMITS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType
         "max-body-bytes": ("max_body_bytes", whole(1024, 1024 * MIB)),
         "max-inflate-ratio": ("max_inflate_ratio", whole(1, 100_000)),
         "max-pipelined": ("max_pipelined", whole(1, 10_000)),
+        "handshake-timeout-s": ("handshake_timeout_s", decimal(0.1, HOUR_S, "seconds")),
         "header-timeout-s": ("header_timeout_s", decimal(0.1, HOUR_S, "seconds")),
         "content_read_timeout": ("body_timeout_s", milliseconds(100, HOUR_S * 1000)),
         "min-body-rate-bytes-s": ("min_body_rate_bytes_s", whole(0, MIB)),

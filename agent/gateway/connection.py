@@ -20,12 +20,12 @@ from zope.interface import implementer
 from agent.errors import SenderError
 from agent.gateway.outlet import Outlet
 from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
-from agent.gateway.reception import Reception
-from agent.gateway.slot import NEVER, Slot
-from agent.gateway.strangers import Strangers
-from agent.wire import Head, recognise
+from agent.gateway.slot import NEVER, Receiving, Slot
+from agent.wire import Head, Tongue, recognise
 from agent.wire.answer import CONTINUE
+from agent.wire.clientcert import ClientCertificate
 from agent.wire.refusal import not_http, too_large_body, too_slow
+from agent.wire.sniff import ENOUGH_BYTES, WORDS
 
 READ_AND_DROP_BYTES: Final = 64 * 1024
 """A body that is refused from its head is read and dropped up to this size, so that the connection lives on."""
@@ -38,23 +38,33 @@ LINGER_BYTES: Final = 16 * 1024 * 1024
 
 @implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
-    """HTTP/1.1 over one transport. `clock()` is the gateway's coarse clock, in seconds."""
+    """HTTP/1.1 over one transport, in the clear or inside TLS. `clock()` is the gateway's coarse clock, in seconds.
+
+    `client_certificate` is the sender's certificate where TLS asked for one and it was verified in the handshake;
+    whoever authenticates a request finds it as `slot.connection.client_certificate`. `stranger(tongue, first)` is told
+    when what came is not HTTP. The first head is due `header_timeout_s` after `since`, which is now unless given.
+    """
 
     transport: Any
 
     def __init__(
         self,
         *,
-        reception: Reception,
-        strangers: Strangers,
+        reception: Receiving,
+        stranger: Callable[[Tongue, bytes], None],
         clock: Callable[[], float],
         lost: Callable[[Connection], None],
+        since: float | None = None,
+        client_certificate: ClientCertificate | None = None,
     ) -> None:
         self.peer = ""
+        self.client_certificate: Final = client_certificate
         self._reception = reception
         self._limits = reception.limits
-        self._strangers = strangers
+        self._stranger = stranger
         self._clock = clock
+        self._since = clock() if since is None else since
+        """When the first request began, as far as it can be known; NEVER once it has been read."""
         self._lost = lost
         self._reader = RequestReader(limits=reception.limits, recipient=self)
         self._slots: deque[Slot] = deque()
@@ -81,10 +91,10 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self._outlet = Outlet(self.transport, moved=self._output_moved)
-        self.peer = _host_of(self.transport.getPeer())
+        self.peer = host_of(self.transport.getPeer())
         # A whole head is what a new connection owes; silence and leading empty lines count against it.
         self._armed = Stage.IDLE
-        self._read_deadline = self._clock() + self._limits.header_timeout_s
+        self._read_deadline = self._since + self._limits.header_timeout_s
 
     def dataReceived(self, data: bytes) -> None:
         if self._is_deaf:
@@ -92,8 +102,8 @@ class Connection(Protocol):
             if self._dropped_bytes > LINGER_BYTES:
                 self.abort()
             return
-        if len(self._beginning) < 16:
-            self._beginning += data[:64]  # TLS on this port, and other tongues, are told by these bytes
+        if len(self._beginning) < ENOUGH_BYTES:
+            self._beginning += data[:256]  # other tongues are told by these bytes
         if self._is_paused:
             self._unread += data
             return
@@ -264,11 +274,11 @@ class Connection(Protocol):
 
     def _look_closer(self, error: SenderError) -> SenderError:
         """Tell somebody who does not speak HTTP at all from a faulty request."""
-        what = recognise(self._beginning) if self._reader.has_read_nothing else ""
-        if not what:
+        tongue = recognise(self._beginning) if self._reader.has_read_nothing else None
+        if tongue in (None, Tongue.HTTP, Tongue.CONNECT, Tongue.TEXT):
             return error
-        self._strangers.warn(peer=self.peer, what=what, now=self._clock())
-        return not_http(what)
+        self._stranger(tongue, self._beginning)
+        return not_http(WORDS[tongue])
 
     def _refuse(self, error: SenderError) -> None:
         """Answer an error after which this connection cannot be read on."""
@@ -333,7 +343,8 @@ class Connection(Protocol):
         elif stage is Stage.HEAD:
             if self._armed is not Stage.HEAD:
                 self._armed = Stage.HEAD
-                self._read_deadline = self._clock() + limits.header_timeout_s
+                begun, self._since = self._since, NEVER
+                self._read_deadline = min(begun, self._clock()) + limits.header_timeout_s
         elif self._slots:
             self._armed = None
             self._read_deadline = NEVER
@@ -376,6 +387,7 @@ class Connection(Protocol):
         self.transport.loseConnection()
 
 
-def _host_of(address: object) -> str:
+def host_of(address: object) -> str:
+    """The peer's address as it is shown and counted; IPv4 inside IPv6 as IPv4."""
     host = str(getattr(address, "host", "") or "unknown")
     return host.removeprefix("::ffff:") if "." in host else host

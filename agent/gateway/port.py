@@ -1,47 +1,61 @@
-"""The gateway's port: listening, the number of connections, the sweep over their deadlines, the end."""
+"""The gateway's port: the number of connections, the sweep over their deadlines, HTTP or HTTPS, the end."""
 
 from __future__ import annotations
 
-import errno
-import ipaddress
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, EventSink, ServiceHost
-from agent.config.model import GatewayConfig, KeySource
-from agent.errors import ExitStatus, MachineError
-from agent.event import BodyKind
+from agent.access import Access
+from agent.boundaries import Counters, Desk, EventSink, ServiceHost
+from agent.config.model import GatewayConfig, GatewayLimits, KeySource
+from agent.gateway.arrival import Arrival, Visitor
 from agent.gateway.connection import Connection
-from agent.gateway.portowner import find_owner
+from agent.gateway.doorman import Doorman
+from agent.gateway.keeper import KeySupply
+from agent.gateway.listening import listen, shown_address
+from agent.gateway.plaintext import PlaintextReception
+from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
+from agent.gateway.served import Served
 from agent.gateway.strangers import Strangers
 from agent.names import ServiceName
-from agent.wire import Routes
+from agent.wire import Routes, Tongue
+from agent.wire.clientcert import ClientCertificate
+from agent.wire.misuse import Cause, Misuse, printable_line
 
 log = Logger(namespace="gateway")
 
 SWEEP_S: Final = 0.5
 """How often deadlines are looked at, so all of them are up to this much late. A timer for each request costs 8 %."""
 
-BACKLOG: Final = 1024
-"""Connections the kernel may keep waiting; it cuts the number to net.core.somaxconn (4096 by default)."""
-
 QUIET_S: Final = 60.0
 
 
-class ServiceGateway(Factory):
-    """A Part: takes events over HTTP on one port. `address` is known once it has started.
+@attrs.frozen(kw_only=True)
+class Prepared:
+    """A configuration that was checked and can be adopted at once; see `ServiceGateway.prepare`."""
 
-    `reactor` listens, tells the time and keeps the sweep going. `in_thread` runs the check of a large body outside the
-    reactor thread; it defaults to the reactor's thread pool. `key_sources`: where services have their idempotency keys
-    from, other than the gateway's own setting.
+    config: GatewayConfig
+    presentation: Presentation | None
+
+
+class ServiceGateway(ServerFactory):
+    """A Part: takes events over HTTP or HTTPS on one port. `address` is known once it has started.
+
+    `reactor` listens, tells the time and keeps the sweep going. `in_thread` runs what takes long outside the reactor
+    thread; it defaults to the reactor's thread pool. `key_sources`: where services have their idempotency keys from,
+    other than the gateway's own setting; `access_of`: who may send to them, likewise. `desk` is told of connections
+    that failed or were misused. `supply` is where key material comes from; without it TLS cannot be switched on.
+
+    It is also the `House` of its connections (`agent.gateway.arrival`).
     """
 
     noisy = False
@@ -57,8 +71,11 @@ class ServiceGateway(Factory):
         new_id: Callable[[], str],
         now_us: Callable[[], int],
         counters: Counters,
-        in_thread: InThread[tuple[BodyKind, str]] | None = None,
+        in_thread: InThread[Any] | None = None,
         key_sources: Mapping[ServiceName, KeySource] | None = None,
+        access_of: Mapping[ServiceName, Access] | None = None,
+        desk: Desk | None = None,
+        supply: KeySupply | None = None,
     ) -> None:
         self.name: Final = f"gateway on port {config.port}"
         self.address: tuple[str, int] = (config.host, config.port)
@@ -66,7 +83,8 @@ class ServiceGateway(Factory):
         self._reactor = reactor
         self._counters = counters
         self._now = 0.0
-        self._reception = Reception(
+        self._in_thread = in_thread or self._in_pool
+        self._new_reception: Callable[[GatewayConfig], Reception] = lambda config: Reception(
             limits=config.limits,
             sink=sink,
             host=host,
@@ -74,12 +92,27 @@ class ServiceGateway(Factory):
             new_id=new_id,
             now_us=now_us,
             counters=counters,
-            in_thread=in_thread or self._in_pool,
+            in_thread=self._in_thread,
             key_source=config.idempotency,
             key_sources=key_sources or {},
+            doorman=self._doorman,
         )
-        self._strangers = Strangers()
-        self._connections: set[Connection] = set()
+        self._own_access = dict(access_of or {})
+        self._doorman = Doorman(
+            access=config.access,
+            own=self._own_access,
+            clock=reactor.seconds,
+            now_us=now_us,
+            counters=counters,
+            in_thread=self._in_thread,
+        )
+        self._reception = self._new_reception(config)
+        self._desk: Desk = desk or Strangers(clock=self.clock)
+        self._presenting = Presenting(
+            supply=supply, clock=reactor.seconds, in_thread=self._in_thread, counters=counters, where=self.name
+        )
+        self._misuses: Counter[Cause] = Counter()
+        self._visitors: set[Visitor] = set()
         self._port: Any = None
         self._sweep_call: Any = None
         self._quiet_until = 0.0
@@ -87,12 +120,14 @@ class ServiceGateway(Factory):
         self._empty: Deferred[None] | None = None
 
     async def start(self) -> None:
-        """Listen. Raises `MachineError` (exit status 69, or 77 for a port that only root may take)."""
-        self._port = await self._listen()
+        """Listen. Raises `MachineError` (exit status 69, or 77 for a port that only root may take), and `OperatorError`
+        for key material that cannot be served."""
+        self._adopt(await self.prepare(self._config))
+        self._port = await listen(self._reactor, self, host=self._config.host, port=self._config.port)
         where = self._port.getHost()
         self.address = (where.host, where.port)
         self._sweep()
-        log.info("listening for events on http://{where}", where=_shown(*self.address))
+        self._tell()
 
     async def stop(self, patience_s: float) -> None:
         """Accept nothing more, answer what is in hand for at most `patience_s`, then cut what is left."""
@@ -100,9 +135,9 @@ class ServiceGateway(Factory):
         if self._port is not None:
             port, self._port = self._port, None
             await _as_deferred(port.stopListening())
-        for connection in list(self._connections):
-            connection.wind_down()
-        if self._connections:
+        for visitor in list(self._visitors):
+            visitor.wind_down()
+        if self._visitors:
             self._empty = Deferred()
             hurry = self._reactor.callLater(patience_s, self._cut_off)
             await self._empty
@@ -112,109 +147,189 @@ class ServiceGateway(Factory):
             self._sweep_call.cancel()
         self._sweep_call = None
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+    # ---- changing while it runs --------------------------------------------------------------------------------
+
+    async def prepare(self, config: GatewayConfig) -> Prepared:
+        """Check everything that `config` needs, without changing anything; raise `OperatorError` or `MachineError`.
+
+        Several gateways are reloaded wholly or not at all by preparing all of them before the first is adopted.
+        Raises `ValueError` for another host or port: that is another gateway.
+        """
+        if (config.host, config.port) != (self._config.host, self._config.port):
+            raise ValueError("a gateway keeps its host and port")
+        return Prepared(config=config, presentation=await self._presenting.load(config) if config.ssl else None)
+
+    def adopt(self, prepared: Prepared) -> None:
+        """Serve new connections by a prepared configuration; those that are open keep what they began with."""
+        self._adopt(prepared)
+        self._tell()
+
+    async def reconfigure(self, config: GatewayConfig) -> None:
+        """Prepare and adopt in one: TLS on or off, other certificates, other limits. The port stays open."""
+        self.adopt(await self.prepare(config))
+
+    def describe(self) -> dict[str, object]:
+        """For the status. `trouble` is the sentence about key material that came and could not be served."""
+        return {
+            "host": self.address[0],
+            "port": self.address[1],
+            "ssl": self._config.ssl,
+            "connections": len(self._visitors),
+            "misuses": {cause.value: number for cause, number in sorted(self._misuses.items())},
+            **({"tls": self._presenting.describe()} if self._config.ssl else {}),
+        }
+
+    # ---- Twisted calls this ------------------------------------------------------------------------------------
+
+    def buildProtocol(self, addr: IAddress | None) -> Arrival | None:
         """Twisted has accepted a connection; None closes it at once."""
-        if self._is_stopping or len(self._connections) >= self._config.limits.max_connections:
-            self._counters.count("gateway.over_connection_limit")
+        if self._is_stopping or len(self._visitors) >= self.limits.max_connections:
+            self.count("gateway.over_connection_limit")
             if self._now >= self._quiet_until:
                 self._quiet_until = self._now + QUIET_S
                 log.warn(
                     "{count} connections are open, the limit: further ones are closed at once",
-                    count=len(self._connections),
+                    count=len(self._visitors),
                 )
             return None
-        self._counters.count("gateway.connections")
+        self.count("gateway.connections")
+        arrival = Arrival(self)
+        self._visitors.add(arrival)
+        return arrival
+
+    # ---- the visitors call these -------------------------------------------------------------------------------
+
+    @property
+    def limits(self) -> GatewayLimits:
+        return self._config.limits
+
+    @property
+    def served(self) -> Served | None:
+        return self._presenting.served
+
+    def clock(self) -> float:
+        return self._now
+
+    def count(self, name: str, label: str = "") -> None:
+        self._counters.count(name, label)
+
+    def note(self, *, peer: str, expects_tls: bool, cause: Cause, since: float, **facts: Any) -> None:
+        self._misuses[cause] += 1
+        self.count("gateway.misused", cause.value)
+        try:
+            self._desk(
+                Misuse(
+                    peer=peer,
+                    port=self.address[1],
+                    expects_tls=expects_tls,
+                    cause=cause,
+                    duration_s=max(0.0, self._now - since),
+                    **facts,
+                )
+            )
+        except Exception:
+            log.failure("a misused connection of {peer} could not be noted", peer=peer)
+
+    def welcome(
+        self,
+        visitor: Visitor,
+        *,
+        peer: str,
+        since: float,
+        served: Served | None,
+        client_certificate: ClientCertificate | None = None,
+    ) -> Connection:
+        def stranger(tongue: Tongue, first: bytes) -> None:
+            self.note(
+                peer=peer,
+                expects_tls=served is not None,
+                cause=Cause.OTHER_PROTOCOL,
+                since=since,
+                tongue=tongue.value,
+                first_line=printable_line(first),
+            )
+
         connection = Connection(
-            reception=self._reception, strangers=self._strangers, clock=self._clock, lost=self._connection_lost
+            reception=self._reception,
+            stranger=stranger,
+            clock=self.clock,
+            lost=self.lost,
+            since=since,
+            client_certificate=client_certificate,
         )
-        self._connections.add(connection)
+        self.replace(visitor, connection)
         return connection
 
-    def _clock(self) -> float:
-        return self._now
+    def turn_away(self, visitor: Visitor, *, peer: str, served: Served, since: float) -> Connection:
+        def noted(first_line: str, host: str) -> None:
+            self.note(
+                peer=peer,
+                expects_tls=True,
+                cause=Cause.PLAINTEXT,
+                since=since,
+                tongue=Tongue.HTTP.value,
+                first_line=first_line,
+                host=host,
+                our_names=served.names,
+            )
+
+        reception = PlaintextReception(
+            limits=self.limits,
+            counters=self._counters,
+            answers=self._reception.answers,
+            our_name=served.names[0] if served.names else self.address[0],
+            port=self.address[1],
+            noted=noted,
+        )
+        connection = Connection(
+            reception=reception,
+            stranger=lambda tongue, first: noted(printable_line(first), ""),
+            clock=self.clock,
+            lost=self.lost,
+            since=since,
+        )
+        self.replace(visitor, connection)
+        return connection
+
+    def replace(self, visitor: Visitor, other: Visitor) -> None:
+        self._visitors.discard(visitor)
+        self._visitors.add(other)
+
+    def lost(self, visitor: Visitor) -> None:
+        self._visitors.discard(visitor)
+        if self._empty is not None and not self._visitors:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _adopt(self, prepared: Prepared) -> None:
+        if prepared.config != self._config:
+            self._reception = self._new_reception(prepared.config)
+            self._doorman.configure(prepared.config.access, self._own_access)
+        self._config = prepared.config
+        self._presenting.adopt(prepared.presentation)
+
+    def _tell(self) -> None:
+        scheme = "https" if self._config.ssl else "http"
+        log.info("listening for events on {scheme}://{where}", scheme=scheme, where=shown_address(*self.address))
 
     def _sweep(self) -> None:
         """Look at all deadlines, with one clock reading for everybody."""
         self._now = self._reactor.seconds()
         self._sweep_call = self._reactor.callLater(SWEEP_S, self._sweep)
         self._reception.tick()
-        for connection in list(self._connections):
-            connection.sweep(self._now)
-
-    def _connection_lost(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._tell_when_empty()
+        self._presenting.tick()
+        for visitor in list(self._visitors):
+            visitor.sweep(self._now)
 
     def _cut_off(self) -> None:
-        log.warn("{count} connections did not end in time and are cut off", count=len(self._connections))
-        for connection in list(self._connections):
-            connection.abort()
+        log.warn("{count} connections did not end in time and are cut off", count=len(self._visitors))
+        for visitor in list(self._visitors):
+            visitor.abort()
 
-    def _tell_when_empty(self) -> None:
-        if self._empty is not None and not self._connections:
-            empty, self._empty = self._empty, None
-            empty.callback(None)
-
-    async def _listen(self) -> Any:
-        host, port = self._config.host, self._config.port
-        if not host:
-            try:
-                return self._reactor.listenTCP(port, self, backlog=BACKLOG, interface="::")  # IPv4 comes in here, too
-            except CannotListenError as error:
-                if getattr(error.socketError, "errno", None) not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                    raise _cannot_listen(error, host, port) from error
-        elif not _is_address(host):
-            try:
-                host = await self._reactor.resolve(host)
-            except Exception as error:
-                raise MachineError(
-                    "no-such-host", f"The service gateway cannot listen on {host!r}: this name has no address."
-                ) from error
-        try:
-            return self._reactor.listenTCP(port, self, backlog=BACKLOG, interface=host)
-        except CannotListenError as error:
-            raise _cannot_listen(error, host, port) from error
-
-    def _in_pool(self, work: Callable[[], tuple[BodyKind, str]]) -> Deferred[tuple[BodyKind, str]]:
+    def _in_pool(self, work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-
-
-def _cannot_listen(error: CannotListenError, host: str, port: int) -> MachineError:
-    number = getattr(error.socketError, "errno", None)
-    where = f"port {port}" + (f" of {host}" if host else "")
-    if number == errno.EADDRINUSE:
-        owner = find_owner(port) or "another process"
-        return MachineError(
-            "port-in-use",
-            f"The service gateway cannot listen on {where}: {owner} holds it. Stop that process, or give "
-            "<service-gateway> another port.",
-        )
-    if number == errno.EACCES:
-        return MachineError(
-            "port-forbidden",
-            f"The service gateway may not listen on {where}: ports under 1024 are for root. Give <service-gateway> a "
-            "higher port, such as 8081.",
-            exit_status=ExitStatus.NO_PERMISSION,
-        )
-    if number == errno.EADDRNOTAVAIL:
-        return MachineError(
-            "address-unknown",
-            f"The service gateway cannot listen on {where}: this machine does not have that address. Give "
-            "<service-gateway> a host that it has, or none for all.",
-        )
-    return MachineError("cannot-listen", f"The service gateway cannot listen on {where}: {error.socketError}.")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _as_deferred(result: object) -> Deferred[Any]:

@@ -14,6 +14,7 @@ from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
 from agent.event.body import BodyReader, guess_kind
+from agent.gateway.doorman import Doorman
 from agent.gateway.keys import finder_for
 from agent.gateway.slot import Slot
 from agent.names import ServiceName
@@ -48,6 +49,7 @@ class Reception:
         in_thread: InThread[tuple[BodyKind, str]],
         key_source: KeySource,
         key_sources: Mapping[ServiceName, KeySource],
+        doorman: Doorman,
     ) -> None:
         self.limits: Final = limits
         self.counters: Final = counters
@@ -59,6 +61,7 @@ class Reception:
         self._now_us = now_us
         self._in_thread = in_thread
         self._reader = BodyReader(max_depth=limits.max_xml_depth)
+        self._doorman = doorman
         self._finder = finder_for(key_source)
         own = {service: finder_for(source) for service, source in key_sources.items()}
         self._finders = {service: finder for service, finder in own.items() if finder is not None}
@@ -68,7 +71,30 @@ class Reception:
         self.answers.tick(self._now_us() // 1_000_000)
 
     def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        """Decide from the head alone where a request goes; raise `SenderError` 400, 404, 405 or 503."""
+        """Decide from the head alone where a request goes, and whether its sender may send.
+
+        Raise `SenderError` 400, 401, 403, 404, 405, 429 or 503. Whoever may not send does not learn what there is.
+        """
+        fault: SenderError | None = None
+        try:
+            self._find(slot, method, target, headers)
+        except SenderError as error:
+            fault = error
+        self._doorman.admit(slot, method, target)
+        if fault is not None:
+            if slot.doubt is None:
+                raise fault
+            slot.fault = fault
+
+    def take(self, slot: Slot, body: bytes) -> None:
+        """Take in a complete request that was admitted. Does not raise for anything the sender did."""
+        slot.size_bytes = len(body)
+        if slot.doubt is None:
+            self._take(slot, body)
+        else:
+            self._doorman.resolve(slot, body, lambda: self._take(slot, body))
+
+    def _find(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
         route = slot.route = self._routes.find(target)
         if not route.is_active:
             raise inactive_service(route.service)
@@ -77,9 +103,7 @@ class Reception:
             raise method_not_allowed(method)
         self._look_for_key(slot, headers)
 
-    def take(self, slot: Slot, body: bytes) -> None:
-        """Take in a complete request that was admitted. Does not raise for anything the sender did."""
-        slot.size_bytes = len(body)
+    def _take(self, slot: Slot, body: bytes) -> None:
         if slot.is_asked:
             slot.asked = Deferred.fromCoroutine(self._ask(slot, body))
         elif len(body) >= THREAD_FROM_BYTES:
@@ -162,7 +186,12 @@ class Reception:
             method=slot.head.method if slot.head else "",
             path=event.path,
             query=event.query,
-            headers=tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in slot.headers),
+            headers=tuple(
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in slot.headers
+                # Credentials for the agent are no business of a service.
+                if not slot.who or name.lower() != b"authorization"
+            ),
             body=body,
             peer=event.peer,
         )

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from agent.boundaries import HttpResponse
+from agent.boundaries import Counters, HttpResponse
+from agent.config.model import GatewayLimits
 from agent.errors import SenderError
-from agent.wire import Head, Persistence, Route
+from agent.wire import Answers, Head, Persistence, Route
 from agent.wire.refusal import service_too_slow, store_too_slow
 
 if TYPE_CHECKING:
     from agent.gateway.connection import Connection
+    from agent.gateway.doorman import Doubt
     from agent.gateway.keys import KeyFinder
-    from agent.gateway.reception import Reception
 
 log = Logger(namespace="gateway")
 
 NEVER: Final = float("inf")
+
+
+class Receiving(Protocol):
+    """Who decides about requests: `reception.Reception`, or `plaintext.PlaintextReception` that refuses all."""
+
+    @property
+    def limits(self) -> GatewayLimits: ...
+
+    @property
+    def counters(self) -> Counters: ...
+
+    @property
+    def answers(self) -> Answers: ...
+
+    def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """Decide from the head; raise `SenderError` to refuse."""
+
+    def take(self, slot: Slot, body: bytes) -> None:
+        """Take in a complete request that was admitted."""
+
+    def note_refusal(self, slot: Slot, error: SenderError) -> None:
+        """Count a refusal, and tell of it."""
 
 
 class Slot:
@@ -35,8 +59,10 @@ class Slot:
         "asked",
         "closes",
         "connection",
+        "doubt",
         "due",
         "event_id",
+        "fault",
         "finder",
         "head",
         "headers",
@@ -46,9 +72,10 @@ class Slot:
         "refusal",
         "route",
         "size_bytes",
+        "who",
     )
 
-    def __init__(self, connection: Connection, reception: Reception, head: Head | None) -> None:
+    def __init__(self, connection: Connection, reception: Receiving, head: Head | None) -> None:
         self.connection = connection
         self.reception = reception
         self.head = head
@@ -59,6 +86,12 @@ class Slot:
         self.asked: Deferred[None] | None = None
         self.refusal: SenderError | None = None
         """Found in the head; told when the body has been read, so that the connection can go on."""
+        self.doubt: Doubt | None = None
+        """Whether the sender may send is still to be found out."""
+        self.fault: SenderError | None = None
+        """Told when that has been found out."""
+        self.who = ""
+        """The account, address or certificate that let the request in; empty where all may send."""
         self.closes = head is None or not head.keep_alive
         self.due = NEVER
         self.event_id = ""

@@ -1,31 +1,29 @@
-"""Those who do not speak HTTP."""
+"""The desk where there is no other."""
 
 from twisted.logger import LogEvent, globalLogPublisher
 
-from tests.support.gateway import Stage
-
-HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+from agent.gateway.strangers import Strangers
+from agent.wire.misuse import Cause, Misuse
 
 
 def test_one_warning_for_a_peer_and_minute() -> None:
-    """Each stranger gets a clean 400 and the end; the operator gets one line a minute."""
+    """However often it knocks; another cause has a line of its own."""
     lines: list[LogEvent] = []
 
     def observer(event: LogEvent) -> None:
-        if "does not speak HTTP" in str(event.get("log_format")):
+        if "does not speak what" in str(event.get("log_format")):
             lines.append(event)
 
+    now = [0.0]
+    strangers = Strangers(clock=lambda: now[0])
+    misuse = Misuse(peer="192.0.2.7", port=8081, expects_tls=False, cause=Cause.TLS_ON_PLAIN_PORT)
     globalLogPublisher.addObserver(observer)
     try:
-        stage = Stage()
-        for seconds, expected in ((0, 1), (30, 1), (31, 2)):
-            stage.pass_time(seconds)
-            client = stage.client()
-            client.send(HELLO)
-            assert [400] == client.statuses
-            assert client.transport.half_closed
+        for now[0], expected in ((0, 1), (30, 1), (61, 2)):
+            strangers(misuse)
             assert expected == len(lines)
+        strangers(Misuse(peer="192.0.2.7", port=8081, expects_tls=False, cause=Cause.SILENT))
+        assert 3 == len(lines)
     finally:
         globalLogPublisher.removeObserver(observer)
     assert "192.0.2.7" == lines[0]["peer"]
-    assert "TLS" in lines[0]["what"]

@@ -14,7 +14,6 @@ from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.errors import SenderError
 from agent.event import Event
 from agent.gateway import ServiceGateway
-from agent.gateway.connection import Connection
 from agent.names import ServiceName
 from agent.wire import Routes
 
@@ -218,9 +217,9 @@ class Stage:
                 waiting.callback(result)
 
     def client(self, *, room: int | None = None) -> Client:
-        connection = self.gateway.buildProtocol(None)
-        assert connection is not None
-        return Client(connection, FakeTransport(room))
+        arrival = self.gateway.buildProtocol(None)
+        assert arrival is not None
+        return Client(arrival, FakeTransport(room))
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
         """Let time pass in steps, as a reactor does."""
@@ -232,11 +231,15 @@ class Stage:
 class Client:
     """The sender's end of a faked connection."""
 
-    def __init__(self, connection: Connection, transport: FakeTransport) -> None:
-        self.connection = connection
+    def __init__(self, arrival: Any, transport: FakeTransport) -> None:
         self.transport = transport
-        transport.protocol = connection
-        connection.makeConnection(transport)
+        transport.protocol = arrival
+        arrival.makeConnection(transport)
+
+    @property
+    def connection(self) -> Any:
+        """Whoever has the socket now: the arrival, then the connection that takes requests."""
+        return self.transport.protocol
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:

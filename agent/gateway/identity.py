@@ -1,0 +1,305 @@
+"""From the files that the configuration names to what TLS needs: keys with their chains, trusted authorities.
+
+Nothing here touches OpenSSL or the disk; octets come from a `ReadFile` that is passed in. Which entry is presented:
+
+1. `certificate` and `private-key` name PEM (or DER) files: these.
+2. Else the keystore: the alias that is named, else the only private key besides `apia`; if it has several and none is
+   named, an error that lists them. The other entries are presented to those who ask for their names (SNI).
+3. Else, where nothing is configured and there is no keystore, a self-signed certificate of our own (`selfmade`).
+
+The password of a keystore is the first line of the file that is named, else that of the environment
+(IA_KEYSTORE_PASSWORD), else the one that the original delivers, with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Final
+
+import attrs
+
+from agent.config.tls import TlsConfig
+from agent.errors import OperatorError
+from agent.secret import Secret
+from keystoretools import (
+    AssembledIdentity,
+    Assembly,
+    Budget,
+    Certificate,
+    ErrorCode,
+    Keystore,
+    KeystoreError,
+    Password,
+    PrivateKey,
+    PrivateKeyEntry,
+    choose_identity,
+    open_keystore,
+    read_anything,
+)
+from keystoretools.assemble import assemble
+from keystoretools.certificate_findings import title
+from keystoretools.chain import is_self_signed, order
+from keystoretools.hostnames import names_of
+from keystoretools.identity import candidates
+
+ReadFile = Callable[[PurePath], bytes]
+"""The octets of a file; raises `KeystoreError` with the sentence (code `no-such-file` where there is none)."""
+
+DEFAULT_PASSWORD: Final = "alarmpoint"
+MOST_IDENTITIES: Final = 50
+CLOCK_SLACK: Final = timedelta(minutes=5)
+STAPLE_SUFFIX: Final = ".ocsp"
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """A key with its certificates, the own one first, then the issuers in order, without the root.
+
+    `alias` names it in sentences: the keystore's alias, or the file. `staple` is an OCSP response (DER), empty: none.
+    """
+
+    alias: str
+    key: PrivateKey
+    chain: tuple[Certificate, ...]
+    staple: bytes = b""
+
+    @property
+    def leaf(self) -> Certificate:
+        return self.chain[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return names_of(self.leaf)
+
+
+@attrs.frozen(kw_only=True)
+class Material:
+    """Everything that TLS contexts are made of. The first identity is presented to those who name nobody.
+
+    `anchors` are the authorities that client certificates are held against. `warnings` are sentences for the log.
+    """
+
+    identities: tuple[Identity, ...]
+    anchors: tuple[Certificate, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_selfmade: bool = False
+
+
+def read_material(
+    config: TlsConfig,
+    *,
+    alias: str,
+    read: ReadFile,
+    password: Secret | None,
+    selfmade: Callable[[], bytes],
+    now: datetime,
+    better_than: Material | None = None,
+) -> Material:
+    """Read and check everything `config` names.
+
+    `password` is the environment's. `selfmade` gives the PEM of our own self-signed certificate with its key, and makes
+    it where there is none. `better_than` is what is being served already: then certificates that are out of their time,
+    and a chain that has lost its issuer, are refused; without it they are served with a warning, because refusing would
+    make an outage of what may be one for some senders only.
+    Raises `OperatorError`; its sentence says which file and what to do.
+    """
+    try:
+        identities, warnings, is_selfmade = _identities(config, alias, read, password, selfmade, now)
+        anchors = _anchors(config, read, password)
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", error.sentence.rstrip(".")) from error
+    for identity in identities:
+        _require_fit(identity)
+    outdated = [doubt for identity in identities for doubt in _outdated(identity, now)]
+    gaps = [doubt for identity in identities for doubt in _gaps(identity)]
+    if better_than is not None:
+        worse = [*_outdated(identities[0], now), *(() if _gaps(better_than.identities[0]) else _gaps(identities[0]))]
+        if worse:
+            raise OperatorError("tls-not-better", "; ".join(worse))
+    return Material(
+        identities=identities, anchors=anchors, warnings=(*warnings, *outdated, *gaps), is_selfmade=is_selfmade
+    )
+
+
+def _identities(
+    config: TlsConfig,
+    alias: str,
+    read: ReadFile,
+    password: Secret | None,
+    selfmade: Callable[[], bytes],
+    now: datetime,
+) -> tuple[tuple[Identity, ...], tuple[str, ...], bool]:
+    if config.certificate is not None:
+        return (_from_files(config, read),), (), False
+    try:
+        data = read(config.keystore)
+    except KeystoreError as error:
+        if error.code is not ErrorCode.NO_SUCH_FILE or config.is_keystore_named or alias:
+            raise
+        return (_only(_assembled([selfmade()], []), "self-signed"),), (), True
+    keystore, warnings = _opened(config.keystore, data, config.keystore_password_file, read, password)
+    return _from_keystore(keystore, config.keystore, alias, read, now), warnings, False
+
+
+def _from_files(config: TlsConfig, read: ReadFile) -> Identity:
+    assert config.certificate is not None
+    passwords = [] if config.passphrase_file is None else [_first_line(read(config.passphrase_file))]
+    paths = [config.certificate, *([config.private_key] if config.private_key is not None else [])]
+    try:
+        found = _only(_assembled([read(path) for path in paths], passwords), config.certificate.name)
+    except OperatorError as error:
+        raise OperatorError(error.code, f"{' and '.join(map(str, paths))}: {error.sentence}") from error
+    return attrs.evolve(found, staple=_staple(config.certificate, "", read))
+
+
+def _assembled(files: Sequence[bytes], passwords: Sequence[Password]) -> Assembly:
+    return assemble(*(read_anything(data, passwords=passwords) for data in files), passwords=passwords)
+
+
+def _only(assembly: Assembly, alias: str) -> Identity:
+    """The one key that has a certificate."""
+    if len(assembly.identities) == 1:
+        return _of_assembled(assembly.identities[0], alias)
+    if assembly.identities:
+        raise OperatorError(
+            "tls-several-identities", f"{len(assembly.identities)} private keys are in there; leave only the one to use"
+        )
+    said = "; ".join(problem.sentence for problem in assembly.problems[:3])
+    raise OperatorError("tls-no-identity", said.rstrip(".") or "there is no certificate with its private key in there")
+
+
+def _of_assembled(found: AssembledIdentity, alias: str) -> Identity:
+    return Identity(alias=alias, key=found.key, chain=_sent(found.chain.chain))
+
+
+def _from_keystore(
+    keystore: Keystore, path: PurePath, alias: str, read: ReadFile, now: datetime
+) -> tuple[Identity, ...]:
+    budget = Budget()
+    try:
+        chosen = choose_identity(keystore, alias or None, now=now).entry
+    except KeystoreError as error:
+        raise OperatorError(
+            f"tls-{error.code}", f"{path}: {error.sentence.rstrip('.')}; name it with: iadmin keystore use ALIAS"
+        ) from error
+    others = [entry for entry in candidates(keystore) if entry.alias != chosen.alias][: MOST_IDENTITIES - 1]
+    found = [_of_entry(keystore, chosen, path, read, budget)]
+    for entry in others:
+        try:
+            other = _of_entry(keystore, entry, path, read, budget)
+            _require_fit(other)
+        except (KeystoreError, OperatorError):
+            continue  # nobody named it; what is wrong with it is for `iadmin keystore check`
+        found.append(other)
+    return tuple(found)
+
+
+def _of_entry(keystore: Keystore, entry: PrivateKeyEntry, path: PurePath, read: ReadFile, budget: Budget) -> Identity:
+    key = keystore.unlock(entry.alias, budget=budget)
+    assert isinstance(key, PrivateKey), "only entries with a private key are candidates"
+    trusted = [one.certificate for one in keystore.trusted_certificates]
+    chain = _sent(order([*entry.chain, *trusted], leaf=entry.chain[0]).chain)
+    return Identity(alias=entry.alias, key=key, chain=chain, staple=_staple(path, entry.alias, read))
+
+
+def _sent(chain: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """What goes to senders: they have the root themselves, and ignore one that is sent."""
+    return (chain[0], *(one for one in chain[1:] if not is_self_signed(one)))
+
+
+def _opened(
+    path: PurePath, data: bytes, password_file: PurePath | None, read: ReadFile, password: Secret | None
+) -> tuple[Keystore, tuple[str, ...]]:
+    if password_file is not None:
+        return open_keystore(data, _first_line(read(password_file))), ()
+    if password is not None:
+        return open_keystore(data, password.reveal()), ()
+    found = open_keystore(data, DEFAULT_PASSWORD)
+    if found.verified and found.private_keys:
+        known = (
+            f'{path} has the password "{DEFAULT_PASSWORD}", which everybody knows; change it: iadmin keystore passwd'
+        )
+        return found, (known,)
+    return found, ()
+
+
+def _anchors(config: TlsConfig, read: ReadFile, password: Secret | None) -> tuple[Certificate, ...]:
+    """The authorities of the truststore: certificates of a PEM file, trusted entries of a keystore."""
+    if config.truststore is None:
+        return ()
+    given = [] if config.truststore_password_file is None else [_first_line(read(config.truststore_password_file))]
+    tried = [
+        *given,
+        *([Password(password.reveal())] if password else []),
+        Password(DEFAULT_PASSWORD),
+        Password("changeit"),
+    ]
+    contents = read_anything(read(config.truststore), passwords=tried)
+    if contents.locked_stores:
+        raise OperatorError(
+            "tls-truststore-locked",
+            f"{config.truststore}: no password opens the truststore; name the file with its password in "
+            "truststore-password-file",
+        )
+    found = dict.fromkeys(
+        [
+            *contents.certificates,
+            *(entry.certificate for store in contents.stores for entry in store.trusted_certificates),
+        ]
+    )
+    if not found:
+        raise OperatorError("tls-truststore-empty", f"{config.truststore}: there is no certificate in the truststore")
+    return tuple(found)
+
+
+def _staple(path: PurePath, alias: str, read: ReadFile) -> bytes:
+    """The OCSP response beside the certificate, `server.pem.ocsp` or `.keystore.ALIAS.ocsp`; empty where none is."""
+    suffix = f".{alias}{STAPLE_SUFFIX}" if alias else STAPLE_SUFFIX
+    if "/" in suffix or "\0" in suffix:
+        return b""
+    try:
+        return read(path.with_name(path.name + suffix))
+    except KeystoreError:
+        return b""
+
+
+def _require_fit(identity: Identity) -> None:
+    try:
+        fits = identity.key.fits(identity.leaf)
+    except KeystoreError:
+        return  # the public half is not to be had here; OpenSSL decides
+    if not fits:
+        raise OperatorError(
+            "tls-key-does-not-match",
+            f"the certificate of {identity.alias!r} was made for another key: every handshake would fail; put the "
+            "certificate and the key that belong together",
+        )
+
+
+def _outdated(identity: Identity, now: datetime) -> list[str]:
+    found: list[str] = []
+    for one in identity.chain:
+        start, end = one.not_before, one.not_after
+        if end is not None and end < now:
+            found.append(f"the certificate {title(one)} has expired on {end:%Y-%m-%d}: senders refuse it; renew it")
+        elif start is not None and start > now + CLOCK_SLACK:
+            found.append(f"the certificate {title(one)} is valid only from {start:%Y-%m-%d %H:%M} UTC on")
+    return found
+
+
+def _gaps(identity: Identity) -> list[str]:
+    right = order(identity.chain, leaf=identity.leaf)
+    if not right.lacks_intermediate:
+        return []
+    missing = f"the certificate of the issuer of {title(right.chain[-1])} is missing in {identity.alias!r}"
+    return [f"{missing}: senders that do not have it refuse the connection; add it, unless it is a root that all know"]
+
+
+def _first_line(data: bytes) -> Password:
+    line = data.split(b"\n", 1)[0].rstrip(b"\r")
+    try:
+        return Password(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Password(line.decode("latin-1"))

@@ -1,0 +1,110 @@
+"""The certificate of first use: made where nobody has configured one, kept so that senders can trust it.
+
+Its names are those by which this machine may be called: host names, addresses, `localhost` and the loopback addresses.
+It lies in one PEM file with its key, mode 0600, and is made anew only once it has expired or cannot be read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from keystoretools import KeystoreError, read_anything, write_pem
+from keystoretools.dname import build_name
+from keystoretools.extend import alternative_names, basic_constraints, extended_key_usage, key_usage
+from keystoretools.make import generate_key, self_signed
+
+LIFE: Final = timedelta(days=825)
+"""The longest that all clients take (Apple's limit for certificates of one's own, since 2019)."""
+
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+MOST_NAMES: Final = 30
+
+
+def keep_self_signed(path: Path, *, names: Callable[[], Sequence[str]], now: datetime) -> tuple[bytes, bool]:
+    """The PEM at `path`, made now where there is none that serves; the second value says whether it was.
+
+    Blocking. Raises OSError where it cannot be written.
+    """
+    with suppress(OSError, KeystoreError):
+        data = path.read_bytes()
+        if _serves(data, now):
+            return data, False
+    data = make_pem(names(), now=now)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    return data, True
+
+
+def make_pem(names: Iterable[str], *, now: datetime) -> bytes:
+    """A new key (EC P-256: every client since Java 7 knows it) and its certificate. The first name becomes the CN."""
+    wanted = list(dict.fromkeys([*names, *LOOPBACK]))[:MOST_NAMES]
+    extensions = [
+        alternative_names([("ip" if is_address(name) else "dns", name) for name in wanted]),
+        basic_constraints(is_authority=False, critical=True),
+        key_usage(["digitalSignature"], critical=True),
+        extended_key_usage(["serverAuth"]),
+    ]
+    key = generate_key("EC")
+    certificate = self_signed(
+        key,
+        build_name([("CN", wanted[0][:64]), ("O", "Integration agent (self-signed)")]),
+        # Senders whose clock is a little behind take it at once.
+        start=now - timedelta(hours=1),
+        end=now + LIFE,
+        extensions=extensions,
+    )
+    return write_pem([key, certificate])
+
+
+def names_of_this_machine() -> tuple[str, ...]:
+    """Host name, full name and addresses, as far as they can be had; may wait for a name server."""
+    short = socket.gethostname()
+    found = [name for name in (socket.getfqdn(), short) if _is_name(name)]
+    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # Connecting a UDP socket sends nothing; it shows the address that would be used towards the outside.
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((target, 9))
+            found.append(probe.getsockname()[0])
+    with suppress(OSError):
+        found += [str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(short, None)]
+    return tuple(dict.fromkeys(found))
+
+
+def is_address(name: str) -> bool:
+    """Whether `name` is an IP address and not a host name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(name: str) -> bool:
+    # Names with underscores are in use, but may not stand in a certificate.
+    labels = name.split(".")
+    return all(label.isascii() and label.replace("-", "").isalnum() and len(label) <= 63 for label in labels)
+
+
+def _serves(data: bytes, now: datetime) -> bool:
+    contents = read_anything(data)
+    ends = [one.not_after for one in contents.certificates]
+    return bool(contents.keys) and len(ends) == 1 and ends[0] is not None and ends[0] > now

@@ -1,0 +1,306 @@
+"""TLS on one connection: a protocol towards the socket, a transport towards the HTTP connection inside.
+
+Our own, over pyOpenSSL's memory BIOs, and not Twisted's `TLSMemoryBIOProtocol`, for four reasons:
+
+* An answer goes to the socket in the same turn (`Outlet`), as over plain HTTP; Twisted's aggregates and buffers.
+* A sender may end its side (close_notify) and still get its answers; Twisted's layer closes both sides at once.
+* The HTTP connection comes into being after the handshake, with the verified client certificate.
+* Each failure is told with OpenSSL's reasons and what the ClientHello offered, and the alert reaches the peer.
+
+Methods of a transport that are not written here must not exist: `Outlet` looks for `writeSomeData`, and one that goes
+through to the socket would send an answer in the clear.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from agent.gateway.outlet import Outlet
+from agent.gateway.served import Served, reasons_of
+from agent.wire.hello import HELLO_BYTES, read_hello
+from agent.wire.misuse import Cause, alert_of, handshake_cause
+
+if TYPE_CHECKING:
+    from agent.gateway.arrival import House
+    from agent.gateway.connection import Connection
+
+RECORD_BYTES: Final = 16 * 1024
+"""Plaintext of one TLS record at most (RFC 8446 section 5.1), and so of one `recv`."""
+
+CIPHERTEXT_BYTES: Final = 32 * 1024
+"""Taken from OpenSSL at a time: a full record with its frame, and whatever was queued before it."""
+
+
+@implementer(IHalfCloseableProtocol)
+class TlsTransport(Protocol):
+    """One TLS connection from its first byte on. `since` and `deadline` are times of the gateway's clock."""
+
+    transport: Any
+
+    def __init__(self, *, house: House, served: Served, peer: str, since: float, deadline: float) -> None:
+        self.refusal = ""
+        self.refused_certificate: bytes | None = None
+        """Why the sender's certificate was not accepted, and which one; set by the verification (`Served`)."""
+        self._house = house
+        self._served = served
+        self._peer = peer
+        self._since = since
+        self._deadline = deadline
+        self._beginning = b""
+        """What came first, kept until the first request shows that all went well."""
+        self._connection: Connection | None = None
+        self._producer: Any = None
+        self._has_been_asked = False
+        self._is_noted = False
+        self._is_deaf = False
+        self._is_ending = False
+        self._is_gone = False
+
+    def begin(self, transport: Any, first: bytes) -> None:
+        """Take over the socket; `first` is what has been read from it."""
+        transport.protocol = self
+        self.makeConnection(transport)  # type: ignore[no-untyped-call]
+        self._outlet = Outlet(transport, moved=self._output_moved)
+        self._tls = self._served.accept(self)
+        self.dataReceived(first)
+
+    # ---- the socket calls these --------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_deaf:
+            if self._connection is not None:
+                self._connection.dataReceived(data)  # only to be counted: it lingers
+            return
+        self._tls.bio_write(data)
+        if self._connection is None:
+            if len(self._beginning) < HELLO_BYTES:
+                self._beginning += data
+            if not self._shake_hands():
+                return
+        self._read()
+
+    def readConnectionLost(self) -> None:
+        """The peer has closed its side of the socket, with or without a close_notify before.
+
+        Requests have their own framing, so a missing close_notify can make none of them look complete.
+        """
+        if self._connection is None:
+            self._note(Cause.HANDSHAKE_RESET)
+            self.transport.loseConnection()
+        elif not self._is_deaf:
+            self._peer_has_ended(self._connection)
+        else:
+            self._connection.readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close has gone out."""
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self._is_gone = True
+        self._producer = None
+        if self._connection is None:
+            self._note(Cause.HANDSHAKE_RESET)
+            self._house.lost(self)
+        else:
+            if not self._has_been_asked:
+                self._note(self._left_cause())
+            self._connection.connectionLost(reason)
+        self._tls.set_app_data(None)  # the circle of the two of us would wait for the garbage collector
+
+    # ---- the gateway calls these, before there is a connection -------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        if now >= self._deadline:
+            self._note(Cause.HANDSHAKE_TIMEOUT)
+            self.abort()
+
+    def wind_down(self) -> None:
+        self._is_noted = True
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        self._is_noted = True
+        self.transport.abortConnection()
+
+    # ---- the connection inside calls these ---------------------------------------------------------------------
+
+    def getPeer(self) -> Any:
+        return self.transport.getPeer()
+
+    def writeSomeData(self, data: bytes) -> int:
+        """Encrypt and send what the socket takes, in whole records; return how many bytes that were."""
+        sent = 0
+        while sent < len(data) and not self._outlet.is_blocked and not self._is_gone:
+            piece = data if len(data) <= RECORD_BYTES else data[sent : sent + RECORD_BYTES]
+            self._encrypt(piece)
+            sent += len(piece)
+        return sent
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send `data` wholly; what the socket does not take is kept."""
+        for start in range(0, len(data), RECORD_BYTES):
+            if not self._is_gone:
+                self._encrypt(data[start : start + RECORD_BYTES])
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Ask `producer` for more each time that all before has gone. Only pull producers are known here."""
+        assert not streaming
+        if self._is_gone:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        self._output_moved()
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def pauseProducing(self) -> None:
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.transport.resumeProducing()
+
+    def loseWriteConnection(self) -> None:
+        """Say that nothing more will come; what the peer still sends is only counted."""
+        self._is_deaf = True
+        self._close_notify()
+        self.transport.loseWriteConnection()
+
+    def loseConnection(self) -> None:
+        """Close once everything has gone."""
+        self._is_ending = True
+        self._output_moved()
+
+    def abortConnection(self) -> None:
+        self.transport.abortConnection()
+
+    # ---- inside ------------------------------------------------------------------------------------------------
+
+    def _shake_hands(self) -> bool:
+        """Go on with the handshake; return whether it is over, and went well."""
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+            return False
+        except SSL.Error as error:
+            self._refuse(error)
+            return False
+        self._flush()
+        self._house.count("gateway.handshakes", self._tls.get_protocol_version_name())
+        self._connection = self._house.welcome(
+            self,
+            peer=self._peer,
+            since=self._house.clock(),
+            served=self._served,
+            client_certificate=self._served.client_certificate(self._tls),
+        )
+        self._connection.makeConnection(self)  # type: ignore[no-untyped-call]
+        return True
+
+    def _read(self) -> None:
+        """Hand everything that can be decrypted to the connection."""
+        connection = self._connection
+        assert connection is not None
+        while not self._is_gone and not self._is_deaf:
+            try:
+                data = self._tls.recv(RECORD_BYTES)
+            except SSL.WantReadError:
+                return
+            except SSL.ZeroReturnError:
+                self._peer_has_ended(connection)
+                return
+            except SSL.Error as error:
+                self._refuse(error)
+                return
+            if not self._has_been_asked:
+                self._has_been_asked = True
+                self._beginning = b""
+            connection.dataReceived(data)
+
+    def _peer_has_ended(self, connection: Connection) -> None:
+        if not self._has_been_asked:
+            self._note(self._left_cause())
+        self._is_deaf = True
+        connection.readConnectionLost()
+
+    def _encrypt(self, piece: bytes) -> None:
+        try:
+            self._tls.send(piece)
+        except SSL.Error:  # the state after a fault of the peer; the reading side has told it
+            self.transport.abortConnection()
+        else:
+            self._outlet.send(self._tls.bio_read(CIPHERTEXT_BYTES))
+
+    def _flush(self) -> None:
+        """Send what OpenSSL has to say by itself."""
+        while True:
+            try:
+                waiting = self._tls.bio_read(CIPHERTEXT_BYTES)
+            except SSL.WantReadError:
+                return
+            self._outlet.send(waiting)
+
+    def _close_notify(self) -> None:
+        try:
+            self._tls.shutdown()
+        except SSL.Error:
+            return
+        self._flush()
+
+    def _output_moved(self) -> None:
+        while self._producer is not None and not self._outlet.is_blocked:
+            self._producer.resumeProducing()
+        if self._is_ending and not self._outlet.is_blocked:
+            self._is_ending = False
+            self._close_notify()
+            self.transport.loseConnection()
+
+    def _refuse(self, error: SSL.Error) -> None:
+        """OpenSSL does not go on: tell the desk, let the alert reach the peer, close."""
+        reasons = reasons_of(error)
+        if not self._has_been_asked:
+            cause = handshake_cause(reasons, covered=self._is_covered(), verify_error=self.refusal)
+            self._note(cause, reasons=tuple(reasons[-4:]), alert=alert_of(reasons))
+        self._is_deaf = True
+        self._flush()
+        if self._connection is not None:
+            self.transport.loseConnection()
+            return
+        # Imported here: an arrival begins a TlsTransport, and a TlsTransport that fails ends in a farewell.
+        from agent.gateway.arrival import Farewell
+
+        farewell = Farewell(self._house)
+        self._house.replace(self, farewell)
+        self._tls.set_app_data(None)
+        farewell.begin(self.transport, b"")
+
+    def _left_cause(self) -> Cause:
+        return Cause.LEFT_AFTER_HANDSHAKE if self._is_covered() else Cause.WRONG_NAME
+
+    def _is_covered(self) -> bool:
+        hello = read_hello(self._beginning)
+        return self._served.covers(hello.server_name if hello else "")
+
+    def _note(self, cause: Cause, **facts: Any) -> None:
+        if self._is_noted:
+            return
+        self._is_noted = True
+        self._house.note(
+            peer=self._peer,
+            expects_tls=True,
+            cause=cause,
+            since=self._since,
+            tongue="tls",
+            hello=read_hello(self._beginning),
+            verify_error=self.refusal,
+            client_certificate=self._served.shown_certificate(self._tls),
+            our_names=self._served.names,
+            **facts,
+        )
