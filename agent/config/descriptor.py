@@ -25,6 +25,7 @@ from agent.config.model import (
     ValueType,
 )
 from agent.config.problem import Problem, has_errors, nearest, shown
+from agent.config.reading_access import read_access
 from agent.config.section import Problems, Section
 from agent.config.sending import DEFAULT_DESTINATION, Surroundings, read_retry
 from agent.config.values import Unfit, boolean, choice, service_part, text
@@ -107,6 +108,7 @@ def _read_service(
         destination=destination,
         retry=read_retry(section, SERVICE_RETRY),
         dedup_filter=read_choice(section, filters, mapped, (*constants, *encrypted)),
+        access=read_access(section, attrs.evolve(around, folder=path.parent)),
         **attrs.asdict(read_work(section), recurse=False),
     )
 

@@ -21,6 +21,7 @@ from agent.config.listening import check_ports, read_gateway
 from agent.config.lookup import Files, relative_name, resolved, slashed
 from agent.config.model import AgentConfig, GatewayConfig, LogConfig, LogLevel, ServiceConfig
 from agent.config.problem import ConfigFaults, Problem, has_errors, nearest, shown
+from agent.config.reading_access import read_access, warn_of_clear_text
 from agent.config.reading_platform import read_platform
 from agent.config.section import Problems, Section
 from agent.config.sending import Surroundings, read_destinations
@@ -61,7 +62,7 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
     if local_name(root) != ROOT:
         _judge_root(root, sections, problems)
 
-    gateways = _read_gateways(sections, root, problems)
+    gateways = _read_gateways(sections, root, problems, around)
     destinations = read_destinations(
         [entry for section in sections.get("destinations", ()) for entry in section.children("destination")], around
     )
@@ -148,7 +149,7 @@ def _judge_root(root: etree._Element, sections: dict[str, list[Section]], proble
 
 
 def _read_gateways(
-    sections: dict[str, list[Section]], root: etree._Element, problems: Problems
+    sections: dict[str, list[Section]], root: etree._Element, problems: Problems, around: Surroundings
 ) -> tuple[GatewayConfig, ...]:
     found = sections.get("service-gateway", [])
     if not found:
@@ -156,7 +157,9 @@ def _read_gateways(
         told = f"there is no service-gateway; listening on port {default.port} of all addresses, without TLS"
         problems.warning(root, told, where="service-gateway")
         return (default,)
-    gateways = tuple(read_gateway(section) for section in found)
+    gateways = tuple(attrs.evolve(read_gateway(section), access=read_access(section, around)) for section in found)
+    for section, gateway in zip(found, gateways, strict=True):
+        warn_of_clear_text(section, gateway.access, ssl=gateway.ssl, host=gateway.host)
     check_ports(found, gateways)
     return gateways
 
