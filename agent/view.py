@@ -72,10 +72,10 @@ class EventJournal(Protocol):
 
 
 class Letters(Protocol):
-    """The spool, as the operator changes it; `trouble` is why it refuses events, empty where it does not."""
+    """The spool, as the operator changes it; `troubles` are why it refuses events, none where it does not."""
 
     @property
-    def trouble(self) -> str: ...
+    def troubles(self) -> Sequence[str]: ...
 
     def replay(self, ids: Sequence[str]) -> Awaitable[int]: ...
 
@@ -241,10 +241,17 @@ class LiveView:
     def _warnings(self, spool: SpoolState, services: Sequence[Mapping[str, Any]]) -> list[str]:
         """The most urgent first: what refuses events, what will, what stands still, what is left to do."""
         now = datetime.datetime.fromtimestamp(self._now_us() / 1_000_000, datetime.UTC)
+        limits = self._config.spool
+        own = dict(limits.own_max_events)
         active = [str(service.get("service")) for service in services if service.get("state") != "inactive"]
         return [
-            *dict.fromkeys(sentence for sentence in (self._spool.trouble, spool.trouble) if sentence),
-            *attention.disk_warnings(str(self._folder), spool.free_bytes),
+            *dict.fromkeys([*self._spool.troubles, *([spool.trouble] if spool.trouble else [])]),
+            *attention.disk_warnings(str(self._folder), spool.free_bytes, limits.min_free_bytes),
+            *attention.backlog_warnings(
+                spool.counts,
+                max_events=limits.max_events,
+                max_of_service=lambda name: own.get(name, limits.max_service_events),
+            ),
             *attention.service_warnings(services),
             *attention.letters_warning(spool.counts, spool.oldest.get("dead"), now),
             *attention.waiting_warnings(spool.counts, spool.oldest.get("open", {}), now, active=active),

@@ -22,7 +22,7 @@ class Parts:
     """Host, courier, counters, spool and journal in one; writes down what it was asked."""
 
     def __init__(self) -> None:
-        self.trouble = ""
+        self.troubles: list[str] = []
         self.services: list[dict[str, Any]] = [{"service": "a|x", "state": "active"}]
         self.dead = 0
         self.looks = 0
@@ -129,7 +129,7 @@ def test_a_status_counts_dead_letters(bench: Bench) -> None:
 
 def test_the_most_urgent_warning_comes_first(bench: Bench) -> None:
     """A store that refuses, a service that does not run, dead letters, what waits."""
-    bench.parts.trouble = "the disk is full"
+    bench.parts.troubles = ["the disk is full"]
     bench.parts.dead = 1
     bench.parts.services = [{"service": "a|x", "state": "failing"}]
     warnings = [each for each in bench.status()["warnings"] if "MiB" not in each]

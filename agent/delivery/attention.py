@@ -6,7 +6,7 @@ runs, accepts and delivers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,8 +16,12 @@ WAITING_LONG_S: Final = 15 * 60
 """An event that has not been settled for so long has been tried a dozen times (pauses go up to five minutes), or stands
 behind one that has: somebody should look before the age limit gives it up."""
 
-LOW_DISK_BYTES: Final = 1024 * 1024 * 1024
-"""Some hundred thousand events with their requests: at a hundred events a second, the time to come and mend it."""
+LOW_DISK_TIMES: Final = 4
+"""Free space is called low at so many times the bound below which events are refused (1 GiB by default): some hundred
+thousand events with their requests, which is the time to come and mend it."""
+
+NEARLY_FULL: Final = 0.8
+"""Of the bound on waiting events: the last fifth still takes minutes or hours to fill."""
 
 MAX_NAMED: Final = 5
 """Warnings of one kind that are told one by one: forty services behind one dead destination are one fault."""
@@ -71,7 +75,7 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
     """Services whose worker does not stay up, with the end of what it wrote to stderr."""
     sentences = []
     for service in services:
-        if service.get("state") != "failing":
+        if service.get("state") not in ("failing", "crash-loop"):
             continue
         restarts = int(service.get("restarts") or 0)
         tail = [line for line in service.get("stderr_tail") or () if str(line).strip()]
@@ -84,12 +88,28 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
     return _first(sentences, "more services do not stay up")
 
 
-def disk_warnings(folder: str, free_bytes: int | None) -> list[str]:
-    """The disk under the spool is nearly full; None: it could not be asked."""
-    if free_bytes is None or free_bytes >= LOW_DISK_BYTES:
+def disk_warnings(folder: str, free_bytes: int | None, min_free_bytes: int) -> list[str]:
+    """The disk under the spool is nearly full; None: it could not be asked. At `min_free_bytes` events are refused."""
+    if free_bytes is None or free_bytes >= LOW_DISK_TIMES * min_free_bytes:
         return []
-    free = f"only {free_bytes // (1024 * 1024)} MiB are free on this disk"
-    return [f"{folder}: {free}; when it is full, events are refused (503): free some space or move the home"]
+    free = f"only {free_bytes // 1024**2} MiB are free on this disk"
+    return [
+        f"{folder}: {free}; below {min_free_bytes // 1024**2} MiB events are refused (503): free some or move the home"
+    ]
+
+
+def backlog_warnings(counts: Mapping[str, Any], *, max_events: int, max_of_service: Callable[[str], int]) -> list[str]:
+    """So many events wait that senders will be told to come back before long. A bound of 0 is no bound."""
+    sentences = []
+    total = 0
+    for name, states in dict(counts.get("services", {})).items():
+        number = sum(int(states.get(state.label, 0)) for state in OPEN_STATES)
+        total += number
+        if _is_nearly(number, max_of_service(str(name))):
+            sentences.append(_fills(str(name), number, max_of_service(str(name))))
+    if _is_nearly(total, max_events):
+        sentences.insert(0, _fills("all services together", total, max_events))
+    return _first(sentences, "more services are as full")
 
 
 def duration(seconds: float) -> str:
@@ -110,6 +130,14 @@ def _waits(kind: str, name: str, many: str, age_s: float, active: Sequence[str] 
             "so nothing works on it"
         )
     return f'{name}: {many} not done, {since}: see "iadmin service list" and "iadmin event list --state waiting"'
+
+
+def _is_nearly(number: int, bound: int) -> bool:
+    return bound > 0 and number >= NEARLY_FULL * bound
+
+
+def _fills(whose: str, number: int, bound: int) -> str:
+    return f"{whose}: {_number(number, 'event')} wait; at {bound:,} further ones are refused (503)"
 
 
 def _first(sentences: Sequence[str], rest: str) -> list[str]:

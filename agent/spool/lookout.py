@@ -55,9 +55,9 @@ class Lookout:
     _is_stopped: bool = False
 
     @property
-    def trouble(self) -> str:
-        """Why events are refused, empty where none are."""
-        return next(iter(self._refusing.values()), "")
+    def troubles(self) -> tuple[str, ...]:
+        """Why events are refused, each reason once; empty where none are."""
+        return tuple(self._refusing.values())
 
     async def look(self) -> None:
         """Look now, and again after a while until `stop`."""

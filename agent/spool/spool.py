@@ -126,9 +126,20 @@ class SqliteSpool:
         return self._writer.last_event_id
 
     @property
+    def findings(self) -> Sequence[str]:
+        """What the start found damaged or missing, and what was saved of it; sentences for the operator."""
+        return tuple(self._writer.findings)
+
+    @property
     def trouble(self) -> str:
         """Why events are refused, as a sentence for the operator; empty while all is well."""
-        return self._telling.trouble or self._lookout.trouble
+        return next(iter(self.troubles), "")
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """All reasons for which events are refused: a failing disk first, then each bound that is reached."""
+        failing = self._telling.trouble
+        return (failing, *self._lookout.troubles) if failing else self._lookout.troubles
 
     async def start(self) -> None:
         """Open or make the spool. Raises `OperatorError` or `MachineError`; nothing is left behind then."""

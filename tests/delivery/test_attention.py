@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agent.delivery.attention import (
-    LOW_DISK_BYTES,
+    LOW_DISK_TIMES,
     MAX_NAMED,
     WAITING_LONG_S,
+    backlog_warnings,
     dead_letters,
     disk_warnings,
     duration,
@@ -96,10 +97,23 @@ def test_many_of_a_kind_are_cut() -> None:
 
 def test_a_disk_that_is_nearly_full_is_told() -> None:
     """Before it refuses events."""
-    assert [] == disk_warnings("/var/spool", LOW_DISK_BYTES)
-    assert [] == disk_warnings("/var/spool", None)
-    [found] = disk_warnings("/var/spool", 5 * 1024 * 1024 + 1)
-    assert found.startswith("/var/spool: only 5 MiB are free")
+    least = 3 * 1024 * 1024
+    assert [] == disk_warnings("/var/spool", LOW_DISK_TIMES * least, least)
+    assert [] == disk_warnings("/var/spool", None, least)
+    assert [] == disk_warnings("/var/spool", 0, 0)
+    [found] = disk_warnings("/var/spool", LOW_DISK_TIMES * least - 1, least)
+    assert found.startswith("/var/spool: only 11 MiB are free on this disk; below 3 MiB events are refused")
+
+
+def test_a_spool_that_fills_is_told_before_it_is_full() -> None:
+    """For each service by its own bound, and for all together; what is done does not count."""
+    found = {"services": {"a|x": {"received": 5, "claimed": 1, "waiting": 2, "done": 900}, "a|y": {"received": 8}}}
+    bounds = {"a|x": 10, "a|y": 11}
+    assert [
+        "all services together: 16 events wait; at 20 further ones are refused (503)",
+        "a|x: 8 events wait; at 10 further ones are refused (503)",
+    ] == backlog_warnings(found, max_events=20, max_of_service=bounds.__getitem__)
+    assert [] == backlog_warnings(found, max_events=0, max_of_service=lambda name: 0)
 
 
 @pytest.mark.parametrize(
