@@ -144,9 +144,13 @@ class Work:
     looked_at: int = 0
 
 
-def in_batches(ids: Sequence[str], order: Callable[[Sequence[str]], int], tell: Callable[[int], object]) -> Work:
-    """Order in batches; `tell` is called with the number of letters behind it. A failure ends it, keeping the count."""
-    work = Work(asked=len(ids))
+def in_batches(
+    work: Work, ids: Sequence[str], order: Callable[[Sequence[str]], int], tell: Callable[[int], object]
+) -> None:
+    """Order in batches, counting in `work`; `tell` is called with the number of letters behind it.
+
+    A failure ends it. What raises through it, Ctrl-C above all, leaves the count of the batches that are done.
+    """
     # Requests first: one that is purged with its event would else be counted as gone already.
     in_turn = sorted(ids, key=lambda letter_id: "/" not in letter_id)
     try:
@@ -157,7 +161,6 @@ def in_batches(ids: Sequence[str], order: Callable[[Sequence[str]], int], tell: 
             tell(work.looked_at)
     except AgentError as error:
         work.failure = error
-    return work
 
 
 @contextlib.contextmanager

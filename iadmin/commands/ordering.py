@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import click
+
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.choosing import Choice, choose, letter_sentence, numbered
-from iadmin.commands.letters import Letter, Letters, Work, in_batches, open_letters
+from iadmin.commands.letters import BATCH, Letter, Letters, Work, in_batches, open_letters
 from iadmin.commands.tools import LetterChanges, Tools
 from iadmin.model import Outcome
 from iadmin.render import Line
@@ -30,8 +32,16 @@ def order(tools: Tools, choice: Choice, verb: str, done: str, *, is_sure: bool) 
         data = _numbers(Work(asked=len(chosen)), done)
         return Outcome(data=data, blocks=(Line("Nothing was done."),), exit_status=ExitStatus.FAILED)
     ids = [str(letter["id"]) for letter in chosen]
-    with letters.changes() as changes, tools.progress(f"{verb} dead letters", len(ids)) as tell:
-        work = in_batches(ids, _orders(changes)[verb], tell)
+    work = Work(asked=len(ids))
+    try:
+        with letters.changes() as changes, tools.progress(f"{verb} dead letters", len(ids)) as tell:
+            in_batches(work, ids, _orders(changes)[verb], tell)
+    except KeyboardInterrupt:
+        more = min(BATCH, work.asked - work.looked_at)
+        click.echo(
+            f"\niadmin: {done} {work.done:,} of {numbered(work.asked)}; up to {more} more were under way", err=True
+        )
+        raise
     return _summary(work, letters, done)
 
 

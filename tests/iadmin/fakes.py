@@ -158,7 +158,7 @@ class FakeLetters:
     meanwhile: list[str] = attrs.field(factory=list)
     orders: int = 0
     patience: int = 1000
-    refusal: Exception | None = None
+    refusal: BaseException | None = None
 
     def add(self, one: dict[str, Any], body: bytes = b"<event/>") -> None:
         self.listed.append(one)

@@ -210,6 +210,15 @@ def test_a_failure_in_the_middle_tells_what_was_done(world: World) -> None:
     assert "say the same again" in answer.err
 
 
+def test_ctrl_c_tells_what_was_done(world: World) -> None:
+    """Exit status 130, and the count of what is done and stays so."""
+    many(world, 250)
+    world.letters.refusal, world.letters.patience = KeyboardInterrupt(), 1
+    answer = world.run("deadletter", "purge", "--all", "--yes")
+    assert (130, 100) == (answer.status, len(world.letters.purged))
+    assert "purged 100 of 250 dead letters; up to 100 more were under way" in answer.err
+
+
 def test_nothing_to_do_is_no_failure(world: World) -> None:
     """Nobody is asked about nothing."""
     answer = world.run("deadletter", "purge", "--all")
