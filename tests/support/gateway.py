@@ -9,11 +9,13 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from agent.boundaries import HttpRequest, HttpResponse, Waiting
+from agent.access import Access
+from agent.boundaries import Desk, HttpRequest, HttpResponse, Waiting
 from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.errors import SenderError
 from agent.event import Event
 from agent.gateway import ServiceGateway
+from agent.gateway.keeper import KeySupply
 from agent.names import ServiceName
 from agent.wire import Routes
 
@@ -172,6 +174,10 @@ class Stage:
         limits: GatewayLimits | None = None,
         idempotency: KeySource | None = None,
         key_sources: Mapping[ServiceName, KeySource] | None = None,
+        desk: Desk | None = None,
+        supply: KeySupply | None = None,
+        access: Access | None = None,
+        access_of: Mapping[ServiceName, Access] | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
@@ -182,7 +188,11 @@ class Stage:
         self._ids = 0
         self.gateway = ServiceGateway(
             config=GatewayConfig(
-                host="127.0.0.1", port=0, limits=limits or GatewayLimits(), idempotency=idempotency or KeySource()
+                host="127.0.0.1",
+                port=0,
+                limits=limits or GatewayLimits(),
+                idempotency=idempotency or KeySource(),
+                access=access,
             ),
             reactor=self.clock,
             sink=self.sink,
@@ -193,6 +203,9 @@ class Stage:
             counters=self.counters,
             in_thread=self._in_thread,
             key_sources=key_sources,
+            desk=desk,
+            supply=supply,
+            access_of=access_of,
         )
         self.gateway._sweep()
 

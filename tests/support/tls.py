@@ -5,19 +5,28 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+import attrs
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from agent.config.model import GatewayConfig
+from agent.config.tls import TlsConfig
 from agent.gateway.keeper import KeySupply
+from agent.wire.misuse import Cause, Misuse
 from keystoretools import ErrorCode
 from keystoretools.errors import FileError
 from tests.keystoretools.authority import Made, make
+from tests.support.gateway import Stage
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-START = NOW - timedelta(days=30)
+START = datetime(2020, 1, 1, tzinfo=UTC)
+DAYS = 10_000
+"""TLS clients compare dates with the machine's own clock, which the tests must not depend on."""
 
 
 def pem_of(*made: Made, key: bool = True) -> bytes:
@@ -43,12 +52,12 @@ class MemoryDisk:
 
 
 def client_context(*trusted: Made, own: Made | None = None, folder: Path | None = None) -> ssl.SSLContext:
-    """A client that trusts `trusted`, or anybody without them. `own` is its certificate; `folder` for a moment's file."""
+    """A client that trusts `trusted`, or anybody without them. `own` is its certificate, put into `folder`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(trusted)
     if not trusted:
         context.verify_mode = ssl.CERT_NONE
-    # The certificates of the tests are valid around NOW, wherever the machine's clock stands.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     for one in trusted:
         context.load_verify_locations(cadata=one.library.public_bytes(Encoding.PEM).decode())
     if own is not None:
@@ -89,11 +98,15 @@ class TlsClient:
                 return
 
     def _decrypt(self) -> None:
-        with contextlib.suppress(ssl.SSLWantReadError):
+        try:
             while not self.has_ended:
                 data = self.tls.read(65536)
                 self.has_ended = not data
                 self.received += data
+        except ssl.SSLZeroReturnError:
+            self.has_ended = True
+        except ssl.SSLWantReadError:
+            pass
 
     def shake_hands(self) -> TlsClient:
         """Do the handshake; raises what the client raises."""
@@ -129,7 +142,48 @@ class TlsClient:
         self.exchange()
 
 
+def issued(common: str, issuer: Made | None = None, **facts: Any) -> Made:
+    """A certificate that is valid for as long as these tests may be run."""
+    return make(common, issuer, **{"start": START, "days": DAYS, **facts})
+
+
 def authority() -> tuple[Made, Made]:
     """(root, server): an authority and agent.example, issued by it."""
-    root = make("Root", authority=True, start=START)
-    return root, make("agent.example", root, names=("agent.example", "192.0.2.1"), start=START)
+    root = issued("Root", authority=True)
+    return root, issued("agent.example", root, names=("agent.example", "192.0.2.1"))
+
+
+class TlsStage(Stage):
+    """A gateway that speaks TLS on a faked network. `misuses` is what its desk was told.
+
+    `files` is the disk: `server.pem` is presented unless `tls` says otherwise.
+    """
+
+    def __init__(
+        self, files: Mapping[str, bytes], tls: TlsConfig | None = None, *, alias: str = "", **facts: Any
+    ) -> None:
+        self.disk = MemoryDisk(files)
+        self.misuses: list[Misuse] = []
+        super().__init__(desk=self.misuses.append, supply=self.disk.supply(), **facts)
+        config = self.gateway._config
+        self.config = attrs.evolve(
+            config, ssl=True, alias=alias, tls=tls or TlsConfig(certificate=PurePath("server.pem"))
+        )
+        self.reconfigure(self.config)
+
+    def reconfigure(self, config: GatewayConfig) -> None:
+        """Change the running gateway; raises what it raises."""
+        outcome: list[Any] = []
+        Deferred.fromCoroutine(self.gateway.reconfigure(config)).addBoth(outcome.append)
+        self.run_threads()
+        (result,) = outcome
+        if isinstance(result, Failure):
+            result.raiseException()
+
+    def tls_client(self, context: ssl.SSLContext, *, room: int | None = None, **facts: Any) -> TlsClient:
+        """A sender that has connected; its handshake is still to be done."""
+        return TlsClient(self.client(room=room), context, **facts)
+
+    @property
+    def causes(self) -> list[Cause]:
+        return [misuse.cause for misuse in self.misuses]

@@ -1,0 +1,303 @@
+"""TLS on one connection, over a faked network: a real client of the standard library at the other end."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path, PurePath
+
+import pytest
+
+from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
+from agent.wire.misuse import Cause
+from tests.support.gateway import post, read_replies
+from tests.support.tls import TlsStage, authority, client_context, issued, pem_of
+
+ROOT, SERVER = authority()
+FILES = {"server.pem": pem_of(SERVER), "root.pem": pem_of(ROOT, key=False)}
+KEY = PurePath("server.pem")
+
+
+def statuses(received: bytes) -> list[int]:
+    return [reply.status for reply in read_replies(received)]
+
+
+def test_events_are_taken_inside_tls() -> None:
+    """Several requests over one connection, their bodies larger than a record, nothing in the clear."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    assert "TLSv1.3" == client.tls.version()
+    client.send(post() + post())
+    client.send(post(b"<a>" + b"x" * 40_000 + b"</a>"))
+    assert [202, 202, 202] == statuses(client.received)
+    assert b"HTTP/1.1" not in client.raw.transport.written
+    assert [] == stage.misuses
+
+
+def test_a_hello_in_single_bytes_is_a_hello() -> None:
+    """The sniffing gives on what it has read, whole and once."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT))
+    with pytest.raises(ssl.SSLWantReadError):
+        client.tls.do_handshake()
+    client.raw.send(*(bytes((byte,)) for byte in client._out.read()))
+    client.shake_hands().send(post())
+    assert [202] == statuses(client.received)
+
+
+def test_a_sender_that_ends_its_side_gets_its_answer() -> None:
+    """close_notify says that no further request comes, not that nobody listens."""
+    stage = TlsStage(FILES, at_once=False)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.send(post())
+    client.end()
+    assert not client.raw.transport.closed
+    stage.sink.commit()
+    client.exchange()
+    assert [202] == statuses(client.received)
+    assert client.has_ended and client.raw.transport.closed
+
+
+def test_a_connection_ends_with_close_notify() -> None:
+    """So the sender knows that nothing was cut off."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.send(post(b"<a/>", "Connection: close"))
+    assert [202] == statuses(client.received)
+    assert client.has_ended
+
+
+def test_an_error_in_the_middle_is_told_before_the_end() -> None:
+    """The answer, close_notify and our half-close go out; what still comes is dropped."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.send(b"BAD REQUEST\r\n\r\n")
+    assert [400] == statuses(client.received)
+    assert client.has_ended and client.raw.transport.half_closed
+
+
+def test_an_answer_waits_for_a_slow_reader() -> None:
+    """What the socket does not take is kept, in order, and memory is bounded by not encrypting ahead."""
+    stage = TlsStage(FILES, at_once=False)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.raw.transport.room = 10
+    for _ in range(20):
+        client.send(post())
+    stage.sink.commit()
+    client.raw.transport.drain(1_000_000)
+    client.exchange()
+    assert [202] * 20 == statuses(client.received)
+
+
+def test_a_reader_that_does_not_read_is_cut_off() -> None:
+    """As over plain HTTP."""
+    stage = TlsStage(FILES, at_once=False)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.raw.transport.room = 0
+    for _ in range(3):
+        client.send(post())
+        stage.sink.commit()
+    stage.pass_time(32)
+    assert client.raw.transport.aborted
+
+
+@pytest.mark.parametrize(
+    ("policy", "version", "works"),
+    [
+        (TlsPolicy.MODERN, ssl.TLSVersion.TLSv1_2, False),
+        (TlsPolicy.MODERN, ssl.TLSVersion.TLSv1_3, True),
+        (TlsPolicy.INTERMEDIATE, ssl.TLSVersion.TLSv1_1, False),
+        (TlsPolicy.INTERMEDIATE, ssl.TLSVersion.TLSv1_2, True),
+        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1_1, True),
+        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1, True),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_policies_bound_the_versions(policy: TlsPolicy, version: ssl.TLSVersion, works: bool) -> None:
+    """An old client is refused with its reason, or taken where the policy is `legacy`."""
+    stage = TlsStage(FILES, TlsConfig(certificate=KEY, policy=policy))
+    context = client_context(ROOT)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    client = stage.tls_client(context)
+    if works:
+        assert version.name.replace("_", ".").replace("v1", "v1") == client.shake_hands().tls.version()
+        return
+    with pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"):
+        client.shake_hands()
+    assert [Cause.NO_SHARED_VERSION] == stage.causes
+    (misuse,) = stage.misuses
+    assert misuse.hello is not None
+    assert "agent.example" == misuse.hello.server_name
+
+
+def test_no_shared_cipher_tells_what_was_offered() -> None:
+    """Ciphers without forward secrecy are not spoken in `intermediate`."""
+    stage = TlsStage(FILES)
+    context = client_context(ROOT)
+    context.set_ciphers("AES128-SHA")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError, match=r"(?i)handshake.failure"):
+        stage.tls_client(context).shake_hands()
+    assert [Cause.NO_SHARED_CIPHER] == stage.causes
+    assert stage.misuses[0].hello is not None
+    assert ("RSA-AES128-SHA",) == stage.misuses[0].hello.ciphers
+
+
+def test_a_sender_that_does_not_trust_us_is_told_apart() -> None:
+    """By its alert; one that asked for a name we do not have is another case."""
+    stage = TlsStage(FILES)
+    stranger = client_context(issued("Other root", authority=True))
+    for name in ("agent.example", "other.example"):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            stage.tls_client(stranger, name=name).shake_hands()
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        stage.tls_client(client_context(ROOT), name="plant7").shake_hands()
+    assert [Cause.NOT_TRUSTED, Cause.WRONG_NAME, Cause.WRONG_NAME] == stage.causes
+    assert "unknown ca" == stage.misuses[0].alert
+    assert ("agent.example", "192.0.2.1") == stage.misuses[2].our_names
+
+
+def test_who_leaves_in_the_middle_is_noted_once() -> None:
+    """In the handshake, after it without a request; not after a request."""
+    stage = TlsStage(FILES)
+    early = stage.tls_client(client_context(ROOT))
+    early.raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    early.raw.transport.loseConnection()
+    stage.tls_client(client_context(ROOT)).shake_hands().end()
+    stage.tls_client(client_context(), name="other.example").shake_hands().end()
+    busy = stage.tls_client(client_context(ROOT)).shake_hands()
+    busy.send(post())
+    busy.end()
+    assert [Cause.HANDSHAKE_RESET, Cause.LEFT_AFTER_HANDSHAKE, Cause.WRONG_NAME] == stage.causes
+
+
+def test_a_handshake_has_a_deadline() -> None:
+    """Ten seconds from the accept, however it drips."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT))
+    for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03":
+        client.raw.send(bytes((byte,)))
+        stage.pass_time(1)
+    assert client.raw.transport.aborted
+    assert [Cause.HANDSHAKE_TIMEOUT] == stage.causes
+
+
+def test_damage_ends_the_connection() -> None:
+    """Bytes that are not TLS any more are never guessed at."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.send(post())
+    client.raw.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+    assert client.raw.transport.closed
+    assert [202] == statuses(client.received)
+
+
+def test_sessions_are_resumed() -> None:
+    """With a ticket, over another connection; not after the keys have been changed."""
+    stage = TlsStage(FILES)
+    context = client_context(ROOT)
+    first = stage.tls_client(context).shake_hands()
+    first.send(post())
+    session = first.tls.session
+    assert session is not None and session.has_ticket
+    assert stage.tls_client(context, session=session).shake_hands().tls.session_reused
+    stage.pass_time(4 * 3600, step=1800)
+    assert not stage.tls_client(context, session=session).shake_hands().tls.session_reused
+
+
+class TestClientCertificates:
+    """Off, optional, required; held against a truststore, a list of fingerprints, or both."""
+
+    def stage(self, auth: ClientAuth, **more: object) -> TlsStage:
+        facts = {"truststore": PurePath("root.pem"), **more}
+        return TlsStage(FILES, TlsConfig(certificate=KEY, client_auth=auth, **facts))  # type: ignore[arg-type]
+
+    def test_a_verified_certificate_is_known_to_the_connection(self, tmp_path: Path) -> None:
+        """With its names and fingerprint, for whoever authenticates."""
+        own = issued("plant7", ROOT, names=("plant7.example",))
+        stage = self.stage(ClientAuth.REQUIRED)
+        client = stage.tls_client(client_context(ROOT, own=own, folder=tmp_path)).shake_hands()
+        client.send(post())
+        assert [202] == statuses(client.received)
+        (connection,) = stage.gateway._visitors
+        found = connection.client_certificate
+        assert ("CN=plant7", (("dns", "plant7.example"),), own.certificate.sha256.hex()) == (
+            found.subject,
+            found.names,
+            found.fingerprint,
+        )
+
+    @pytest.mark.parametrize(("auth", "causes"), [(ClientAuth.OPTIONAL, []), (ClientAuth.OFF, [])])
+    def test_none_is_needed_where_it_is_not_required(self, auth: ClientAuth, causes: list[Cause]) -> None:
+        """And none is known then."""
+        stage = self.stage(auth)
+        client = stage.tls_client(client_context(ROOT)).shake_hands()
+        client.send(post())
+        assert [202] == statuses(client.received)
+        assert causes == stage.causes
+
+    def test_a_missing_one_is_refused(self) -> None:
+        """With the alert that says so, although the client thinks that the handshake went well."""
+        stage = self.stage(ClientAuth.REQUIRED)
+        with pytest.raises(ssl.SSLError, match=r"(?i)certificate.required"):
+            stage.tls_client(client_context(ROOT)).shake_hands()
+        assert [Cause.CLIENT_CERTIFICATE_MISSING] == stage.causes
+
+    @pytest.mark.parametrize("auth", [ClientAuth.OPTIONAL, ClientAuth.REQUIRED])
+    def test_a_wrong_one_is_refused(self, tmp_path: Path, auth: ClientAuth) -> None:
+        """Unknown, expired, made for another purpose: each has its cause, and the certificate is told."""
+        other = issued("Other root", authority=True)
+        for own, cause in (
+            (issued("mallory", other), Cause.CLIENT_CERTIFICATE_UNKNOWN),
+            (issued("old", ROOT, days=30), Cause.CLIENT_CERTIFICATE_EXPIRED),
+        ):
+            stage = self.stage(auth)
+            with pytest.raises(ssl.SSLError):
+                stage.tls_client(client_context(ROOT, own=own, folder=tmp_path)).shake_hands()
+            (misuse,) = stage.misuses
+            assert cause is misuse.cause
+            assert misuse.client_certificate is not None
+            assert f"CN={own.library.subject.rfc4514_string()[3:]}" == misuse.client_certificate.subject
+            assert misuse.verify_error
+
+    def test_fingerprints_alone_pin(self, tmp_path: Path) -> None:
+        """Without a truststore those on the list are taken, whoever issued them, and nobody else."""
+        friend, other = issued("friend"), issued("other")
+        stage = self.stage(
+            ClientAuth.REQUIRED, truststore=None, fingerprint_allowlist=(friend.certificate.sha256.hex(),)
+        )
+        client = stage.tls_client(client_context(ROOT, own=friend, folder=tmp_path)).shake_hands()
+        client.send(post())
+        assert [202] == statuses(client.received)
+        with pytest.raises(ssl.SSLError):
+            stage.tls_client(client_context(ROOT, own=other, folder=tmp_path)).shake_hands()
+        assert [Cause.CLIENT_CERTIFICATE_UNKNOWN] == stage.causes
+
+    def test_fingerprints_narrow_a_truststore(self, tmp_path: Path) -> None:
+        """With a truststore both must fit."""
+        one, two, forged = issued("one", ROOT), issued("two", ROOT), issued("one")
+        listed = (one.certificate.sha256.hex(), forged.certificate.sha256.hex())
+        stage = self.stage(ClientAuth.REQUIRED, fingerprint_allowlist=listed)
+        stage.tls_client(client_context(ROOT, own=one, folder=tmp_path)).shake_hands()
+        for refused in (two, forged):
+            with pytest.raises(ssl.SSLError):
+                stage.tls_client(client_context(ROOT, own=refused, folder=tmp_path)).shake_hands()
+        assert [Cause.CLIENT_CERTIFICATE_UNKNOWN] * 2 == stage.causes
+
+
+def test_every_name_gets_its_certificate() -> None:
+    """Several entries: chosen by SNI; who asks for none of them gets the first."""
+    from keystoretools import Format, Keystore, PrivateKeyEntry, save_keystore
+
+    other = issued("other.example", ROOT, names=("other.example",))
+    entries = [
+        PrivateKeyEntry(alias=alias, key=made.key, chain=(made.certificate,))
+        for alias, made in (("main", SERVER), ("other", other))
+    ]
+    store = Keystore(format=Format.PKCS12).set_password("alarmpoint")
+    for entry in entries:
+        store = store.add(entry)
+    stage = TlsStage({"ks": save_keystore(store)}, TlsConfig(keystore=PurePath("ks")), alias="main")
+    for name, made in (("agent.example", SERVER), ("other.example", other), ("third.example", SERVER), (None, SERVER)):
+        client = stage.tls_client(client_context(), name=name).shake_hands()
+        assert made.certificate.der == client.tls.getpeercert(binary_form=True)
