@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -35,6 +36,9 @@ PRIVATE_UMASK: Final = 0o077
 STOP_PATIENCE_S: Final = 30.0
 """For an orderly stop: the original's shutdown script waits as long. A second signal, or `stop --now`, hurries."""
 HURRY_PATIENCE_S: Final = 1.0
+DESCRIPTORS: Final = 65_536
+"""Far above what connections, workers and files need together (systemd's hard limit is 524,288)."""
+ACCOUNT: Final = "run the agent under the account that owns its home, or give the home to this account"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,25 +48,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(_home(arguments.home))
     except AgentError as error:
-        for line in error.lines:
-            print(line, file=sys.stderr)  # noqa: T201 -- there is no log yet, or the operator looks at the terminal
-        return error.exit_status
+        return _complain(error.lines, error.exit_status)
+    except PermissionError as error:
+        return _complain([f"{error.filename}: permission denied; {ACCOUNT}"], ExitStatus.NO_PERMISSION)
+    except OSError as error:
+        return _complain([f"{error.filename or 'the machine'}: {error.strerror or error}"], ExitStatus.OS_ERROR)
+    except Exception as error:
+        return _complain([f"a fault of the agent itself: {error!r}; var/log/agent.log has more"], ExitStatus.SOFTWARE)
     return ExitStatus.OK
 
 
+def _complain(lines: Sequence[str], status: ExitStatus) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201 -- there is no log yet, or the operator looks at the terminal
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitStatus.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="integration-agent",
         description="Runs the integration agent in the foreground.",
         epilog='Make a home with "iadmin init DIR". Stop the agent with SIGTERM, Ctrl-C or "iadmin stop".',
     )
-    parser.add_argument("--home", metavar="DIR", help="the agent home (default: $IA_HOME)")
+    parser.add_argument("--home", metavar="DIR", help="the agent home (default: $IA_HOME, else ./home)")
     parser.add_argument("--version", action="version", version=f"integration-agent {version('integration-agent')}")
     return parser.parse_args(argv)
 
 
 def _home(given: str | None) -> Path:
-    named = given or os.environ.get("IA_HOME")
+    named = given or os.environ.get("IA_HOME") or ("home" if Path("home", "conf").is_dir() else "")
     if not named:
         raise OperatorError(
             "no-home",
@@ -70,6 +89,14 @@ def _home(given: str | None) -> Path:
             exit_status=ExitStatus.USAGE,
         )
     home = Path(named).absolute()
+    try:
+        str(home).encode("utf-8")
+    except UnicodeEncodeError:
+        raise OperatorError(
+            "home-name",
+            f"the path of the home, {str(home)!r}, is not UTF-8: rename the folder",
+            exit_status=ExitStatus.USAGE,
+        ) from None
     if not (home / "conf").is_dir():
         raise OperatorError(
             "not-a-home",
@@ -86,13 +113,27 @@ def _run(home: Path) -> None:
     try:
         # Services and the paths in old descriptors rely on it.
         os.chdir(home)
+        _raise_descriptor_limit()
         end_logging = start_logging(config=config.log, path=home / "var" / "log" / "agent.log", console=sys.stderr)
         try:
             _react(config, [str(warning) for warning in warnings])
+        except (AgentError, OSError):
+            raise
+        except Exception:
+            log.failure("a fault of the agent itself")
+            raise
         finally:
             end_logging()
     finally:
         lock.release()
+
+
+def _raise_descriptor_limit() -> None:
+    """Each connection needs a descriptor, and the usual soft limit of 1024 is a quarter of what gateways may take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _react(config: AgentConfig, warnings: Sequence[str]) -> None:
@@ -116,6 +157,7 @@ class _Life:
         self._agent = Agent(config, reactor=reactor, ask_to_stop=self._ask_to_stop)
         self._failure: BaseException | None = None
         self._is_stopping = False
+        self._is_over = False
 
     def run(self) -> None:
         """Return when the agent has stopped; raise what kept it from starting."""
@@ -165,7 +207,9 @@ class _Life:
         self._stop_reactor()
 
     def _stop_reactor(self) -> None:
-        if self._reactor.running:
+        # Two calls to stop end in the same turn; the reactor takes only one.
+        if not self._is_over:
+            self._is_over = True
             self._reactor.stop()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.support.live import LiveHome, command, lines, run
+from tests.support.live import LiveHome, command, lines, run, until
 
 
 def test_ten_faults_are_ten_lines(home: LiveHome) -> None:
@@ -74,3 +74,23 @@ def test_commands_that_need_only_files_work_without_the_agent(home: LiveHome) ->
     assert event_id in listed.stdout.decode()
     assert "not running" in listed.stderr.decode()
     assert 0 == home.iadmin("config", "show").returncode
+
+
+def test_a_second_signal_hurries_and_is_no_fault(home: LiveHome) -> None:
+    """A hook that would run for long holds up an orderly stop; a second SIGTERM ends the agent, with status 0."""
+    home.add_service("slow", "import time\n\n\ndef on_event(event):\n    time.sleep(1000)\n")
+    process = home.start()
+    event_id = home.accept("<event/>", "applications_slow")
+    until("the event to be in hand", lambda: f"{event_id} handed to" in home.log)
+    process.terminate()
+    until("the stop to begin", lambda: "stopping" in home.log)
+    process.terminate()
+    assert 0 == process.wait(20)
+    assert "Traceback" not in home.console.read_text()
+
+
+def test_an_unknown_option_is_a_usage_error() -> None:
+    """Exit status 64 and one line."""
+    started = run(command("integration-agent"), "--bogus")
+    assert 64 == started.returncode
+    assert ["integration-agent: unrecognized arguments: --bogus; see integration-agent --help"] == lines(started.stderr)
