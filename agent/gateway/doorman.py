@@ -1,9 +1,9 @@
 """Lets requests in, or not: the rules of `agent.wire.auth` with a memory, a clock and threads.
 
 Passwords that were found right are remembered by a digest under a key of this process, so that a request of a known
-sender costs a microsecond. What could not be decided from the head is left with the slot as a `Doubt`; `resolve` settles
-it when the body is there. Who shows wrong credentials has to wait, as `agent.wire.guessing` says; what was found right
-before, tokens and signatures are not held up by that, because they cannot be guessed in any time.
+sender costs a microsecond. What could not be decided from the head is left with the slot as a `Doubt`; `resolve`
+settles it when the body is there. Who shows wrong credentials has to wait, as `agent.wire.guessing` says; what was
+found right before, tokens and signatures are not held up by that, because they cannot be guessed in any time.
 """
 
 from __future__ import annotations

@@ -65,26 +65,31 @@ class Proofs:
 
     def _go_on(self) -> None:
         while self._lines and not self._is_busy:
-            place, line = self._lines.popitem(last=False)
+            place, line = next(iter(self._lines.items()))
             proof = line.popleft()
-            if line:
-                self._lines[place] = line  # at the end: it is the others' turn
-            if not proof.is_wanted():
-                self._tell(proof, None)
-                continue
-            self._is_busy = True
-            self._in_thread(proof.is_right).addCallbacks(self._done, self._failed, (proof,), {}, (proof,), {})
+            if proof.is_wanted():
+                self._is_busy = True
+                self._in_thread(proof.is_right).addCallbacks(
+                    self._done, self._failed, (place, proof), {}, (place, proof), {}
+                )
+            else:
+                self._tell(place, proof, None)
 
-    def _done(self, right: bool, proof: _Proof) -> None:
+    def _done(self, right: bool, place: str, proof: _Proof) -> None:
         self._is_busy = False
-        self._tell(proof, right)
+        self._tell(place, proof, right)
         self._go_on()
 
-    def _failed(self, failure: Failure, proof: _Proof) -> None:
+    def _failed(self, failure: Failure, place: str, proof: _Proof) -> None:
         log.failure("a password could not be checked", failure)
-        self._done(False, proof)
+        self._done(False, place, proof)
 
-    def _tell(self, proof: _Proof, right: bool | None) -> None:
+    def _tell(self, place: str, proof: _Proof, right: bool | None) -> None:
+        # Only now: who comes while a check runs is before the next one of the same place.
+        if self._lines[place]:
+            self._lines.move_to_end(place)
+        else:
+            del self._lines[place]
         del self._known[proof.digest]
         for told in proof.told:
             told(right)

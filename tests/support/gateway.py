@@ -32,7 +32,8 @@ SEED = (
 class FakeTransport:
     """A TCP transport without a network. `room` is how many bytes the peer's window takes; None: all."""
 
-    def __init__(self, room: int | None = None) -> None:
+    def __init__(self, room: int | None = None, *, peer: str = "192.0.2.7") -> None:
+        self.peer = peer
         self.written = b""
         self.room = room
         self.paused = False
@@ -44,7 +45,7 @@ class FakeTransport:
         self._waiting = b""
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "192.0.2.7", 40000)
+        return IPv4Address("TCP", self.peer, 40000)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
@@ -229,10 +230,10 @@ class Stage:
             else:
                 waiting.callback(result)
 
-    def client(self, *, room: int | None = None) -> Client:
+    def client(self, *, room: int | None = None, peer: str = "192.0.2.7") -> Client:
         arrival = self.gateway.buildProtocol(None)
         assert arrival is not None
-        return Client(arrival, FakeTransport(room))
+        return Client(arrival, FakeTransport(room, peer=peer))
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
         """Let time pass in steps, as a reactor does."""
