@@ -88,6 +88,7 @@ class Agent:
                 counters=counters,
                 in_thread=in_thread,
                 key_sources=key_sources,
+                access_of={service.name: service.access for service in config.services if service.access is not None},
             )
             for gateway in config.gateways
         )
