@@ -61,6 +61,7 @@ class Agent:
             counters=counters,
             agent_id=config.agent_id,
             destinations=[destination.name for destination in config.destinations],
+            filters=config.filters,
         )
         courier = Courier(
             destinations=config.destinations,

@@ -27,6 +27,7 @@ STATE_TONES: Final[Mapping[str, Tone]] = {
     "running": "good",
     "dead": "bad",
     "failing": "bad",
+    "crash-loop": "bad",
     "waiting": "warn",
     "starting": "warn",
     "stopping": "warn",

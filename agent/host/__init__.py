@@ -2,7 +2,8 @@
 
 On both ends of the pipes (no Twisted, so that a worker starts fast):
 
-* `messages`  what agent and worker say to one another, as frozen records
+* `messages`  what agent and worker say to one another, as frozen records; `reading` checks what came
+* `bootclock` the clock that both look at
 
 In the agent:
 
@@ -10,13 +11,19 @@ In the agent:
 * `service`   one service through all its workers: what is begun, who is blamed, when to start again
 * `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk
 * `verdict`   what becomes of an event after one attempt
+* `counted`   what its deduplication filters have counted
+* `restarts`  when a worker is started again; `telling` what the log hears of it
+* `orders`    what a worker is told; `edges` what all services share
 * `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
 * `launch`    the boundary to the operating system
 * `output`    what a service prints, cut to lines and to a bearable rate
 
 In the worker process:
 
-* `worker`    the program: reads calls, runs them in threads, writes results
+* `worker`    the program; `apart` what it does to itself first, `pipes` its ends of the pipes
+* `runner`    the loaded service: calls its hooks, in the threads of `lanes` and the event `loop`
+* `arguments` what hooks are called with and return
+* `recall`    what the deduplication filters remember
 * `script`    loads the service's file, finds its hooks, and says where a fault stands in it
 """
 

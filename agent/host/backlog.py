@@ -26,14 +26,19 @@ log = Logger(namespace="host")
 @attrs.frozen
 class Job:
     """An event in the line-up. `interrupted` counts the times it was begun without that being its own failure; those
-    are not on disk."""
+    are not on disk. `born_s` is when its age was nothing, on the reactor's clock."""
 
     stored: StoredEvent
     interrupted: int = 0
+    born_s: float = 0.0
 
 
 class Backlog:
-    """The waiting events of one service. Times are seconds of the reactor's clock."""
+    """The waiting events of one service. Times are seconds of the reactor's clock, which never jumps.
+
+    Nothing here follows a wall clock that is set while the agent runs. What was stored before is seen by a clock that
+    goes on from the wall clock of the start.
+    """
 
     def __init__(
         self,
@@ -45,14 +50,19 @@ class Backlog:
         reactor: IReactorTime,
         now_us: Callable[[], int],
         wake: Callable[[], None],
+        later_pass: bool = False,
     ) -> None:
         """`wake` is called when `next` may have something that it had not before."""
         self._service = service
         self._spool = spool
         self._reactor = reactor
-        self._now_us = now_us
+        self._base_us = now_us() - round(reactor.seconds() * 1e6)
+        self._first_new: tuple[int, float] | None = None
+        """Place of the first event that came while this was there, and when."""
         self._wake = wake
-        self._lineup = Lineup[Job](threads={Priority.NORMAL: normal_threads, Priority.HIGH: high_threads})
+        self._lineup = Lineup[Job](
+            threads={Priority.NORMAL: normal_threads, Priority.HIGH: high_threads}, later_pass=later_pass
+        )
         self._alarm: IDelayedCall | None = None
 
     def __len__(self) -> int:
@@ -61,12 +71,19 @@ class Backlog:
 
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
+        now_s = self._reactor.seconds()
+        if self._first_new is None and events:
+            self._first_new = events[0].seq, now_s
         for stored in events:
-            self._lineup.add(self._ticket(stored))
+            self._lineup.add(self._ticket(stored, born_s=now_s))
 
     def next(self) -> Ticket[Job] | None:
         """Begin the next event; None when all threads are busy or none may run now."""
         return self._lineup.next(self._reactor.seconds())
+
+    def age_s(self, ticket: Ticket[Job]) -> float:
+        """Seconds since the event came in, or since its last replay."""
+        return self._reactor.seconds() - ticket.item.born_s
 
     def settled(self, ticket: Ticket[Job]) -> None:
         """The event came to an end."""
@@ -116,16 +133,33 @@ class Backlog:
             log.error("{service}: its events cannot be read: {reason}", service=self._service, reason=error.sentence)
             self._reactor.callLater(AGAIN_S, self._wake)
             return
-        self._lineup.refill([self._ticket(stored) for stored in events])
+        self._lineup.refill([self._ticket(stored, born_s=self._born_s(stored)) for stored in events])
         self._wake()
 
-    def _ticket(self, stored: StoredEvent) -> Ticket[Job]:
-        left_s = remaining_s(due_us=stored.due_us, now_us=self._now_us()) if stored.due_us else 0.0
+    def _born_s(self, stored: StoredEvent) -> float:
+        """When an event that is read back was new. One that came while this was there is not older than that."""
+        now_s = self._reactor.seconds()
+        came_us = max(stored.event.received_us, stored.replayed_us)
+        born_s = min((came_us - self._base_us) / 1e6, now_s)
+        if self._first_new is not None and stored.seq >= self._first_new[0]:
+            return max(born_s, self._first_new[1])
+        return born_s
+
+    def _left_s(self, stored: StoredEvent) -> float:
+        """What is left of a pause from before the start. A clock that stands before the event's coming was put back
+        meanwhile: then nobody knows how long it has waited, and it is tried at once."""
+        now_us = self._base_us + round(self._reactor.seconds() * 1e6)
+        if not stored.due_us or now_us < stored.event.received_us:
+            return 0.0
+        return remaining_s(due_us=stored.due_us, now_us=now_us)
+
+    def _ticket(self, stored: StoredEvent, *, born_s: float) -> Ticket[Job]:
+        left_s = self._left_s(stored)
         return Ticket(
             seq=stored.seq,
             priority=stored.event.priority,
             group=stored.event.group,
-            item=Job(stored),
+            item=Job(stored, born_s=born_s),
             size_bytes=len(stored.event.body),
             due_s=self._reactor.seconds() + left_s if left_s else 0.0,
         )

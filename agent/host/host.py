@@ -11,13 +11,15 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 
 from agent.boundaries import Counters, EventSettlement, HttpRequest, HttpResponse, Spool, StoredEvent
-from agent.config.model import ServiceConfig
+from agent.config.model import DedupFilter, ServiceConfig
 from agent.delivery import Outcome
 from agent.errors import ServiceError
 from agent.event import Event
+from agent.host.bootclock import BootClock
+from agent.host.edges import Edges
 from agent.host.launch import HostReactor, Launcher, ProcessLauncher
 from agent.host.messages import Result, Verdict
-from agent.host.service import Edges, Service
+from agent.host.service import Service
 
 log = Logger(namespace="host")
 
@@ -39,10 +41,13 @@ class WorkerHost:
         counters: Counters,
         agent_id: str,
         destinations: Iterable[str] = (),
+        filters: Iterable[DedupFilter] = (),
         launcher: Launcher | None = None,
+        clock: BootClock | None = None,
     ) -> None:
         """`destinations`: the names there are, so that a service that misspells one fails in its hook; empty for not
-        known. `launcher` is for tests; without, real processes are started, with `home` as their working directory."""
+        known. `filters`: those of `deduplicator-filter.xml`. `launcher` and `clock` are for tests; without, real
+        processes are started, with `home` as their working directory."""
         edges = Edges(
             launcher=launcher if launcher is not None else ProcessLauncher(reactor=reactor, home=home),
             spool=spool,
@@ -52,6 +57,8 @@ class WorkerHost:
             counters=counters,
             agent_id=agent_id,
             destinations=tuple(destinations),
+            filters=tuple(filters),
+            clock=clock if clock is not None else BootClock(now_us=now_us),
         )
         self._configs = tuple(services)
         self._spool = spool
@@ -61,7 +68,12 @@ class WorkerHost:
         }
 
     async def start(self) -> None:
-        """Start all active services; return when each is ready or has failed once. Never raises for a service."""
+        """Start all active services; return when each is ready or has failed once. Never raises for a service.
+
+        Raises `MachineError` when the spool cannot be read.
+        """
+        for service in self._services.values():
+            service.restore(await self._spool.remembered(service.name))
         self._spool.on_events(self._stored)
         for service in self._services.values():
             service.start()
@@ -124,6 +136,7 @@ class WorkerHost:
                 begun_us=begun_us,
                 ended_us=self._now_us(),
                 requests=result.requests,
+                remembered=service.count(result.remembered),
             ),
         )
         if result.response is None:
@@ -146,6 +159,7 @@ class WorkerHost:
                 "in_hand": 0,
                 "waiting": 0,
                 "last_error": "",
+                "stderr_tail": [],
                 "last_request": None,
             }
         return {
@@ -154,10 +168,11 @@ class WorkerHost:
             "pid": service.pid or None,
             "started": _iso(service.started_us),
             "hooks": list(service.hooks),
-            "restarts": service.restarts,
+            "restarts": service.restarts.count,
             "in_hand": service.in_hand,
             "waiting": service.waiting,
-            "last_error": service.last_error,
+            "last_error": service.restarts.last_error,
+            "stderr_tail": list(service.stderr_tail),
             "last_request": _iso(service.last_request_us),
         }
 

@@ -9,21 +9,20 @@
                  <----------------------- LogLine     at any time
       Finish     ------------------------>            on_shutdown runs, the worker ends
 
-Each record turns itself into a frame; `from_agent` and `from_worker` turn frames back and raise `FrameError` for what
-is none of these. The agent trusts nothing a worker says: fields are checked for their types before use.
+Each record turns itself into a frame; `agent.host.reading` turns frames back.
 """
 
 from __future__ import annotations
 
 import enum
-import math
+import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import attrs
 
 from agent.delivery import OutboundRequest
-from agent.wire.frames import Frame, FrameError
+from agent.wire.frames import Frame
 
 PROTOCOL: Final = 1
 """Agent and worker come from the same installation; a difference means an update under a running agent."""
@@ -31,9 +30,6 @@ PROTOCOL: Final = 1
 MAX_REASON_CHARS: Final = 2000
 MAX_DETAIL_CHARS: Final = 16 * 1024
 """A traceback of a deep recursion is long and says the same thing all over."""
-
-MAX_SECONDS: Final = 1e9
-"""Thirty years; more would not fit the microseconds of a database."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -46,6 +42,8 @@ class Verdict(enum.StrEnum):
     """`RetryableError`."""
     REJECT = "reject"
     """`RejectEvent`."""
+    SUPPRESS = "suppress"
+    """The hook was not called: the declared filter holds the event to be a duplicate."""
     ERROR = "error"
     """Any other exception."""
 
@@ -57,8 +55,24 @@ class Message(Protocol):
 
 
 @attrs.frozen(kw_only=True)
+class Filter:
+    """A deduplication filter, as `agent.config.model.DedupFilter` describes it."""
+
+    name: str
+    predicates: tuple[str, ...]
+    period_s: float
+    window_size: int
+
+
+@attrs.frozen(kw_only=True)
 class Load:
-    """Load this script and be this service. `destinations` are all names there are, empty for unknown."""
+    """Load this script and be this service. `destinations` are all names there are, empty for unknown.
+
+    `threads` is the most of each lane, `kept_threads` how many of all lanes stay. `limits` are those of
+    `agent.host.apart.hold_to`. `filters` are those that the script may name, `dedup_filter` is the one that is held
+    against each event (empty: none), `counted` what they have counted so far: filter, key, seconds since the start of
+    the machine.
+    """
 
     script: str
     service: str
@@ -67,9 +81,16 @@ class Load:
     destination: str
     destinations: tuple[str, ...] = ()
     threads: Mapping[str, int]
+    kept_threads: int = 0
+    limits: Mapping[str, int] = attrs.field(factory=dict)
+    filters: tuple[Filter, ...] = ()
+    dedup_filter: str = ""
+    counted: tuple[tuple[str, str, float], ...] = ()
 
     def frame(self) -> Frame:
-        return Frame({"kind": "load", "protocol": PROTOCOL, **attrs.asdict(self)})
+        head = attrs.asdict(self, filter=lambda field, _: field.name != "counted")
+        # As a blob: some ten thousand of them do not fit into a head.
+        return Frame({"kind": "load", "protocol": PROTOCOL, **head}, (json.dumps(self.counted).encode("ascii"),))
 
 
 @attrs.frozen(kw_only=True)
@@ -179,7 +200,10 @@ class Response:
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """How a call ended. `after_s` only with RETRY; `response` only from `on_http`, None where it declined."""
+    """How a call ended. `after_s` only with RETRY; `response` only from `on_http`, None where it declined.
+
+    `remembered` is what filters have counted for it: name of the filter, key.
+    """
 
     call: int
     verdict: Verdict
@@ -188,6 +212,7 @@ class Result:
     reason: str = ""
     detail: str = ""
     after_s: float | None = None
+    remembered: tuple[tuple[str, str], ...] = ()
 
     def frame(self) -> Frame:
         head: dict[str, Any] = {"kind": "result", "call": self.call, "verdict": self.verdict.value}
@@ -197,6 +222,8 @@ class Result:
             head["detail"] = _cut(self.detail, MAX_DETAIL_CHARS)
         if self.after_s is not None:
             head["after_s"] = self.after_s
+        if self.remembered:
+            head["remembered"] = self.remembered
         blobs = [request.body for request in self.requests]
         if self.requests:
             head["requests"] = [
@@ -223,125 +250,6 @@ class LogLine:
 
 FromAgent = Load | EventCall | HttpCall | Finish
 FromWorker = Ready | Broken | Result | LogLine
-
-
-def from_agent(frame: Frame) -> FromAgent:
-    """What the agent said. Raises `FrameError`."""
-    head = {**frame.head}
-    kind = head.pop("kind", None)
-    try:
-        if kind == "event":
-            return EventCall(body=frame.blobs[0], **head)
-        if kind == "http":
-            return HttpCall(body=frame.blobs[0], headers=_pairs(head.pop("headers")), **head)
-        if kind == "load":
-            _check_protocol(head.pop("protocol"))
-            return Load(destinations=tuple(head.pop("destinations")), **head)
-    except (TypeError, KeyError, IndexError) as error:
-        raise FrameError(f"a frame of kind {kind!r} is not complete: {error}") from error
-    if kind == "finish":
-        return Finish()
-    raise FrameError(f"a frame of kind {kind!r:.100}, which is not known")
-
-
-def from_worker(frame: Frame) -> FromWorker:
-    """What a worker said. Raises `FrameError`; what is returned holds nothing but what its types promise."""
-    head = frame.head
-    kind = head.get("kind")
-    if kind == "result":
-        return _result(head, frame.blobs)
-    if kind == "log":
-        return LogLine(level=_text(head, "level"), text=_text(head, "text"), event_id=_text(head, "event_id"))
-    if kind == "ready":
-        _check_protocol(head.get("protocol"))
-        hooks = head.get("hooks")
-        if not isinstance(hooks, list) or not all(isinstance(hook, str) for hook in hooks):
-            raise FrameError(f"hooks are {hooks!r:.100}, expected a list of names")
-        return Ready(hooks=tuple(hooks), sdk=_text(head, "sdk"))
-    if kind == "broken":
-        return Broken(sentence=_text(head, "sentence"), detail=_text(head, "detail"))
-    raise FrameError(f"a frame of kind {kind!r:.100}, which is not known")
-
-
-def _result(head: Mapping[str, Any], blobs: tuple[bytes, ...] | Any) -> Result:
-    call = head.get("call")
-    after_s = head.get("after_s")
-    if type(call) is not int or not (after_s is None or _is_seconds(after_s)):
-        raise FrameError(f"a result for call {call!r:.100} with after_s {after_s!r:.100}")
-    try:
-        verdict = Verdict(_text(head, "verdict"))
-    except ValueError:
-        raise FrameError(f"verdict is {head.get('verdict')!r:.100}") from None
-    lines = head.get("requests", [])
-    told = head.get("response")
-    if not isinstance(lines, list) or len(blobs) != len(lines) + (told is not None):
-        raise FrameError(f"a result with {len(blobs)} bodies that do not match its requests")
-    return Result(
-        call=call,
-        verdict=verdict,
-        requests=tuple(_request(line, body) for line, body in zip(lines, blobs, strict=False)),
-        response=None if told is None else _response(told, blobs[-1]),
-        reason=_text(head, "reason"),
-        detail=_text(head, "detail"),
-        after_s=after_s,
-    )
-
-
-def _request(line: Any, body: bytes) -> OutboundRequest:
-    match line:
-        case [str(destination), str(content_type), list(headers), str(path), str(method)]:
-            return OutboundRequest(
-                destination=_writable(destination),
-                body=body,
-                content_type=_writable(content_type),
-                headers=_pairs(headers),
-                path=_writable(path),
-                method=_writable(method),
-            )
-    raise FrameError(f"a request is {line!r:.200}")
-
-
-def _response(told: Any, body: bytes) -> Response:
-    match told:
-        case [int(status), list(headers)] if 200 <= status <= 599:
-            return Response(status=status, headers=_pairs(headers), body=body)
-    raise FrameError(f"a response is {told!r:.200}")
-
-
-def _pairs(value: Any) -> Pairs:
-    if not isinstance(value, list):
-        raise FrameError(f"header fields are {value!r:.100}, expected a list")
-    pairs = []
-    for item in value:
-        match item:
-            case [str(name), str(text)]:
-                pairs.append((_writable(name), _writable(text)))
-            case _:
-                raise FrameError(f"a header field is {item!r:.100}, expected name and value")
-    return tuple(pairs)
-
-
-def _text(head: Mapping[str, Any], key: str) -> str:
-    value = head.get(key, "")
-    if not isinstance(value, str):
-        raise FrameError(f"{key} is {value!r:.100}, expected a text")
-    return _writable(value)
-
-
-def _writable(text: str) -> str:
-    """JSON can spell half a surrogate pair, which no log, database or socket takes."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _is_seconds(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) < MAX_SECONDS
-
-
-def _check_protocol(found: Any) -> None:
-    if found != PROTOCOL:
-        raise FrameError(
-            f"agent and worker are of different versions (protocol {found!r:.20} and {PROTOCOL}): restart the agent"
-        )
 
 
 def _cut(text: str, limit: int) -> str:

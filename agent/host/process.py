@@ -32,9 +32,10 @@ from agent.host.messages import (
     LogLine,
     Ready,
     Result,
-    from_worker,
 )
 from agent.host.output import Allowance, LineReader, printable
+from agent.host.reading import from_worker
+from agent.sdk import SDK_VERSION
 from agent.wire.frames import Decoder, FrameError, encode
 
 START_PATIENCE_S: Final = 30.0
@@ -119,6 +120,11 @@ class Worker:
     def in_hand(self) -> int:
         """Calls without a result."""
         return len(self._in_hand)
+
+    @property
+    def last_lines(self) -> Sequence[str]:
+        """The newest lines of stderr."""
+        return tuple(self._last_lines)
 
     @property
     def takes_calls(self) -> bool:
@@ -206,6 +212,12 @@ class Worker:
         elif self.is_ready or self._broken is not None:
             raise FrameError("a second handshake")
         elif isinstance(message, Ready):
+            if message.sdk != SDK_VERSION:
+                # Agent and worker are one installation; it was replaced while the agent ran.
+                self._condemn(
+                    f"its worker has sdk version {message.sdk[:20]}, the agent {SDK_VERSION}: restart the agent, whose "
+                    "installation has changed"
+                )
             if not self._doom:
                 self.is_ready = True
                 self._disarm()

@@ -1,7 +1,7 @@
 """One service through all its workers: which event is begun next, what becomes of it, and when to start again.
 
     starting --ready--> active --worker gone--> failing --after a pause--> starting
-        `---worker gone----------------------------^
+        `---worker gone----------------------------^      (crash-loop: the third time in a row, and on)
 
 A worker that ends by itself takes calls with it that nobody can tell the guilty one from. So when there were several,
 none is blamed: they are **suspects**, run again one at a time, and a worker that then ends has exactly one to blame.
@@ -13,36 +13,34 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, EventSettlement, HttpRequest, Spool, StoredEvent
-from agent.config.model import RetryPolicy, ServiceConfig
+from agent.boundaries import HttpRequest, Remembered, StoredEvent
+from agent.config.model import ServiceConfig
 from agent.delivery import Outcome
 from agent.delivery.order import Ticket
-from agent.delivery.retry import delay_s
 from agent.errors import MachineError, ServiceError
 from agent.event import Event
 from agent.host.asks import Asks
 from agent.host.backlog import Backlog, Job
-from agent.host.launch import Launcher
-from agent.host.messages import EventCall, Load, Ready, Result, Verdict
-from agent.host.output import printable
+from agent.host.counted import Counted
+from agent.host.edges import Edges
+from agent.host.messages import EventCall, Ready, Result, Verdict
+from agent.host.orders import event_call, load_order
 from agent.host.process import Call, Gone, Worker
 from agent.host.record import Record
-from agent.host.verdict import settlement
+from agent.host.restarts import TAIL_LINES, Restarts
+from agent.host.telling import tell_gone, tell_settled
+from agent.host.verdict import culprit_of, settlement
 from agent.wire.frames import FrameError
 
 log = Logger(namespace="host")
-
-RESTART: Final = RetryPolicy(first_delay_s=1.0, factor=2.0, max_delay_s=60.0)
-"""Pauses before a new worker. The first is short, because most crashes are one event's; a minute at most, because that
-is how long an author who has mended the script waits."""
 
 
 class ServiceState(enum.StrEnum):
@@ -51,21 +49,9 @@ class ServiceState(enum.StrEnum):
     STARTING = "starting"
     ACTIVE = "active"
     FAILING = "failing"
+    CRASH_LOOP = "crash-loop"
+    """Failing, and starting again has not helped several times in a row."""
     STOPPING = "stopping"
-
-
-@attrs.frozen(kw_only=True)
-class Edges:
-    """What all services share: where they run and whom they talk to. `destinations` empty: not known, do not check."""
-
-    launcher: Launcher
-    spool: Spool
-    reactor: IReactorTime
-    now_us: Callable[[], int]
-    jitter: Callable[[], float]
-    counters: Counters
-    agent_id: str
-    destinations: tuple[str, ...] = ()
 
 
 class Service:
@@ -78,8 +64,7 @@ class Service:
         self.hooks: tuple[str, ...] = ()
         self.started_us = 0
         self.last_request_us = 0
-        self.restarts = 0
-        self.last_error = ""
+        self.restarts = Restarts()
         self.first_verdict: Deferred[None] = Deferred()
         self._edges = edges
         self._backlog = Backlog(
@@ -90,14 +75,15 @@ class Service:
             reactor=edges.reactor,
             now_us=edges.now_us,
             wake=self._feed,
+            later_pass=config.later_pass,
         )
+        self._counted = Counted(filters=edges.filters, clock=edges.clock)
         self._asks = Asks(threads=config.normal_threads, patience_s=config.hook_timeout_s, reactor=edges.reactor)
         self._record = Record(service=self.name, spool=edges.spool, reactor=edges.reactor, room=self._feed)
         self._worker: Worker | None = None
         self._tickets: dict[int, Ticket[Job]] = {}
         self._suspects: set[int] = set()
         self._numbers = itertools.count(1)
-        self._failures_in_row = 0
         self._restart: IDelayedCall | None = None
         self._idle: Deferred[None] | None = None
         self._over: Deferred[None] | None = None
@@ -117,20 +103,26 @@ class Service:
         """Events in memory that wait to be begun; more may be on disk."""
         return len(self._backlog)
 
+    @property
+    def stderr_tail(self) -> Sequence[str]:
+        """The last lines of stderr, of this worker or else of the one before."""
+        lines = self._worker.last_lines[-TAIL_LINES:] if self._worker is not None else ()
+        return lines or self.restarts.stderr_tail
+
+    def restore(self, remembered: Sequence[Remembered]) -> None:
+        """Take back what its filters counted before. To be called before the first start."""
+        self._counted.restore(remembered)
+
+    def count(self, counted: Sequence[tuple[str, str]]) -> tuple[Remembered, ...]:
+        """Note what its filters have counted, and return what is to be stored about it."""
+        return self._counted.count(counted)
+
     def start(self) -> None:
         """Launch a worker. `first_verdict` tells when the first one is ready or gone."""
         self._restart = None
         self.state = ServiceState.STARTING
         config = self.config
-        load = Load(
-            script=str(config.script),
-            service=self.name,
-            agent_id=self._edges.agent_id,
-            constants={constant.name: constant.value for constant in config.constants},
-            destination=config.destination,
-            destinations=self._edges.destinations,
-            threads={"normal": config.normal_threads, "high": config.high_threads, "http": config.normal_threads},
-        )
+        load = load_order(config, self._edges, counted=self._counted.entries())
         worker = Worker(load=load, hook_timeout_s=config.hook_timeout_s, owner=self, reactor=self._edges.reactor)
         self._worker = worker
         try:
@@ -196,8 +188,7 @@ class Service:
         self._tell_first_verdict()
 
     def ended(self, call: Call, result: Result, begun_us: int) -> None:
-        # A worker that gets something done may be started again at once when it ends.
-        self._failures_in_row = 0
+        self.restarts.worked()
         if isinstance(call, EventCall):
             self._judge(self._tickets.pop(call.call), result, begun_us)
         else:
@@ -250,7 +241,7 @@ class Service:
         ticket = self._backlog.next()
         if ticket is None:
             return False
-        call = _event_call(next(self._numbers), ticket.item)
+        call = event_call(next(self._numbers), ticket.item)
         begun_us = self._edges.now_us()
         try:
             worker.call(call, begun_us)
@@ -273,52 +264,36 @@ class Service:
             policy=self.config.retry,
             begun_us=begun_us,
             ended_us=ended_us,
+            age_s=self._backlog.age_s(ticket),
             jitter=edges.jitter,
         )
+        if result.remembered:
+            settled = attrs.evolve(settled, remembered=self.count(result.remembered))
         self._suspects.discard(ticket.seq)
         if settled.outcome is Outcome.POSTPONE:
             self._backlog.postponed(ticket, pause_s=(settled.due_us - ended_us) / 1e6)
         else:
             self._backlog.settled(ticket)
-        self._tell(stored.event.id, settled)
+        edges.counters.count(f"host.{settled.outcome.name.lower()}", self.name)
+        tell_settled(self.name, stored.event.id, settled)
         self._record.store(settled)
-
-    def _tell(self, event_id: str, settled: EventSettlement) -> None:
-        self._edges.counters.count(f"host.{settled.outcome.name.lower()}", self.name)
-        reason = printable(settled.reason)
-        if settled.outcome is Outcome.SUCCEED:
-            count = len(settled.requests)
-            log.info("{service} is done with it, requests: {count}", service=self.name, count=count, event_id=event_id)
-        elif settled.outcome is Outcome.POSTPONE:
-            pause_s = (settled.due_us - settled.ended_us) / 1e6
-            log.warn(
-                "{service} failed, again in {pause_s:.1f} s: {reason}",
-                service=self.name,
-                pause_s=pause_s,
-                reason=reason,
-                event_id=event_id,
-            )
-        else:
-            log.error("{service} failed, dead letter: {reason}", service=self.name, reason=reason, event_id=event_id)
 
     def _put_down(self, gone: Gone) -> None:
         """Everything the worker had in hand: blame, suspect or let go."""
         now_us = self._edges.now_us()
         is_stopping = self.state is ServiceState.STOPPING
         events = [call for call in gone.in_hand if isinstance(call, EventCall)]
-        culprit = gone.overran
-        if culprit is None and not is_stopping and len(gone.in_hand) == 1:
-            culprit = gone.in_hand[0]
+        culprit = culprit_of(gone, is_stopping=is_stopping)
         for call in gone.in_hand:
             if call is not culprit and not isinstance(call, EventCall):
                 self._asks.failed(call.call, ServiceError("service-crashed", f"{self.name}: {gone.sentence}"))
-        for event_call in events:
-            if event_call is not culprit:
-                ticket = self._tickets.pop(event_call.call)
+        for begun in events:
+            if begun is not culprit:
+                ticket = self._tickets.pop(begun.call)
                 self._backlog.interrupted(ticket)
                 if gone.overran is None and not is_stopping:
                     self._suspects.add(ticket.seq)
-                log.info("{service} was interrupted, again at once", service=self.name, event_id=event_call.id)
+                log.info("{service} was interrupted, again at once", service=self.name, event_id=begun.id)
         if isinstance(culprit, EventCall):
             result = Result(call=culprit.call, verdict=Verdict.ERROR, reason=gone.sentence, detail=gone.detail)
             self._judge(self._tickets.pop(culprit.call), result, now_us)
@@ -327,25 +302,12 @@ class Service:
             self._asks.failed(culprit.call, ServiceError(code, f"{self.name}: {gone.sentence}"))
 
     def _start_later(self, gone: Gone) -> None:
-        self.state = ServiceState.FAILING
-        self.restarts += 1
-        self._failures_in_row += 1
-        pause_s = delay_s(RESTART, attempt=self._failures_in_row, jitter=self._edges.jitter())
+        is_news = gone.sentence != self.restarts.last_error
+        pause_s = self.restarts.note(gone, jitter=self._edges.jitter())
+        self.state = ServiceState.CRASH_LOOP if self.restarts.is_loop else ServiceState.FAILING
         self._restart = self._edges.reactor.callLater(pause_s, self.start)
         self._edges.counters.count("host.worker_gone", self.name)
-        what = "worker ended" if gone.was_ready else "service cannot be started"
-        # The same fault again is no news: at a pause of a minute it would fill the log over night.
-        tell = log.debug if gone.sentence == self.last_error and not gone.was_ready else log.error
-        tell(
-            "{service}: {what}: {reason}; next start in {pause_s:.1f} s",
-            service=self.name,
-            what=what,
-            reason=gone.sentence,
-            pause_s=pause_s,
-        )
-        for line in gone.detail.splitlines():
-            log.debug("{service}: {line}", service=self.name, line=printable(line))
-        self.last_error = gone.sentence
+        tell_gone(self.name, gone, pause_s=pause_s, is_news=is_news, is_loop=self.restarts.is_loop)
 
     async def _until_idle(self, patience_s: float) -> None:
         self._idle = Deferred()
@@ -362,22 +324,3 @@ class Service:
     def _tell_first_verdict(self) -> None:
         if not self.first_verdict.called:
             self.first_verdict.callback(None)
-
-
-def _event_call(number: int, job: Job) -> EventCall:
-    event = job.stored.event
-    return EventCall(
-        call=number,
-        lane=event.priority.name.lower(),
-        id=event.id,
-        attempt=job.stored.attempt + job.interrupted + 1,
-        event_kind=event.kind.value,
-        body=event.body,
-        content_type=event.content_type,
-        charset=event.charset,
-        path=event.path,
-        query=event.query,
-        group=event.group,
-        peer=event.peer,
-        received_us=event.received_us,
-    )

@@ -19,22 +19,25 @@ A whole service:
         context.send(json={"pump": pump})
 
 `event` holds what an event says, `http` what a sender asks and is told, `values` turns XML into JSON's types,
-`context` is the way out: what is sent, what is logged. `docs/services.rst` tells the rest.
+`context` is the way out: what is sent, what is logged, and `dedup` whether the same came a short while ago.
+`docs/services.rst` tells the rest.
 """
 
 from agent.sdk.context import Context, Log, context
+from agent.sdk.dedup import Filter
 from agent.sdk.event import Event
 from agent.sdk.failures import RejectEvent, RetryableError
 from agent.sdk.http import HttpRequest, HttpResponse
 from agent.sdk.values import guess_value
 
-SDK_VERSION = "1.0"
+SDK_VERSION = "1.1"
 """First number: services written for another one may break. Second: something was added."""
 
 __all__ = [
     "SDK_VERSION",
     "Context",
     "Event",
+    "Filter",
     "HttpRequest",
     "HttpResponse",
     "Log",

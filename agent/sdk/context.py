@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from agent.delivery import OutboundRequest
+from agent.sdk.dedup import Filter, Recall
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name or a method (RFC 9110, section 5.6.2)."""
@@ -44,6 +45,7 @@ class Surroundings:
     constants: Mapping[str, str] = MappingProxyType({})
     destination: str = "outbox"
     destinations: frozenset[str] = frozenset()
+    filters: Mapping[str, Recall] = MappingProxyType({})
     log: LogSink = _drop
 
 
@@ -55,6 +57,8 @@ class Call:
     may_send: bool = True
     is_over: bool = False
     requests: list[OutboundRequest] = attrs.field(factory=list)
+    remembered: list[tuple[str, str]] = attrs.field(factory=list)
+    """What filters have counted: name of the filter, key."""
 
 
 @attrs.frozen
@@ -161,16 +165,31 @@ class Context:
             )
         )
 
-    def _current_call(self) -> Call:
+    def dedup(self, name: str) -> Filter:
+        """Return the filter of that name in `conf/deduplicator-filter.xml`; see `agent.sdk.dedup.Filter`.
+
+        Raises `ValueError` for one that does not exist. Ask for it at the top of the script: then a misspelt name keeps
+        the service from starting instead of letting duplicates through.
+        """
+        recall = self._surroundings.filters.get(name)
+        if recall is None:
+            known = ", ".join(sorted(self._surroundings.filters)) or "none"
+            raise ValueError(f"deduplicator-filter.xml has no filter {name!r}; it has {known}")
+        return Filter(name=name, recall=recall, count=self._count)
+
+    def _count(self, name: str, key: str) -> None:
+        self._current_call("increment_count").remembered.append((name, key))
+
+    def _current_call(self, what: str = "context.send") -> Call:
         call = self._call.get()
         if call is None:
             raise RuntimeError(
-                "context.send works within on_event and on_http only, in the thread that the hook was called in"
+                f"{what} works within on_event and on_http only, in the thread that the hook was called in"
             )
         if not call.may_send:
-            raise RuntimeError("context.send works within on_event and on_http only: here is no event to send for")
+            raise RuntimeError(f"{what} works within on_event and on_http only: here is no event")
         if call.is_over:
-            raise RuntimeError("context.send was called after the hook had returned: its event is settled already")
+            raise RuntimeError(f"{what} was called after the hook had returned: its event is settled already")
         return call
 
     def _log(self, level: str, text: str) -> None:

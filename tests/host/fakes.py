@@ -11,11 +11,13 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from agent.boundaries import EventSettlement, HttpRequest, RequestSettlement, StoredEvent, StoredRequest
-from agent.config.model import RetryPolicy, ServiceConfig
+from agent.boundaries import EventSettlement, HttpRequest, Remembered, RequestSettlement, StoredEvent, StoredRequest
+from agent.config.model import DedupFilter, RetryPolicy, ServiceConfig
 from agent.delivery import LIFE, OPEN_STATES, OutboundRequest, Outcome, State, next_state
 from agent.errors import MachineError
 from agent.event import BodyKind, Event, Priority
+from agent.host.bootclock import BootClock
+from agent.host.edges import Edges
 from agent.host.launch import Listener
 from agent.host.messages import (
     Broken,
@@ -29,10 +31,11 @@ from agent.host.messages import (
     Response,
     Result,
     Verdict,
-    from_agent,
 )
-from agent.host.service import Edges, Service
+from agent.host.reading import from_agent
+from agent.host.service import Service
 from agent.names import ServiceName
+from agent.sdk import SDK_VERSION
 from agent.wire.frames import Decoder, encode
 
 SERVICE = "applications|pump-alarms"
@@ -102,6 +105,10 @@ class MemorySpool:
     def began_request(self, seq: int) -> None:
         raise AssertionError("requests are not the host's")
 
+    def remembered(self, service: str) -> Deferred[Sequence[Remembered]]:
+        found = [one for settlement in self.settlements for one in settlement.remembered]
+        return succeed(found)
+
     def settle_event(self, settlement: EventSettlement) -> Deferred[None]:
         if self.trouble is not None:
             failed: Deferred[None] = Deferred()
@@ -120,7 +127,15 @@ class MemorySpool:
             raise self.trouble
         self.answered.append((event, settlement))
 
-    async def open_requests(self, destination: str, *, after_seq: int, limit: int) -> Sequence[StoredRequest]:
+    async def open_requests(
+        self,
+        destination: str,
+        *,
+        after_seq: int,
+        limit: int,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
+    ) -> Sequence[StoredRequest]:
         raise AssertionError("the host does not send")
 
     async def settle_request(self, settlement: RequestSettlement) -> None:
@@ -169,7 +184,7 @@ class FakeProcess:
         self.listener.received(encode(message.frame()))
 
     def ready(self, *hooks: str) -> None:
-        self.say(Ready(hooks=hooks or ("on_event",), sdk="1.0"))
+        self.say(Ready(hooks=hooks or ("on_event",), sdk=SDK_VERSION))
 
     def broken(self, sentence: str) -> None:
         self.say(Broken(sentence=sentence))
@@ -182,10 +197,10 @@ class FakeProcess:
         """The number of the newest call for this event."""
         return next(call.call for call in reversed(self.calls) if call.id == event_id)
 
-    def done(self, event_id: str, *bodies: bytes) -> None:
+    def done(self, event_id: str, *bodies: bytes, remembered: tuple[tuple[str, str], ...] = ()) -> None:
         """The hook for this event returns, having sent `bodies`."""
         requests = tuple(OutboundRequest(destination="outbox", body=body) for body in bodies)
-        self.say(Result(call=self.number(event_id), verdict=Verdict.DONE, requests=requests))
+        self.say(Result(call=self.number(event_id), verdict=Verdict.DONE, requests=requests, remembered=remembered))
 
     def answer(self, event_id: str, status: int, body: bytes = b"") -> None:
         """`on_http` returns."""
@@ -255,23 +270,38 @@ def http_request(body: bytes = b"") -> HttpRequest:
 class Bench:
     """One service with everything around it faked; time stands still until `clock.advance`."""
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(
+        self,
+        *,
+        filters: tuple[DedupFilter, ...] = (),
+        spool: MemorySpool | None = None,
+        jump_s: float = 0.0,
+        **config: Any,
+    ) -> None:
+        """`spool`: one of an earlier agent. `jump_s`: how far the wall clock is ahead of where it would be."""
         config.setdefault("retry", RetryPolicy(first_delay_s=10.0, max_attempts=3))
         self.clock = Clock()
-        self.spool = MemorySpool()
+        self.spool = spool or MemorySpool()
+        self.jump_s = jump_s
         self.launcher = FakeLauncher()
         self.counters = FakeCounters()
         self.edges = Edges(
             launcher=self.launcher,
             spool=self.spool,
             reactor=self.clock,
-            now_us=lambda: NOW_US + round(self.clock.seconds() * 1e6),
+            now_us=self.now_us,
             jitter=lambda: 0.5,
             counters=self.counters,
             agent_id="plant7",
+            clock=BootClock(now_us=self.now_us, seconds=self.clock.seconds, id="boot"),
+            filters=filters,
         )
         self.service = Service(service_config(**config), self.edges)
         self.spool.on_events(self.service.add)
+
+    def now_us(self) -> int:
+        """The wall clock."""
+        return NOW_US + round((self.clock.seconds() + self.jump_s) * 1e6)
 
     def running(self, *hooks: str) -> FakeProcess:
         """Start the service; its worker is ready."""

@@ -210,5 +210,6 @@ def test_description_is_complete() -> None:
         "in_hand": 1,
         "waiting": 0,
         "last_error": "",
+        "stderr_tail": [],
         "last_request": "2023-11-14T22:13:20.000+00:00",
     } == pump

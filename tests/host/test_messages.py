@@ -13,6 +13,7 @@ from agent.host.messages import (
     MAX_DETAIL_CHARS,
     Broken,
     EventCall,
+    Filter,
     Finish,
     FromAgent,
     FromWorker,
@@ -23,9 +24,8 @@ from agent.host.messages import (
     Response,
     Result,
     Verdict,
-    from_agent,
-    from_worker,
 )
+from agent.host.reading import from_agent, from_worker
 from agent.wire.frames import Decoder, Frame, FrameError, encode
 
 REQUEST = OutboundRequest(
@@ -64,6 +64,11 @@ def over_the_pipe(frame: Frame) -> Frame:
             destination="o",
             destinations=("o", "p"),
             threads={"normal": 1, "high": 2},
+            kept_threads=2,
+            limits={"memory_bytes": 5},
+            filters=(Filter(name="f", predicates=("p", "q"), period_s=3, window_size=4),),
+            dedup_filter="f",
+            counted=(("f", "key", 1.5),),
         ),
         CALL,
         HttpCall(
@@ -100,6 +105,7 @@ def test_agent_is_understood(message: FromAgent) -> None:
             response=Response(status=201, headers=(("a", "b"),), body=b"\x00"),
         ),
         Result(call=7, verdict=Verdict.RETRY, reason="down", after_s=1.5),
+        Result(call=8, verdict=Verdict.DONE, remembered=(("f", "key"),)),
         Result(call=7, verdict=Verdict.ERROR, reason="bug", detail="Traceback"),
     ],
     ids=lambda message: type(message).__name__,

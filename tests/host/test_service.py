@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from agent.config.model import RetryPolicy
+from agent.config.model import DedupFilter, RetryPolicy
 from agent.delivery import Outcome, State
 from agent.errors import MachineError, ServiceError
 from agent.event import Priority
-from agent.host.messages import Verdict
+from agent.host.messages import Ready, Verdict
 from agent.host.process import DUMP_PATIENCE_S, START_PATIENCE_S
 from agent.host.service import ServiceState
-from tests.host.fakes import Bench, event, http_request
+from tests.host.fakes import NOW_US, SERVICE, Bench, event, http_request
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
 FULL_DISK = MachineError("disk-full", "the disk is full")
@@ -288,7 +288,7 @@ def test_service_that_cannot_be_loaded_is_failing_and_keeps_its_events() -> None
     bench.spool.put(event("a"))
 
     bench.worker.broken("/x/pump_alarms.py:3: SyntaxError: invalid syntax")
-    state, error = bench.service.state, bench.service.last_error
+    state, error = bench.service.state, bench.service.restarts.last_error
     bench.clock.advance(1)
     bench.worker.ready("on_event")
     bench.worker.done("a")
@@ -307,7 +307,7 @@ def test_worker_that_is_never_ready_is_killed() -> None:
     bench.worker.exit()
 
     assert ["SIGUSR1", "SIGKILL"] == [signal.name for signal in bench.worker.signals]
-    assert "was not ready within 30 s of its start" == bench.service.last_error
+    assert "was not ready within 30 s of its start" == bench.service.restarts.last_error
 
 
 def test_process_that_cannot_be_started_is_tried_again() -> None:
@@ -316,7 +316,7 @@ def test_process_that_cannot_be_started_is_tried_again() -> None:
     bench.launcher.trouble = MachineError("worker-not-started", "no more processes")
 
     bench.service.start()
-    state, error = bench.service.state, bench.service.last_error
+    state, error = bench.service.state, bench.service.restarts.last_error
     bench.launcher.trouble = None
     bench.clock.advance(1)
 
@@ -522,27 +522,170 @@ def test_shutdown_hook_has_an_end() -> None:
     assert not is_waiting(stopped)
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    groups=st.lists(st.sampled_from("abc"), min_size=1, max_size=12),
-    deeds=st.lists(st.sampled_from(["done", "fail", "crash", "overrun", "disk"]), max_size=40),
-)
-def test_whatever_happens_each_group_is_done_in_order_and_nothing_is_lost(groups: list[str], deeds: list[str]) -> None:
-    """Random failures, crashes, overruns and refusals of the disk: in the end every event is done, in group order."""
-    policy = RetryPolicy(first_delay_s=1.0, max_delay_s=5.0, max_age_s=0)
-    bench = Bench(normal_threads=2, hook_timeout_s=100.0, retry=policy)
-    bench.running()
-    bench.spool.put(*(event(f"{number:02}", group=group) for number, group in enumerate(groups)))
+def test_worker_of_another_sdk_is_refused() -> None:
+    """Where the installation was replaced under the running agent, the service is failing and says what to do."""
+    bench = Bench()
+    bench.service.start()
 
-    for deed in [*deeds, *["done"] * 3 * len(groups)]:
+    bench.worker.say(Ready(hooks=("on_event",), sdk="2.0"))
+    bench.clock.advance(DUMP_PATIENCE_S)
+    bench.worker.exit()
+
+    assert "sdk version 2.0, the agent" in bench.service.restarts.last_error
+    assert [] == bench.worker.calls
+
+
+def test_crash_loop_is_told_with_the_last_lines_of_stderr() -> None:
+    """The third end in a row is a crash loop; something that is done ends it."""
+    bench = Bench()
+    bench.service.start()
+    states = []
+
+    for number in range(3):
+        bench.worker.listener.printed(b"line %d\n" % number * 20, is_stderr=True)
+        bench.worker.exit()
+        states.append(bench.service.state)
+        bench.clock.advance(60)
+    while_starting = list(bench.service.stderr_tail)
+    bench.worker.ready()
+    bench.spool.put(event("a"))
+    bench.worker.done("a")
+    bench.worker.exit()
+
+    assert [ServiceState.FAILING, ServiceState.FAILING, ServiceState.CRASH_LOOP] == states
+    assert ["line 2"] * 10 == while_starting
+    assert ServiceState.FAILING is bench.service.state
+
+
+def test_suppressed_event_is_settled_with_its_reason() -> None:
+    """No attempt is lost, nothing is sent, the reason stays with the event."""
+    bench = Bench()
+    worker = bench.running()
+    bench.spool.put(event("a"))
+
+    worker.fail("a", Verdict.SUPPRESS, "It has been suppressed.")
+
+    assert [("a", Outcome.SUPPRESS)] == bench.spool.outcomes()
+    assert "It has been suppressed." == bench.spool.settlements[0].reason
+    assert 1 == bench.counters.counts["host.suppress", SERVICE]
+
+
+def test_a_new_worker_knows_what_was_counted() -> None:
+    """After a crash of the worker, and after a restart of the agent; what is counted is stored with the event's end."""
+    filters = (DedupFilter(name="pumps", predicates=("pump",), suppression_period_s=300, window_size=10),)
+    bench = Bench(filters=filters, dedup_filter="pumps")
+    worker = bench.running()
+    bench.spool.put(event("a"), event("b"))
+    bench.clock.advance(7)
+    worker.done("a", remembered=(("pumps", "k"), ("no such filter", "k")))
+    worker.exit()
+    bench.clock.advance(60)
+    after_crash = bench.worker.load
+
+    again = Bench(filters=filters, dedup_filter="pumps", spool=bench.spool)
+    again.clock.advance(50)
+    again.service.restore(result_of(again.spool.remembered(SERVICE)))
+    again.service.start()
+
+    assert (("pumps", "k", 7.0),) == after_crash.counted == again.worker.load.counted
+    assert ["pumps"] == [one.filter for one in bench.spool.settlements[0].remembered]
+    assert ("pumps", ("pumps",)) == (after_crash.dedup_filter, tuple(each.name for each in after_crash.filters))
+
+
+@pytest.mark.parametrize("jump_s", [10 * 365 * 86400.0, -10 * 365 * 86400.0])
+def test_a_wall_clock_that_jumps_changes_nothing(jump_s: float) -> None:
+    """Pauses are as long as before, no event is too old all at once, and none that came later is tried early."""
+    bench = Bench(retry=RetryPolicy(first_delay_s=10.0, max_delay_s=10.0, max_age_s=100.0))
+    worker = bench.running()
+    bench.spool.put(event("a", group="a"))
+    worker.fail("a")
+
+    bench.jump_s = jump_s
+    bench.clock.advance(4.9)
+    begun_early = len(worker.calls)
+    bench.clock.advance(0.2)
+    worker.fail("a")
+    bench.spool.put(event("b", group="b"))
+    worker.fail("b")
+    for _ in range(20):
+        bench.clock.advance(5)
+        for event_id in [call.id for call in worker.calls if call.call in bench.service._tickets]:
+            worker.fail(event_id)
+
+    gave_up = [event_id for event_id, outcome in bench.spool.outcomes() if outcome is Outcome.GIVE_UP]
+    assert (1, "a") == (begun_early, gave_up[0])
+    dead_us = {s.seq: s.ended_us for s in bench.spool.settlements if s.outcome is Outcome.GIVE_UP}
+    assert 100 <= (dead_us[1] - NOW_US) / 1e6 - jump_s < 110
+
+
+def test_pause_from_before_a_restart_is_kept() -> None:
+    """What is left of it is waited for; a clock that was put back while the agent was down stalls nothing."""
+    first = Bench()
+    first.running()
+    first.spool.put(event("a"))
+    first.worker.fail("a", Verdict.RETRY, "down", after_s=60)
+
+    early = Bench(spool=first.spool)
+    early.running()
+    at_once = list(early.worker.calls)
+    early.clock.advance(66)
+    late = Bench(spool=first.spool, jump_s=-3600.0)
+    late.running()
+
+    assert [] == at_once
+    assert ["a"] == early.worker.ids
+    assert ["a"] == late.worker.ids
+
+
+EVENTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=EVENTS,
+    later_pass=st.booleans(),
+    deeds=st.lists(st.sampled_from(["done", "fail", "crash", "overrun", "disk", "restart", "jump"]), max_size=40),
+)
+def test_whatever_happens_each_group_is_done_in_order_and_nothing_is_lost(
+    events: list[tuple[str, bool]], later_pass: bool, deeds: list[str]
+) -> None:
+    """Random failures, crashes, overruns, refusals of the disk, restarts and jumps of the wall clock: in the end every
+    event is done; within a priority and a group in order, or with `later_pass` in the order of those that never failed.
+    """
+    policy = RetryPolicy(first_delay_s=1.0, max_delay_s=5.0, max_age_s=0)
+    settings_ = {"normal_threads": 2, "high_threads": 1, "hook_timeout_s": 100.0, "retry": policy}
+    bench = Bench(later_pass=later_pass, **settings_)
+    bench.running()
+    bench.spool.put(
+        *(
+            event(f"{number:02}", group=group, priority=Priority.HIGH if is_high else Priority.NORMAL)
+            for number, (group, is_high) in enumerate(events)
+        )
+    )
+    disturbed: set[str] = set()
+
+    for deed in [*deeds, *["done"] * 3 * len(events)]:
         worker = bench.worker
         open_calls = [call for call in worker.calls if call.call in bench.service._tickets]
+        lines = [(call.lane, call.group) for call in open_calls]
+        assert len(set(lines)) == len(lines), "two events of one priority and group at a time"
         bench.spool.trouble = FULL_DISK if deed == "disk" else None
+        if deed in ("crash", "overrun", "restart"):
+            disturbed.update(call.id for call in open_calls)
         if deed == "crash":
             worker.exit()
+        elif deed == "restart":
+            bench.service.kill()
+            bench = Bench(
+                later_pass=later_pass, spool=bench.spool, jump_s=bench.clock.seconds() + bench.jump_s, **settings_
+            )
+            bench.running()
+        elif deed == "jump":
+            bench.jump_s += 10_000_000.0
         elif open_calls and deed == "overrun":
             bench.clock.advance(100)
         elif open_calls and deed == "fail":
+            disturbed.add(open_calls[0].id)
             worker.fail(open_calls[0].id)
         elif open_calls:
             worker.done(open_calls[-1].id)
@@ -555,7 +698,21 @@ def test_whatever_happens_each_group_is_done_in_order_and_nothing_is_lost(groups
             bench.worker.ready("on_event")
 
     done = [event_id for event_id, outcome in bench.spool.outcomes() if outcome is Outcome.SUCCEED]
-    assert len(groups) == len(done)
-    for group in set(groups):
-        own = [event_id for event_id in done if groups[int(event_id)] == group]
-        assert sorted(own) == own
+    assert len(events) == len(done)
+    for line in set(events):
+        own = [event_id for event_id in done if events[int(event_id)] == line]
+        expected = [event_id for event_id in own if event_id not in disturbed] if later_pass else own
+        assert sorted(expected) == expected
+
+
+def test_later_events_pass_one_that_waits_where_that_is_wanted() -> None:
+    """With `later_pass` a group does not stand still for an event that failed."""
+    bench = Bench(later_pass=True)
+    worker = bench.running()
+    bench.spool.put(event("a1", group="a"), event("a2", group="a"))
+
+    worker.fail("a1")
+    worker.done("a2")
+    bench.clock.advance(10)
+
+    assert ["a1", "a2", "a1"] == worker.ids

@@ -22,9 +22,12 @@ PATIENCE_S = 30.0
 class TinyAgent:
     """`tiny_agent.py` at work; what it tells is waited for, with an end."""
 
-    def __init__(self, folder: Path, script: str, *event_ids: str, hook_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, script: str, *event_ids: str, hook_timeout_s: float = 10.0, more: Any = None
+    ) -> None:
         self.script = folder / "pump_alarms.py"
         self.script.write_text(script)
+        (folder / "more.json").write_text(json.dumps(more or {}))
         self.told: list[dict[str, Any]] = []
         self._rest = b""
         self.process = subprocess.Popen(
@@ -338,3 +341,115 @@ def test_worker_ignores_ctrl_c(start: Callable[..., TinyAgent]) -> None:
     pid = agent.wait_for(started=lambda told: told["pid"])["started"]["pid"]
 
     assert os.getsid(pid) == pid
+
+
+PUMPS = {"name": "pumps", "predicates": ["pump"], "suppression_period_s": 300, "window_size": 10}
+
+
+def test_leaking_hook_meets_its_limit(start: Callable[..., TinyAgent]) -> None:
+    """Memory beyond the limit is a MemoryError in the hook, and the service goes on."""
+    agent = start(
+        "def on_event(event):\n    if event.id == 'leak':\n        kept = [bytearray(2**20) for _ in range(2000)]\n",
+        "leak",
+        "good",
+        more={"limits": {"max_memory_bytes": 256 * 2**20}},
+    )
+
+    assert agent.wait_for(settled="leak")["reason"].startswith("on_event raised MemoryError")
+    assert "succeed" == agent.wait_for(settled="good")["outcome"]
+
+
+def test_descriptors_have_a_limit(start: Callable[..., TinyAgent]) -> None:
+    """A service that forgets to close what it opens sees the system's own error, in its line."""
+    agent = start(
+        "kept = []\ndef on_event(event):\n    while True:\n        kept.append(open('/dev/null'))\n",
+        "a",
+        more={"limits": {"max_open_files": 64}},
+    )
+
+    assert "Too many open files" in agent.wait_for(settled="a")["reason"]
+
+
+def test_forking_service_is_ended_with_all_it_started(start: Callable[..., TinyAgent]) -> None:
+    """Children that multiply in the worker's session are gone when the hook has overrun its time."""
+    agent = start(
+        """
+import os, time
+
+def on_event(event):
+    if event.attempt == 1:
+        for _ in range(20):
+            if not (pid := os.fork()):
+                time.sleep(1000)
+            print("child", pid)
+        time.sleep(1000)
+""",
+        "a",
+        hook_timeout_s=1.0,
+    )
+    agent.wait_for(settled="a", outcome="succeed")
+    children = [int(facts["text"].split()[1]) for facts in agent.told if str(facts.get("text")).startswith("child ")]
+
+    assert 20 == len(children)
+    for child in children:
+        wait_until_gone(child)
+
+
+def test_declared_filter_suppresses_duplicates(start: Callable[..., TinyAgent]) -> None:
+    """Of equal events in different groups one reaches the hook; the others end with the original's text."""
+    agent = start(
+        "import time\ndef on_event(event):\n    time.sleep(0.05)\n    assert event.attempt == 2\n",
+        "a",
+        "b",
+        "c",
+        more={"filters": [PUMPS | {"predicates": ["PUMP"]}], "dedup_filter": "pumps"},
+    )
+
+    one = agent.wait_for(outcome="succeed")
+    others = [agent.wait_for(settled=name, outcome="suppress") for name in "abc" if name != one["settled"]]
+
+    assert ["pumps"] == one["remembered"]
+    text = (
+        "An event with properties {PUMP=P-101} has been injected into the applications|pump-alarms service more "
+        "frequently than allowed by the deduplication filter pumps. It has been suppressed."
+    )
+    assert [text, text] == [other["reason"] for other in others]
+
+
+def test_service_deduplicates_by_itself(start: Callable[..., TinyAgent]) -> None:
+    """What a failed attempt counted is not remembered; what a successful one counted is."""
+    agent = start(
+        """
+from agent.sdk import context
+
+FILTER = context.dedup("pumps")
+
+def on_event(event):
+    if FILTER.is_duplicate({"Pump": "P-1"}):
+        context.send(body="again")
+        return
+    FILTER.increment_count({"Pump": "P-1"})
+    if event.attempt == 1:
+        raise ValueError("not yet")
+    context.send(body="first")
+""",
+        "a",
+        more={"filters": [PUMPS], "normal_threads": 1},
+    )
+
+    done = agent.wait_for(settled="a", outcome="succeed")
+
+    assert (["first"], ["pumps"]) == (done["bodies"], done["remembered"])
+
+
+def test_filter_that_does_not_exist_keeps_the_service_from_starting(start: Callable[..., TinyAgent]) -> None:
+    """Asked for at the top of the script, a misspelt name is found at the start and not in a flood of duplicates."""
+    agent = start(
+        "from agent.sdk import context\nF = context.dedup('pumsp')\ndef on_event(event): pass\n",
+        more={"filters": [PUMPS]},
+    )
+
+    told = agent.wait_for(started=lambda told: True)["started"]
+
+    assert "failing" == told["state"]
+    assert "deduplicator-filter.xml has no filter 'pumsp'; it has pumps" in told["last_error"]

@@ -2,7 +2,8 @@
 
     python tiny_agent.py HOME SCRIPT HOOK_TIMEOUT_S EVENT_ID...
 
-Each event is a group of its own. Ends when it is told "stop" on stdin, or dies as it is killed.
+Each event is a group of its own. `more.json` in the working directory sets more of the service's configuration, and its
+filters. Ends when it is told "stop" on stdin, or dies as it is killed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from twisted.logger import formatEvent, globalLogBeginner
 from twisted.protocols.basic import LineReceiver
 
 from agent.boundaries import EventSettlement
-from agent.config.model import RetryPolicy
+from agent.config.model import DedupFilter, RetryPolicy, WorkerLimits
 from agent.host import WorkerHost
 from tests.host.fakes import FakeCounters, MemorySpool, event, http_request, service_config
 
@@ -39,14 +40,26 @@ class TellingSpool(MemorySpool):
             reason=settlement.reason,
             detail=settlement.detail,
             bodies=[request.body.decode() for request in settlement.requests],
+            remembered=[one.filter for one in settlement.remembered],
         )
         return super().settle_event(settlement)
+
+
+def read_more() -> dict[str, Any]:
+    """What the test wants besides."""
+    path = Path("more.json")
+    return json.loads(path.read_text()) if path.exists() else {}  # type: ignore[no-any-return]
 
 
 async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: list[str]) -> None:
     spool = TellingSpool()
     policy = RetryPolicy(first_delay_s=0.05, max_delay_s=0.05, max_attempts=2)
-    config = attrs.evolve(service_config(), script=script, hook_timeout_s=hook_timeout_s, retry=policy)
+    more = read_more()
+    filters = [DedupFilter(**{**each, "predicates": tuple(each["predicates"])}) for each in more.pop("filters", [])]
+    limits = WorkerLimits(**more.pop("limits", {}))
+    config = attrs.evolve(
+        service_config(), script=script, hook_timeout_s=hook_timeout_s, retry=policy, limits=limits, **more
+    )
     host = WorkerHost(
         services=[config],
         home=home,
@@ -56,6 +69,7 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
         jitter=lambda: 0.1,
         counters=FakeCounters(),
         agent_id="plant7",
+        filters=filters,
     )
     await host.start()
     tell(started=host.describe()[0])
@@ -63,7 +77,12 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
         response = await host.ask(event("asked"), http_request(b"question"))
         tell(answered=response.body.decode() if response else None)
     now_us = time.time_ns() // 1000
-    spool.put(*(attrs.evolve(event(name, group=name), received_us=now_us) for name in event_ids))
+    spool.put(
+        *(
+            attrs.evolve(event(name, group=name), received_us=now_us, body=b"<event><pump>P-101</pump></event>")
+            for name in event_ids
+        )
+    )
     stopped: Deferred[None] = Deferred()
 
     class Orders(LineReceiver):

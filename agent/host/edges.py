@@ -1,0 +1,29 @@
+"""What all services of one agent share: where they run and whom they talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from agent.boundaries import Counters, Spool
+from agent.config.model import DedupFilter
+from agent.host.bootclock import BootClock
+from agent.host.launch import Launcher
+
+
+@attrs.frozen(kw_only=True)
+class Edges:
+    """What all services share: where they run and whom they talk to. `destinations` empty: not known, do not check."""
+
+    launcher: Launcher
+    spool: Spool
+    reactor: IReactorTime
+    now_us: Callable[[], int]
+    jitter: Callable[[], float]
+    counters: Counters
+    agent_id: str
+    clock: BootClock
+    destinations: tuple[str, ...] = ()
+    filters: tuple[DedupFilter, ...] = ()

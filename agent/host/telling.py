@@ -1,0 +1,50 @@
+"""The lines that the log gets about a service's events and its workers."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from agent.boundaries import EventSettlement
+from agent.delivery import Outcome
+from agent.host.output import printable
+from agent.host.process import Gone
+
+log = Logger(namespace="host")
+
+
+def tell_settled(service: str, event_id: str, settled: EventSettlement) -> None:
+    """What became of one attempt at an event."""
+    reason = printable(settled.reason)
+    if settled.outcome is Outcome.SUCCEED:
+        count = len(settled.requests)
+        log.info("{service} is done with it, requests: {count}", service=service, count=count, event_id=event_id)
+    elif settled.outcome is Outcome.SUPPRESS:
+        log.info("{reason}", reason=reason, event_id=event_id)
+    elif settled.outcome is Outcome.POSTPONE:
+        pause_s = (settled.due_us - settled.ended_us) / 1e6
+        log.warn(
+            "{service} failed, again in {pause_s:.1f} s: {reason}",
+            service=service,
+            pause_s=pause_s,
+            reason=reason,
+            event_id=event_id,
+        )
+    else:
+        log.error("{service} failed, dead letter: {reason}", service=service, reason=reason, event_id=event_id)
+
+
+def tell_gone(service: str, gone: Gone, *, pause_s: float, is_news: bool, is_loop: bool) -> None:
+    """A worker ended and another one will be started. The same fault again is told at debug level only: at a pause of a
+    minute it would fill the log over night."""
+    what = "worker ended" if gone.was_ready else "service cannot be started"
+    tell = log.error if is_news or gone.was_ready else log.debug
+    tell(
+        "{service}: {what}: {reason}; next start in {pause_s:.1f} s{loop}",
+        service=service,
+        what=what,
+        reason=gone.sentence,
+        pause_s=pause_s,
+        loop=" (crash loop)" if is_loop else "",
+    )
+    for line in gone.detail.splitlines():
+        log.debug("{service}: {line}", service=service, line=printable(line))
