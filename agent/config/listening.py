@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from agent.config.document import line_of
 from agent.config.model import MIB, GatewayConfig, GatewayLimits
+from agent.config.reading_tls import read_tls
 from agent.config.section import Section
+from agent.config.sending import Surroundings
 from agent.config.values import boolean, decimal, host, listening_port, milliseconds, text, whole
 from agent.config.working import read_key_source
 
@@ -39,15 +41,13 @@ LIMITS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType
 _ALL_ADDRESSES: Final = frozenset({"", "0.0.0.0", "::"})
 
 
-def read_gateway(section: Section) -> GatewayConfig:
+def read_gateway(section: Section, around: Surroundings) -> GatewayConfig:
     """Read one `<service-gateway>`."""
     ssl = section.attribute("ssl", boolean, False)
-    if ssl:
-        # Listening in the clear where the operator asked for HTTPS would be worse than not to start.
-        section.error("receiving HTTPS is not possible with this version yet; set it to false", at="@ssl")
     return GatewayConfig(
         ssl=ssl,
         alias=section.attribute("alias", text, ""),
+        tls=read_tls(section, around, ssl=ssl),
         host=section.attribute("host", host, ""),
         port=section.attribute("port", listening_port, GatewayConfig().port),
         limits=_read_limits(section),

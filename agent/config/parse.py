@@ -23,9 +23,11 @@ from agent.config.model import AgentConfig, GatewayConfig, LogConfig, LogLevel, 
 from agent.config.problem import ConfigFaults, Problem, has_errors, nearest, shown
 from agent.config.reading_access import read_access, warn_of_clear_text
 from agent.config.reading_platform import read_platform
+from agent.config.reading_tls import KEYSTORE
 from agent.config.section import Problems, Section
 from agent.config.sending import Surroundings, read_destinations
 from agent.config.storing import read_spool
+from agent.config.tls import TlsConfig
 from agent.config.values import Unfit, choice, text, whole
 from agent.names import ServiceName
 
@@ -153,11 +155,13 @@ def _read_gateways(
 ) -> tuple[GatewayConfig, ...]:
     found = sections.get("service-gateway", [])
     if not found:
-        default = GatewayConfig()
+        default = GatewayConfig(tls=TlsConfig(keystore=around.folder / KEYSTORE))
         told = f"there is no service-gateway; listening on port {default.port} of all addresses, without TLS"
         problems.warning(root, told, where="service-gateway")
         return (default,)
-    gateways = tuple(attrs.evolve(read_gateway(section), access=read_access(section, around)) for section in found)
+    gateways = tuple(
+        attrs.evolve(read_gateway(section, around), access=read_access(section, around)) for section in found
+    )
     for section, gateway in zip(found, gateways, strict=True):
         warn_of_clear_text(section, gateway.access, ssl=gateway.ssl, host=gateway.host)
     check_ports(found, gateways)

@@ -5,12 +5,14 @@ import pytest
 
 from agent.config.listening import LIMITS
 from agent.config.model import GatewayConfig, GatewayLimits
-from tests.config.memory import config_of, problems_of, wrapped_problems
+from agent.config.tls import TlsConfig
+from tests.config.memory import HOME, config_of, problems_of, wrapped_problems
 
 
 def test_the_original_line_is_understood():
     """`<service-gateway ssl="false" port="8081"/>` of the original means the same here."""
-    assert (GatewayConfig(host="", port=8081, ssl=False),) == config_of("").gateways
+    tls = TlsConfig(keystore=HOME / "conf" / ".keystore")
+    assert (GatewayConfig(host="", port=8081, ssl=False, tls=tls),) == config_of("").gateways
 
 
 def test_every_limit_can_be_set():
@@ -31,12 +33,6 @@ def test_a_request_line_must_fit_into_the_head():
     problems = wrapped_problems(f'<service-gateway port="1"><limits>{inner}</limits></service-gateway>')
     assert 1 == len(problems)
     assert "8000 bytes of request line do not fit into a head of 4000 bytes" in problems[0]
-
-
-def test_https_is_refused_while_it_is_not_there():
-    """Better not to start than to listen in the clear where HTTPS was asked for."""
-    (problem,) = wrapped_problems('<service-gateway ssl="true" port="9000"/>')
-    assert problem.startswith("iaconfig.xml:1: service-gateway/@ssl: receiving HTTPS is not possible")
 
 
 @pytest.mark.parametrize(
