@@ -127,6 +127,11 @@ def passwd(
         )
     saved = store.change(lambda now_there: now_there.set_password(new))
     store.notes[:] = [note for note in store.notes if "everybody knows" not in note]
+    if store.configured_password_file is not None:
+        store.notes.append(
+            f"the configuration names {store.configured_password_file} for the password of this keystore: write the new"
+            " one into it, or the agent cannot open it"
+        )
     if apart:
         store.notes.append(
             f"{_named(apart)} with another password still; a Java server cannot start with this keystore. Mend it with:"

@@ -7,7 +7,7 @@ import click
 from agent.config.edit import NotEditable, set_attribute
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.keystore_words import entry_table, finding_blocks, finding_data
-from iadmin.commands.keystores import AgentKeystore, keystore_command
+from iadmin.commands.keystores import AgentKeystore, first_gateway, keystore_command
 from iadmin.commands.lazy import Command
 from iadmin.model import Outcome
 from iadmin.render import Line
@@ -49,12 +49,17 @@ def use(store: AgentKeystore, alias: str, names: tuple[str, ...]) -> Outcome:
         data={"config": str(config), "alias": entry.alias, "changed": saved, "findings": finding_data(found)},
         blocks=(
             Line(told, "good"),
-            Line('This version does not receive HTTPS yet; the name counts from the moment ssl="true" is possible.'),
+            *([] if _is_secure(store) else [Line('It counts as soon as the service-gateway has ssl="true".')]),
             entry_table([entry], store.tools.now(), {}),
             *finding_blocks(found),
         ),
         notes=tuple(store.notes),
     )
+
+
+def _is_secure(store: AgentKeystore) -> bool:
+    gateway = first_gateway(store.tools)
+    return gateway is not None and gateway.ssl
 
 
 def _write(store: AgentKeystore, alias: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 import click
 
+from agent.config.model import GatewayConfig
 from agent.errors import AgentError, ExitStatus, OperatorError
 from iadmin.commands.passwords import first_line, new_password
 from iadmin.commands.tools import SavedFile, Tools, pass_tools
@@ -73,13 +74,14 @@ def keystore_command(function: Callable[..., Outcome]) -> Callable[..., Outcome]
     return run_with_tools
 
 
-_KEYSTORE_HELP: Final = "Another keystore than conf/.keystore of the home."
+_KEYSTORE_HELP: Final = "Another keystore than the one of the home."
 _PASSWORD_HELP: Final = (
-    f"File whose first line is the keystore's password (else ${PASSWORD_VARIABLE}, else the default one, else asked)."
+    f"File whose first line is the keystore's password (else the configured one, else ${PASSWORD_VARIABLE}, else the"
+    " default one, else asked)."
 )
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, slots=False)
 class AgentKeystore:
     """One keystore file, for one command. `notes` collects what goes to standard error."""
 
@@ -91,12 +93,22 @@ class AgentKeystore:
     _before: bytes | None = attrs.field(default=None, init=False, repr=False)
     _keystore: Keystore | None = attrs.field(default=None, init=False)
 
-    @property
+    @functools.cached_property
     def path(self) -> Path:
-        """The file: `--keystore`, else `conf/.keystore` of the home."""
+        """The file: `--keystore`, else the one that the configuration names, else `conf/.keystore` of the home."""
         if self.named is not None:
             return self.tools.cwd / self.named
+        gateway = first_gateway(self.tools)
+        if gateway is not None and gateway.tls.is_keystore_named:
+            return self.tools.home / gateway.tls.keystore
         return self.tools.home / "conf" / ".keystore"
+
+    @functools.cached_property
+    def configured_password_file(self) -> Path | None:
+        """The password file that the configuration names, for the keystore that it means."""
+        gateway = first_gateway(self.tools) if self.named is None else None
+        found = None if gateway is None else gateway.tls.keystore_password_file
+        return None if found is None else self.tools.home / found
 
     @property
     def now_ms(self) -> int:
@@ -194,7 +206,8 @@ class AgentKeystore:
             try:
                 return open_keystore(data, given, budget=self.budget)
             except WrongPasswordError as error:
-                source = str(self.password_file) if self.password_file is not None else f"${PASSWORD_VARIABLE}"
+                file = self.password_file or self.configured_password_file
+                source = str(file) if file is not None else f"${PASSWORD_VARIABLE}"
                 raise WrongPasswordError(f"The password of {source} does not open {str(self.path)!r}.") from error
         try:
             found = open_keystore(data, DEFAULT_PASSWORD, budget=self.budget)
@@ -221,8 +234,9 @@ class AgentKeystore:
         )
 
     def _given(self) -> Password | None:
-        if self.password_file is not None:
-            return first_line(self.tools, self.password_file)
+        file = self.password_file or self.configured_password_file
+        if file is not None:
+            return first_line(self.tools, file)
         found = self.tools.environ.get(PASSWORD_VARIABLE)
         return None if found is None else Password(found)
 
@@ -231,6 +245,15 @@ class AgentKeystore:
             f'{self.path} has the password "{DEFAULT_PASSWORD}", which everybody knows; change it with: '
             "iadmin keystore passwd"
         )
+
+
+def first_gateway(tools: Tools) -> GatewayConfig | None:
+    """The first service gateway of the configuration; None where that cannot be read or there is no home."""
+    try:
+        settings, _ = tools.load_config(tools.home)
+    except AgentError:
+        return None
+    return next(iter(settings.gateways), None)
 
 
 def served_alias(tools: Tools) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import attrs
 import pytest
 
+from agent.config.tls import TlsConfig
 from agent.errors import ExitStatus
 from keystoretools import Format, Password, TrustedCertificateEntry, open_keystore
 from tests.iadmin.keystores import SERVER, Site, apia, authority, entry, made
@@ -228,3 +230,20 @@ def test_a_full_disk_leaves_the_old_keystore(full: Site, format: Format) -> None
         answer = full.run("remove", "new-cert")
     assert (ExitStatus.IO_ERROR, before, []) == (answer.status, full.path.read_bytes(), full.backups)
     assert "disk is full" in answer.err
+
+
+def test_the_keystore_and_password_file_of_the_configuration_are_used(full: Site) -> None:
+    """The agent and its tool mean the same file; after a change of the password, the file must follow."""
+    shutil.move(full.path, full.world.home / "elsewhere.jks")
+    (full.world.home / "secret").write_text("alarmpoint\n")
+    tls = TlsConfig(
+        keystore=full.world.home / "elsewhere.jks",
+        is_keystore_named=True,
+        keystore_password_file=full.world.home / "secret",
+    )
+    gateway = attrs.evolve(full.world.config.gateways[0], tls=tls)
+    full.world.config = attrs.evolve(full.world.config, gateways=(gateway,))
+    listed = full.run("list", "--json").document
+    assert (str(full.world.home / "elsewhere.jks"), True) == (listed["keystore"], listed["verified"])
+    full.world.environ["IA_NEW_PASSWORD"] = "quite another"
+    assert "write the new one into it" in full.run("passwd").err
