@@ -173,7 +173,7 @@ def make_files(folder: Path) -> Path:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.close(handle)
         for directory in (folder, folder.parent):
-            _sync_directory(directory)
+            sync_folder(directory)
     except OSError as error:
         raise MachineError(
             "spool-not-writable",
@@ -245,7 +245,7 @@ def migrate(connection: apsw.Connection, path: Path) -> int:
     return found
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_folder(directory: Path) -> None:
     """Sync a folder's entries: a new file whose name is not synced is gone after a power cut."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -147,6 +147,8 @@ class SqliteSpool:
         # A daemon: a sync that never returns must not keep the process from ending.
         Thread(target=self._write, args=(opened,), name="spool-writer", daemon=True).start()
         await opened
+        for finding in self._writer.findings:
+            log.error("{finding}", finding=finding)
         self._room.load(self._writer.open_loads)
         self._lookout.ages = Ages(age_us=self._age_us, last_seq=self._writer.last_seq)
         self._reading.start()

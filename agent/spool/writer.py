@@ -15,6 +15,7 @@ After an error the connection is in one of two states:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,9 @@ from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
 from agent.spool.changes import Changing, ImpossibleChange
 from agent.spool.keys import Accept, Repeat, sort_out
 from agent.spool.ledger import Ledger
+from agent.spool.mark import Mark, MarkFile
 from agent.spool.mending import Edit, Mending, Purge, Replay
+from agent.spool.rescue import look_over
 from agent.spool.reserve import Reserve
 
 CHECKPOINT_PAGES: Final = 4000
@@ -41,7 +44,8 @@ class Writer:
     """The only connection that writes and checkpoints. Everything is called in one thread.
 
     `now_us` gives wall-clock microseconds, `age_us` those by which things grow old (`SteadyClock`; the wall clock where
-    it is None). `reserve` is given up when the disk is full. `vfs` names the apsw VFS to use.
+    it is None). `reserve` is given up when the disk is full. `seconds` bounds the check at the start. `vfs`
+    names the apsw VFS to use.
     """
 
     def __init__(
@@ -52,8 +56,10 @@ class Writer:
         age_us: Callable[[], int] | None = None,
         limits: SpoolLimits | None = None,
         reserve: Reserve | None = None,
+        seconds: Callable[[], float] = time.monotonic,
         vfs: str | None = None,
     ) -> None:
+        self._seconds = seconds
         self._folder = folder
         self._reserve = reserve
         self._now_us = now_us
@@ -61,12 +67,15 @@ class Writer:
         self._limits = limits or SpoolLimits()
         self._vfs = vfs
         self._path = folder / layout.FILE_NAME
+        self._mark = MarkFile(folder)
         self._connection: apsw.Connection | None = None
         self._is_trusted = False
         self._event_seq = 0
         self._request_seq = 0
         self._log_pages = 0
         self.last_event_id = ""
+        self.findings: list[str] = []
+        """What the start found damaged or missing, as sentences for the operator."""
         self.open_loads: list[tuple[str, int, int]] = []
         """What was open at the start: service, events, bytes of their bodies."""
 
@@ -80,8 +89,16 @@ class Writer:
 
         Raises `OperatorError` for a spool that is not ours or newer, `MachineError` for one that cannot be opened.
         """
-        self._path = layout.make_files(self._folder)
         try:
+            # The folder is there, and it is ours to write in, before anything is looked at.
+            self._path = layout.make_files(self._folder)
+            self.findings = look_over(
+                self._folder,
+                time_s=self._limits.check_time_s,
+                now_us=self._now_us,
+                seconds=self._seconds,
+                vfs=self._vfs,
+            )
             self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
             layout.migrate(connection, self._path)
             self._watch_log(connection)
@@ -93,7 +110,7 @@ class Writer:
             self.open_loads = _open_loads(connection)
             if self._reserve is not None:
                 self._reserve.lay_by()
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             self._drop()
             raise MachineError(
                 "spool-damaged" if isinstance(error, apsw.CorruptError | apsw.NotADBError) else "spool-not-writable",
@@ -221,6 +238,7 @@ class Writer:
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
         connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
+        self._mark.write(Mark(event_seq=event_seq, request_seq=request_seq, event_id=newest_id))
         report.first_seq, report.accepts = first_seq, accepts
 
     def _change(
@@ -342,6 +360,7 @@ class Writer:
         return default if value is None else str(value)
 
     def _drop(self) -> None:
+        self._mark.close()
         if self._connection is not None:
             if not self._is_trusted:
                 # A doubtful log is left as it is: the next start reads it from the disk and checks every frame.

@@ -232,7 +232,7 @@ def test_without_the_agent_it_is_the_same(dead, folder, monkeypatch):
         assert spool.replay([letter(1), letter(3), letter(3, 1), letter(1)], progress=looked_at.append) == 2
         assert spool.purge([letter(2)]) == 1
     assert looked_at == [1, 2, 3]
-    assert sorted(path.name for path in folder.iterdir()) == ["spool.db"]
+    assert sorted(path.name for path in folder.iterdir()) == ["newest", "spool.db"]
 
     dead.open()
     assert look(folder, "SELECT seq, state FROM event") == [(3, State.DONE), (4, State.RECEIVED), (5, State.RECEIVED)]

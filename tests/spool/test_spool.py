@@ -427,7 +427,7 @@ def test_stop_commits_what_was_offered_and_refuses_what_comes_later(folder):
     agent.reactor.turn()
 
     assert [(error.status, error.code) for error in late] == [(503, "store-closed")]
-    assert sorted(path.name for path in folder.iterdir()) == ["reserve", "spool.db"]
+    assert sorted(path.name for path in folder.iterdir()) == ["newest", "reserve", "spool.db"]
 
 
 def test_stop_ends_although_the_disk_does_not(folder, disk):
@@ -484,16 +484,6 @@ def test_a_foreign_database_is_refused(folder):
 
     with pytest.raises(OperatorError, match="database of another program"):
         Agent(folder).start()
-
-
-def test_a_file_that_is_no_database_is_refused(folder):
-    """One sentence, exit status 74."""
-    folder.mkdir()
-    (folder / layout.FILE_NAME).write_bytes(b"no database at all " * 100)
-
-    with pytest.raises(MachineError, match="cannot be opened") as caught:
-        Agent(folder).start()
-    assert (caught.value.code, caught.value.exit_status) == ("spool-damaged", ExitStatus.IO_ERROR)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

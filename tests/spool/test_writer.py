@@ -104,6 +104,7 @@ def test_files_are_closed_to_others(writer, folder):
 
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "newest": 0o600,
         "spool.db": 0o600,
         "spool.db-wal": 0o600,
         "spool.db-shm": 0o600,
@@ -366,4 +367,4 @@ def test_closing_leaves_one_file(folder):
     writer.commit(accepting(1))
     writer.close()
 
-    assert [path.name for path in folder.iterdir()] == ["spool.db"]
+    assert sorted(path.name for path in folder.iterdir()) == ["newest", "spool.db"]
