@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from agent.errors import AgentError, ExitStatus
+from agent.errors import AgentError, ExitStatus, MachineError
 from iadmin.commands.lazy import LazyGroup, Switches, switch_options
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "status": ("iadmin.commands.agent:status", "Show the agent's state on one page."),
     "service": ("iadmin.commands.service:service", "Look at integration services."),
     "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
+    "secret": ("iadmin.commands.secret:secret", "Make credentials for senders: passwords, tokens, keys."),
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
     "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
@@ -263,7 +264,16 @@ def _open_changes(home: Path) -> Iterator[LetterChanges]:
     from iadmin.commands.letters import OfflineChanges
 
     lock = HomeLock(home / "var" / "run" / "agent.pid")
-    lock.acquire()
+    try:
+        lock.acquire()
+    except MachineError as error:
+        if error.code != "already-running":
+            raise
+        raise MachineError(
+            "home-in-use",
+            f"an agent has been started on {home} meanwhile, or another iadmin works there; say the same again",
+            exit_status=ExitStatus.TEMPORARY,
+        ) from error
     try:
         with OfflineSpool(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000) as spool:
             yield OfflineChanges(spool)
