@@ -7,10 +7,12 @@ closed.
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,15 +22,20 @@ from twisted.internet.threads import deferToThreadPool
 from agent.config import AgentConfig
 from agent.control import ControlGateway
 from agent.event.ids import EventIds
-from agent.gateway import ServiceGateway
+from agent.gateway import KeySupply, ServiceGateway
 from agent.host import WorkerHost
 from agent.lifecycle import Lifecycle, Part
 from agent.observe.counters import CounterStore
+from agent.secret import Secret
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
 from agent.upstream import Courier
 from agent.view import LiveView
 from agent.wire.route import Routes
+from keystoretools import files
+
+PASSWORD_VARIABLE: Final = "IA_KEYSTORE_PASSWORD"
+"""Opens keystores whose password stands in no file."""
 
 
 def wall_clock_us() -> int:
@@ -77,6 +84,12 @@ class Agent:
             inactive=[service.name for service in config.services if not service.is_active],
         )
         key_sources = {service.name: service.idempotency for service in config.services}
+        supply = KeySupply(
+            read=lambda path: files.load(Path(path)),
+            folder=home / "var" / "tls",
+            now=lambda: datetime.now(UTC),
+            password=_keystore_password(),
+        )
         gateways = tuple(
             ServiceGateway(
                 config=gateway,
@@ -89,6 +102,7 @@ class Agent:
                 counters=counters,
                 in_thread=in_thread,
                 key_sources=key_sources,
+                supply=supply,
                 access_of={service.name: service.access for service in config.services if service.access is not None},
             )
             for gateway in config.gateways
@@ -119,6 +133,12 @@ class Agent:
         """Finish what is in hand for at most `patience_s`; a second call with less patience hurries the first."""
         self.view.stopping()
         await self._lifecycle.stop_all(patience_s)
+
+
+def _keystore_password() -> Secret | None:
+    """The environment's, taken out of it: the worker processes must not inherit it."""
+    found = os.environ.pop(PASSWORD_VARIABLE, None)
+    return None if found is None else Secret(found)
 
 
 class _NewestId:

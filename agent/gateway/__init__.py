@@ -3,14 +3,23 @@
 The way of a request, and who has it in hand:
 
 1. `port.ServiceGateway` listens, limits the connections and sweeps over their deadlines twice a second.
-2. `connection.Connection` feeds llhttp (httptools), holds the senders to their limits and keeps the answers in order.
-3. `reception.Reception` routes the request, checks its body, and offers it to the sink or to the service itself.
-4. `slot.Slot` is the request's place in its connection's line of answers; the sink tells it when the event is on disk.
-5. `outlet.Outlet` sends at once what the socket takes, and the rest as the peer reads it.
+2. `arrival.Arrival` tells from the first bytes what is spoken, before anybody interprets them.
+3. `tls.TlsTransport`, on a TLS port: the handshake, and encryption from then on.
+4. `connection.Connection` feeds llhttp (httptools), holds the senders to their limits and keeps the answers in order.
+5. `reception.Reception` routes the request, checks its body, and offers it to the sink or to the service itself;
+   `plaintext.PlaintextReception` stands in its place for those who forgot TLS.
+6. `slot.Slot` is the request's place in its connection's line of answers; the sink tells it when the event is on disk.
+7. `outlet.Outlet` sends at once what the socket takes, and the rest as the peer reads it.
 
-`portowner` finds out who holds a port that should be ours; `strangers` reports those who do not speak HTTP.
+What a TLS port presents: `identity` reads it from the files that are configured (or `selfsigned` makes it), `served`
+makes OpenSSL contexts of it, `keeper` watches the files, and `presenting` puts the next in the place of the last.
+
+Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk. A request's verified
+client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be had, with `portowner`
+who holds it.
 """
 
+from agent.gateway.keeper import KeySupply
 from agent.gateway.port import ServiceGateway
 
-__all__ = ["ServiceGateway"]
+__all__ = ["KeySupply", "ServiceGateway"]

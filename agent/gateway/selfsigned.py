@@ -56,7 +56,8 @@ def keep_self_signed(path: Path, *, names: Callable[[], Sequence[str]], now: dat
 
 def make_pem(names: Iterable[str], *, now: datetime) -> bytes:
     """A new key (EC P-256: every client since Java 7 knows it) and its certificate. The first name becomes the CN."""
-    wanted = list(dict.fromkeys([*names, *LOOPBACK]))[:MOST_NAMES]
+    own = [name for name in dict.fromkeys(names) if name not in LOOPBACK and not name.startswith("127.")]
+    wanted = [*own[: MOST_NAMES - len(LOOPBACK)], *LOOPBACK]
     extensions = [
         alternative_names([("ip" if is_address(name) else "dns", name) for name in wanted]),
         basic_constraints(is_authority=False, critical=True),
