@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from agent.boundaries import Spool, StoredEvent
+from agent.delivery.ages import Ages
 from agent.delivery.order import Lineup, Refill, Ticket
-from agent.delivery.retry import remaining_s
 from agent.errors import AgentError
 from agent.event import Priority
 from agent.host.record import AGAIN_S
@@ -36,8 +36,7 @@ class Job:
 class Backlog:
     """The waiting events of one service. Times are seconds of the reactor's clock, which never jumps.
 
-    Nothing here follows a wall clock that is set while the agent runs. What was stored before is seen by a clock that
-    goes on from the wall clock of the start.
+    Nothing here follows a wall clock that is set while the agent runs: see `agent.delivery.ages`.
     """
 
     def __init__(
@@ -56,9 +55,7 @@ class Backlog:
         self._service = service
         self._spool = spool
         self._reactor = reactor
-        self._base_us = now_us() - round(reactor.seconds() * 1e6)
-        self._first_new: tuple[int, float] | None = None
-        """Place of the first event that came while this was there, and when."""
+        self._ages = Ages(now_us=now_us(), now_s=reactor.seconds())
         self._wake = wake
         self._lineup = Lineup[Job](
             threads={Priority.NORMAL: normal_threads, Priority.HIGH: high_threads}, later_pass=later_pass
@@ -72,10 +69,8 @@ class Backlog:
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
         now_s = self._reactor.seconds()
-        if self._first_new is None and events:
-            self._first_new = events[0].seq, now_s
         for stored in events:
-            self._lineup.add(self._ticket(stored, born_s=now_s))
+            self._lineup.add(self._ticket(stored, born_s=self._ages.came(stored.seq, now_s)))
 
     def next(self) -> Ticket[Job] | None:
         """Begin the next event; None when all threads are busy or none may run now."""
@@ -133,33 +128,27 @@ class Backlog:
             log.error("{service}: its events cannot be read: {reason}", service=self._service, reason=error.sentence)
             self._reactor.callLater(AGAIN_S, self._wake)
             return
-        self._lineup.refill([self._ticket(stored, born_s=self._born_s(stored)) for stored in events])
+        now_s = self._reactor.seconds()
+        tickets = [
+            self._ticket(stored, born_s=self._ages.born_s(seq=stored.seq, stamp_us=_stamp_us(stored), now_s=now_s))
+            for stored in events
+        ]
+        self._lineup.refill(tickets)
         self._wake()
 
-    def _born_s(self, stored: StoredEvent) -> float:
-        """When an event that is read back was new. One that came while this was there is not older than that."""
-        now_s = self._reactor.seconds()
-        came_us = max(stored.event.received_us, stored.replayed_us)
-        born_s = min((came_us - self._base_us) / 1e6, now_s)
-        if self._first_new is not None and stored.seq >= self._first_new[0]:
-            return max(born_s, self._first_new[1])
-        return born_s
-
-    def _left_s(self, stored: StoredEvent) -> float:
-        """What is left of a pause from before the start. A clock that stands before the event's coming was put back
-        meanwhile: then nobody knows how long it has waited, and it is tried at once."""
-        now_us = self._base_us + round(self._reactor.seconds() * 1e6)
-        if not stored.due_us or now_us < stored.event.received_us:
-            return 0.0
-        return remaining_s(due_us=stored.due_us, now_us=now_us)
-
     def _ticket(self, stored: StoredEvent, *, born_s: float) -> Ticket[Job]:
-        left_s = self._left_s(stored)
+        now_s = self._reactor.seconds()
+        left_s = self._ages.left_s(due_us=stored.due_us, stamp_us=_stamp_us(stored), now_s=now_s)
         return Ticket(
             seq=stored.seq,
             priority=stored.event.priority,
             group=stored.event.group,
             item=Job(stored, born_s=born_s),
             size_bytes=len(stored.event.body),
-            due_s=self._reactor.seconds() + left_s if left_s else 0.0,
+            due_s=now_s + left_s if left_s else 0.0,
         )
+
+
+def _stamp_us(stored: StoredEvent) -> int:
+    """From when the event's age counts."""
+    return max(stored.event.received_us, stored.replayed_us)

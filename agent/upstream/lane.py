@@ -26,7 +26,8 @@ from twisted.logger import Logger
 from agent.boundaries import Counters, RequestSettlement, Spool, StoredRequest
 from agent.config.model import RetryPolicy
 from agent.delivery import Lineup, Outcome, Refill, State, Ticket
-from agent.delivery.retry import delay_s, remaining_s, why_give_up
+from agent.delivery.ages import Ages
+from agent.delivery.retry import delay_s, why_give_up
 from agent.errors import AgentError, DestinationError
 from agent.upstream.health import Health, Verdict, event_id_of
 from agent.upstream.sender import Refusal, Sender
@@ -46,7 +47,7 @@ ONLY_PRIORITY: Final = 0
 
 
 class Lane:
-    """The queue of one destination. `now_us` is the wall clock, the reactor's clock measures pauses."""
+    """The queue of one destination. `now_us` is the wall clock, for stamps; pauses and ages are the reactor's."""
 
     def __init__(
         self,
@@ -66,9 +67,10 @@ class Lane:
         self._spool = spool
         self._reactor = reactor
         self._now_us = now_us
+        self._ages = Ages(now_us=now_us(), now_s=reactor.seconds())
         self._jitter = jitter
         self._health = Health(name=name, counters=counters)
-        self._lineup: Lineup[StoredRequest] = Lineup(threads={ONLY_PRIORITY: sender.concurrency})
+        self._lineup: Lineup[_Job] = Lineup(threads={ONLY_PRIORITY: sender.concurrency})
         self._in_hand: dict[int, Deferred[None]] = {}
         self._reading: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
@@ -90,8 +92,9 @@ class Lane:
         """Take in what has just been stored for this destination, in order."""
         if not self._is_open:
             return
+        now_s = self._reactor.seconds()
         for request in requests:
-            self._lineup.add(self._ticket(request))
+            self._lineup.add(self._ticket(request, born_s=self._ages.came(request.seq, now_s)))
         self._go_on()
 
     async def close(self, patience_s: float) -> None:
@@ -125,10 +128,11 @@ class Lane:
             "last_error": self._health.last_error,
         }
 
-    def _ticket(self, request: StoredRequest) -> Ticket[StoredRequest]:
+    def _ticket(self, request: StoredRequest, *, born_s: float) -> Ticket[_Job]:
         due_s = 0.0
         if request.due_us:
-            due_s = self._reactor.seconds() + remaining_s(due_us=request.due_us, now_us=self._now_us())
+            now_s = self._reactor.seconds()
+            due_s = now_s + self._ages.left_s(due_us=request.due_us, stamp_us=request.created_us, now_s=now_s)
             if self._sender.keeps_order:
                 self._paused_until_s = max(self._paused_until_s, due_s)
                 due_s = 0.0
@@ -137,7 +141,7 @@ class Lane:
             priority=ONLY_PRIORITY,
             # A sender that keeps the order itself gets everything at once: each request is a group of its own.
             group=str(request.seq) if self._sender.keeps_order else request.group,
-            item=request,
+            item=_Job(request, born_s),
             size_bytes=len(request.request.body),
             due_s=due_s,
         )
@@ -201,7 +205,15 @@ class Lane:
             if not isinstance(error, CancelledError):
                 raise
             return
-        self._lineup.refill([self._ticket(request) for request in found])
+        now_s = self._reactor.seconds()
+        self._lineup.refill(
+            [
+                self._ticket(
+                    request, born_s=self._ages.born_s(seq=request.seq, stamp_us=request.created_us, now_s=now_s)
+                )
+                for request in found
+            ]
+        )
 
     async def _find(self, refill: Refill) -> list[StoredRequest]:
         """Read what `refill` asks for. The spool does not choose by group, so pages are read until one has some."""
@@ -222,9 +234,10 @@ class Lane:
         self._reading = None
         self._go_on()
 
-    def _begin(self, request: StoredRequest) -> None:
+    def _begin(self, job: _Job) -> None:
+        request = job.request
         self._spool.began_request(request.seq)
-        attempt = Deferred.fromCoroutine(self._work(request))
+        attempt = Deferred.fromCoroutine(self._work(job))
         self._in_hand[request.seq] = attempt
         attempt.addErrback(lambda failure: log.failure("a request of {name} went astray", failure, name=self._name))
         attempt.addCallback(lambda _: self._put_down(request.seq))
@@ -245,12 +258,13 @@ class Lane:
         for attempt in list(self._in_hand.values()):
             attempt.cancel()
 
-    async def _work(self, request: StoredRequest) -> None:
+    async def _work(self, job: _Job) -> None:
+        request = job.request
         begun_us = self._now_us()
         attempt = request.attempt + 1
         is_coming_back = False
         try:
-            verdict = await self._attempt(request, attempt)
+            verdict = await self._attempt(job, attempt)
             # Whoever keeps the order must not be given a later request before this one is back in the queue.
             is_coming_back = self._sender.keeps_order and verdict.outcome is Outcome.POSTPONE
             self._coming_back += is_coming_back
@@ -282,28 +296,29 @@ class Lane:
             self._coming_back -= is_coming_back
         if verdict.outcome is Outcome.POSTPONE:
             again = attrs.evolve(request, state=State.WAITING, attempt=attempt, due_us=due_us)
-            self._lineup.postponed(request.seq, due_s=again_s, item=again)
+            self._lineup.postponed(request.seq, due_s=again_s, item=_Job(again, job.born_s))
         else:
             self._lineup.settled(request.seq)
 
-    async def _attempt(self, request: StoredRequest, attempt: int) -> Verdict:
+    async def _attempt(self, job: _Job, attempt: int) -> Verdict:
         """Send once, and say what follows. Raises only `CancelledError`."""
+        request = job.request
         try:
             return Verdict(outcome=Outcome.SUCCEED, answer=await self._sender.send(request, attempt))
         except DestinationError as error:
-            return self._verdict_of(request, attempt, error)
+            return self._verdict_of(job, attempt, error)
         except CancelledError:
             raise  # Twisted's is an ordinary Exception
         except Exception as error:
             log.failure("a fault of the agent while sending {id}", id=request.id, event_id=event_id_of(request))
             fault = DestinationError("internal", f"a fault of the agent: {type(error).__name__}, see its log")
-            return self._verdict_of(request, attempt, fault)
+            return self._verdict_of(job, attempt, fault)
 
-    def _verdict_of(self, request: StoredRequest, attempt: int, error: DestinationError) -> Verdict:
+    def _verdict_of(self, job: _Job, attempt: int, error: DestinationError) -> Verdict:
         answer = error.answer if isinstance(error, Refusal) else None
         if not error.retryable:
             return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=error.sentence)
-        age_s = (self._now_us() - request.created_us) / 1e6 if request.created_us else 0.0
+        age_s = self._reactor.seconds() - job.born_s
         enough = why_give_up(self._policy, attempt=attempt, age_s=age_s)
         if enough is not None:
             return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=f"{error.sentence}; {enough}")
@@ -335,6 +350,14 @@ class Lane:
                 )
             await deferLater(self._reactor, pause_s)
             pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)
+
+
+@attrs.frozen
+class _Job:
+    """A request in the line-up; `born_s` is when its age was nothing, on the reactor's clock."""
+
+    request: StoredRequest
+    born_s: float
 
 
 def _is_asked_for(request: StoredRequest, refill: Refill) -> bool:

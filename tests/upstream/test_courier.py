@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -25,6 +26,8 @@ class Desk:
 
     def __init__(self, *, policy=POLICY, **sender):
         self.clock = Clock()
+        self.jump_s = 0.0
+        """How far the wall clock was set forward."""
         self.spool = FakeSpool()
         self.sender = FakeSender(**sender)
         self.counters = CounterStore()
@@ -40,7 +43,7 @@ class Desk:
         )
 
     def now_us(self):
-        return START_US + int(self.clock.seconds() * 1e6)
+        return START_US + int((self.clock.seconds() + self.jump_s) * 1e6)
 
     def start(self):
         result_of(Deferred.fromCoroutine(self.courier.start()))
@@ -169,12 +172,36 @@ def test_a_retryable_refusal_keeps_its_answer_too(desk):
     assert (Outcome.POSTPONE, answer) == (desk.spool.settlements[0].outcome, desk.spool.settlements[0].answer)
 
 
-def test_age_ends_the_attempts(desk):
+def test_age_ends_the_attempts():
     """Counted from storing, over restarts; the reason says both why it failed and why it ends."""
-    desk.spool.store(created_us=START_US - 3_600_000_000, attempt=9)
+    desk = Desk()
+    desk.spool.put(created_us=START_US - 3_600_000_000, attempt=9)
+    desk.start()
     desk.sender.fail(1, refused())
     assert State.DEAD is desk.spool.requests[1].state
     assert desk.spool.settlements[0].reason.startswith("nobody listens; gave up after 3600 s")
+
+
+@pytest.mark.parametrize("jump_s", [1e8, -1e8])
+def test_a_wall_clock_that_jumps_ends_no_attempts_and_moves_no_pause(jump_s):
+    """Three years forward or back: pauses last as long as before, and nothing is too old all at once."""
+    desk = Desk(policy=attrs.evolve(POLICY, max_attempts=0, max_age_s=1000.0))
+    desk.clock.advance(1)
+    desk.start()
+    desk.spool.store()
+    desk.sender.fail(1, refused(after_s=60))
+    desk.jump_s = jump_s
+    desk.clock.advance(50)
+    early = list(desk.sender.in_hand)
+    desk.clock.advance(50)
+    desk.sender.fail(1, refused(after_s=60))
+    desk.clock.advance(899)
+    desk.sender.fail(1, refused())
+    assert [] == early
+    assert [Outcome.POSTPONE, Outcome.POSTPONE, Outcome.POSTPONE] == [s.outcome for s in desk.spool.settlements]
+    desk.clock.advance(200)
+    desk.sender.fail(1, refused())
+    assert desk.spool.settlements[-1].reason.startswith("nobody listens; gave up after 1")
 
 
 def test_a_bug_in_a_sender_is_tried_again(desk):
