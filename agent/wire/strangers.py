@@ -1,0 +1,297 @@
+"""From what was seen on a connection to the one sentence that its operator reads: who, what, and what to do about it.
+
+The sentences are for a person who does not know TLS: they name the party that must change something, and the command
+or the setting. Familiar words of the original agent are kept where an operator may search for them (`Unrecognized SSL
+message, plaintext connection?`). Everything in them is printable and one line, because a `Misuse` is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from agent.wire.misuse import Cause, Misuse
+from agent.wire.sniff import WORDS, Tongue
+
+CHECK_PROTOCOL: Final = "x-iadmin-tls-check"
+"""The application protocol (ALPN) that `iadmin tls check` names: its trials are ours, and nothing to mend."""
+
+MOST_NAMED: Final = 5
+MOST_CHARACTERS: Final = 60
+"""Of a text from outside that stands inside a sentence."""
+
+EXPORT: Final = "give it the file that this prints, to be trusted there: iadmin tls export"
+RENEW: Final = "Java 8, OpenSSL 1.0.1, .NET 4.6 and everything newer speak TLS 1.2"
+
+
+def explain(misuse: Misuse) -> str:
+    """The sentence; without a full stop at its end, so that a count can follow."""
+    if misuse.hello is not None and CHECK_PROTOCOL in misuse.hello.alpn:
+        return (
+            f"{misuse.peer}: iadmin tls check tried what port {misuse.port} speaks; this was refused, as it should be"
+        )
+    return _SENTENCES[misuse.cause](misuse)
+
+
+def shown(text: str) -> str:
+    """A text from outside, bounded and in quotation marks."""
+    cut = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 3] + "..."
+    return f'"{cut}"'
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and 3 more`."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def covers_name(names: Sequence[str], host: str) -> bool:
+    """Whether one of a certificate's names is `host`; a `*` stands for one whole label at the left."""
+    wanted = _plain(host)
+    _, _, rest = wanted.partition(".")
+    return any(_plain(name) == wanted or (name.startswith("*.") and rest == _plain(name[2:])) for name in names)
+
+
+def _plain(host: str) -> str:
+    bare = host.strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare
+
+
+# ---- one for each cause --------------------------------------------------------------------------------------------
+
+
+def _plaintext(seen: Misuse) -> str:
+    sent = shown(seen.first_line) if seen.first_line else "an HTTP request"
+    return (
+        f"Unrecognized SSL message, plaintext connection? {seen.peer} sent {sent} without TLS; "
+        f"it must use {right_url(seen)}"
+    )
+
+
+def right_url(seen: Misuse) -> str:
+    """The URL that a request in the clear should have had: under the name it used if our certificate covers that."""
+    ours = [name for name in seen.our_names if not name.startswith("*.")]
+    used = seen.host if seen.host and (covers_name(seen.our_names, seen.host) or not ours) else ""
+    # The names of a self-signed certificate end with those of the loopback, which nobody else can use.
+    name = used or (ours[0] if ours else "THIS-MACHINE")
+    name = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    port = "" if seen.port == 443 else f":{seen.port}"
+    words = seen.first_line.split(" ")
+    path = words[1] if len(words) > 1 and words[1].startswith("/") else "/"
+    return f"https://{name}{port}{path}"
+
+
+def _tls_on_plain_port(seen: Misuse) -> str:
+    name = seen.hello.server_name if seen.hello else ""
+    asked = f" (for {shown(name)})" if name else ""
+    return (
+        f"{seen.peer} began a TLS handshake{asked} on port {seen.port}, which speaks plain HTTP; it must use "
+        f"http://{name or 'THIS-MACHINE'}:{seen.port}/..., or switch HTTPS on here: iadmin tls on"
+    )
+
+
+def _ssl2(seen: Misuse) -> str:
+    offered = listed(seen.hello.versions) if seen.hello and seen.hello.versions else "SSL 2.0"
+    return (
+        f"{seen.peer} greeted port {seen.port} in the form of SSL 2.0 (it offers {offered}), which no server takes any "
+        f"more; switch SSLv2Hello off in that program, or renew it: {RENEW}"
+    )
+
+
+def _other_protocol(seen: Misuse) -> str:
+    try:
+        what = WORDS[Tongue(seen.tongue)]
+    except (ValueError, KeyError):
+        what = "something else"
+    began = f", it began with {shown(seen.first_line)}" if seen.first_line.strip("?") else ""
+    cure = (
+        "switch the PROXY protocol off for this port in the load balancer"
+        if seen.tongue == Tongue.PROXY
+        else "if it is a sender of events, its settings are wrong; otherwise somebody scans this machine's ports"
+    )
+    return f"{seen.peer} sent {what} to port {seen.port}, which speaks {_spoken(seen)}{began}; {cure}"
+
+
+def _silent(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} connected to port {seen.port} and sent nothing within {seen.duration_s:.0f} s, as port scanners "
+        f"and some health checks do; if it is a sender of events, something between it and here holds its data back"
+    )
+
+
+def _left(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} connected to port {seen.port} and left without a byte, as health checks and port scanners do; "
+        "there is nothing to mend"
+    )
+
+
+def _cut_short(seen: Misuse) -> str:
+    what = f" ({shown(seen.first_line)})" if seen.first_line.strip("?") else ""
+    return (
+        f"{seen.peer} sent too few bytes to port {seen.port}{what} for a guess at what it wants; look at that program, "
+        "or at what stands between it and here"
+    )
+
+
+def _handshake_timeout(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} began a TLS handshake on port {seen.port} and did not end it within {seen.duration_s:.0f} s; a "
+        "firewall or proxy between it and here holds packets back, or the program there hangs"
+    )
+
+
+def _handshake_reset(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} broke the TLS handshake off on port {seen.port} without saying why{_asked(seen)}; most such "
+        f"programs do not trust our certificate: {EXPORT}"
+    )
+
+
+def _not_trusted(seen: Misuse) -> str:
+    said = f' (it said "{seen.alert}")' if seen.alert else ""
+    return f"{seen.peer} does not trust our certificate{said}; {EXPORT}"
+
+
+def _expired(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} refused our certificate for its dates; see how long it is good: iadmin tls expiry. If it is "
+        "good, the clock of that machine is wrong"
+    )
+
+
+def _wrong_name(seen: Misuse) -> str:
+    name = seen.hello.server_name if seen.hello else ""
+    asked = f"for {shown(name)}" if name else "by an address"
+    ours = listed(seen.our_names) if seen.our_names else "no name at all"
+    make = f"iadmin keystore create --replace --name {name}" if name else "iadmin keystore create --replace --name NAME"
+    return (
+        f"{seen.peer} asked {asked}, but our certificate covers {ours}; it must call us by one of these names, or the "
+        f"certificate must get that one, too (order it with that name, or self-signed: {make})"
+    )
+
+
+def _refused_by_peer(seen: Misuse) -> str:
+    said = f'"{seen.alert}"' if seen.alert else "something"
+    return (
+        f"{seen.peer} ended the TLS handshake on port {seen.port} and said {said}; the log of that program knows more, "
+        f"and what this port offers is shown by: iadmin tls check"
+    )
+
+
+def _no_shared_version(seen: Misuse) -> str:
+    versions = seen.hello.versions if seen.hello else ()
+    best = versions[0] if versions else "other versions"
+    milder = "intermediate" if best == "TLS 1.2" else "legacy"
+    return (
+        f"{seen.peer} offers {best} at most, which the policy of port {seen.port} does not allow; renew that program "
+        f'or its settings ({RENEW}), or allow it here: policy="{milder}" on the service-gateway'
+    )
+
+
+def _no_shared_cipher(seen: Misuse) -> str:
+    ciphers = seen.hello.ciphers if seen.hello else ()
+    offered = f"only {listed(ciphers)}" if ciphers else "no cipher that we know"
+    return (
+        f"{seen.peer} offers {offered}, of which port {seen.port} takes none; renew that program or its settings "
+        f'({RENEW} with good ciphers), or allow old ones here: policy="legacy" on the service-gateway'
+    )
+
+
+def _client_missing(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} showed no client certificate, and port {seen.port} demands one; give that program a certificate "
+        'of an authority in our truststore, or ask for none: client-auth="optional" or "off" on the service-gateway'
+    )
+
+
+def _client_unknown(seen: Misuse) -> str:
+    issuer = f", issued by {shown(seen.client_certificate.issuer)}" if seen.client_certificate else ""
+    return (
+        f"{seen.peer} showed {_client(seen)}{issuer}, which we do not trust{_why(seen)}; if it shall be taken, put its "
+        "authority into the truststore of the service-gateway, or its fingerprint onto the list"
+    )
+
+
+def _client_expired(seen: Misuse) -> str:
+    until = seen.client_certificate.not_after[:10] if seen.client_certificate else ""
+    dated = f", good until {until}" if until else ""
+    return (
+        f"{seen.peer} showed {_client(seen)}{dated}, which is out of its time{_why(seen)}; it needs a new one (or the "
+        "clock of this machine is wrong)"
+    )
+
+
+def _client_refused(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} showed {_client(seen)}, which cannot be taken{_why(seen)}; it needs one that is meant for TLS "
+        "clients"
+    )
+
+
+def _left_after_handshake(seen: Misuse) -> str:
+    return (
+        f"{seen.peer} made a TLS connection to port {seen.port} and left without a request{_asked(seen)}, as health "
+        f"checks do; if it is a sender of events, it does not trust our certificate and does not say so: {EXPORT}"
+    )
+
+
+def _broken(seen: Misuse) -> str:
+    said = f' (OpenSSL: "{seen.reasons[-1]}")' if seen.reasons else ""
+    return (
+        f"{seen.peer} sent something on port {seen.port} that is no sound TLS{said}; look at that program, or at what "
+        "stands between it and here"
+    )
+
+
+_SENTENCES: Final[Mapping[Cause, Callable[[Misuse], str]]] = MappingProxyType(
+    {
+        Cause.PLAINTEXT: _plaintext,
+        Cause.TLS_ON_PLAIN_PORT: _tls_on_plain_port,
+        Cause.SSL2: _ssl2,
+        Cause.OTHER_PROTOCOL: _other_protocol,
+        Cause.SILENT: _silent,
+        Cause.LEFT: _left,
+        Cause.CUT_SHORT: _cut_short,
+        Cause.HANDSHAKE_TIMEOUT: _handshake_timeout,
+        Cause.HANDSHAKE_RESET: _handshake_reset,
+        Cause.NOT_TRUSTED: _not_trusted,
+        Cause.EXPIRED: _expired,
+        Cause.WRONG_NAME: _wrong_name,
+        Cause.REFUSED_BY_PEER: _refused_by_peer,
+        Cause.NO_SHARED_VERSION: _no_shared_version,
+        Cause.NO_SHARED_CIPHER: _no_shared_cipher,
+        Cause.CLIENT_CERTIFICATE_MISSING: _client_missing,
+        Cause.CLIENT_CERTIFICATE_UNKNOWN: _client_unknown,
+        Cause.CLIENT_CERTIFICATE_EXPIRED: _client_expired,
+        Cause.CLIENT_CERTIFICATE_REFUSED: _client_refused,
+        Cause.LEFT_AFTER_HANDSHAKE: _left_after_handshake,
+        Cause.BROKEN_TLS: _broken,
+    }
+)
+
+
+def _spoken(seen: Misuse) -> str:
+    return "HTTPS" if seen.expects_tls else "plain HTTP"
+
+
+def _asked(seen: Misuse) -> str:
+    name = seen.hello.server_name if seen.hello else ""
+    return f" (it asked for {shown(name)})" if name else ""
+
+
+def _why(seen: Misuse) -> str:
+    return f" ({seen.verify_error})" if seen.verify_error else ""
+
+
+def _client(seen: Misuse) -> str:
+    """`"CN=plant7"`. Names in certificates may hold anything: what is not printable is replaced."""
+    if seen.client_certificate is None:
+        return "a client certificate"
+    subject = "".join(one if one.isprintable() else "?" for one in seen.client_certificate.subject)
+    return f"the client certificate {shown(subject)}"
