@@ -23,6 +23,9 @@ thousand events with their requests, which is the time to come and mend it."""
 NEARLY_FULL: Final = 0.8
 """Of the bound on waiting events: the last fifth still takes minutes or hours to fill."""
 
+DOWN: Final = ("failing", "crash-loop")
+"""States of a service whose worker has ended and is to be started again."""
+
 MAX_NAMED: Final = 5
 """Warnings of one kind that are told one by one: forty services behind one dead destination are one fault."""
 
@@ -75,9 +78,11 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
     """Services whose worker does not stay up, with the end of what it wrote to stderr."""
     sentences = []
     for service in services:
-        if service.get("state") not in ("failing", "crash-loop"):
-            continue
         restarts = int(service.get("restarts") or 0)
+        # Between two ends of a loop it is starting for a moment; the warning must not come and go with that.
+        is_down = service.get("state") in DOWN or (service.get("state") == "starting" and restarts)
+        if not is_down:
+            continue
         tail = [line for line in service.get("stderr_tail") or () if str(line).strip()]
         said = f'; its stderr ends with "{str(tail[-1]).strip()}"' if tail else ""
         error = str(service.get("last_error") or "no reason is known")

@@ -45,7 +45,9 @@ def _facts(event: Mapping[str, Any], now: datetime) -> Facts:
 def _steps(event: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """All steps in order of time; those of the same millisecond stay in the order in which they are told."""
     steps = [("event", step) for step in event.get("steps") or ()]
-    for number, request in enumerate(event.get("requests") or (), 1):
+    for request in event.get("requests") or ():
+        # By its own number: one before it may have been purged.
+        number = str(request.get("id", "")).rpartition("/")[2]
         steps += [(f"request {number}", step) for step in request.get("steps") or ()]
     return sorted(steps, key=lambda step: str(step[1].get("at", "")))
 

@@ -88,6 +88,23 @@ def test_a_service_that_does_not_stay_up_says_why() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("state", "restarts", "is_told"),
+    [
+        ("failing", 1, True),
+        ("crash-loop", 9, True),
+        ("starting", 2, True),
+        ("starting", 0, False),
+        ("active", 9, False),
+        ("inactive", 0, False),
+        ("stopping", 1, False),
+    ],
+)
+def test_a_loop_is_told_all_the_time(state: str, restarts: int, is_told: bool) -> None:
+    """Also in the moment between two ends; a first start is no trouble."""
+    assert is_told == bool(service_warnings([{"service": "a|x", "state": state, "restarts": restarts}]))
+
+
 def test_many_of_a_kind_are_cut() -> None:
     """One fault that stops forty services is not forty lines."""
     failing = [{"service": f"a|{number}", "state": "failing"} for number in range(MAX_NAMED + 3)]

@@ -362,3 +362,24 @@ def test_names_from_outside_do_not_lead_out_of_the_folder(world: World) -> None:
     world.letters.add(letter(service="../../etc|passwd"))
     world.run("deadletter", "export", "--all", "--to", "letters")
     assert [world.cwd / "letters"] == [path.parent for path in world.cwd.rglob("*passwd*")]
+
+
+def test_files_that_somebody_else_works_on_are_left_alone(tmp_path: Path) -> None:
+    """An agent that was started meanwhile, or another iadmin, has the lock; the sentence says to come back."""
+    from agent.control.lock import HomeLock
+    from iadmin.main import _open_changes
+
+    other = HomeLock(tmp_path / "var" / "run" / "agent.pid")
+    other.acquire()
+    with pytest.raises(MachineError, match="say the same again") as caught, _open_changes(tmp_path):
+        raise AssertionError("the lock was not looked at")
+    assert ExitStatus.TEMPORARY == caught.value.exit_status
+    other.release()
+
+
+def test_requests_keep_their_numbers_on_the_road(dead: World) -> None:
+    """Also when one before them was purged."""
+    assert dead.link.shown is not None
+    dead.link.shown["requests"][0]["id"] = f"{EVENT_ID}/2"
+    assert "request 2" in dead.run("event", "show", EVENT_ID).out
+    assert "request 1" not in dead.run("event", "show", EVENT_ID).out
