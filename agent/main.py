@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from agent.assembly import Agent
 from agent.config import AgentConfig
 from agent.config.files import load_config
+from agent.config.permissions import exposures
 from agent.control.lock import HomeLock
 from agent.errors import AgentError, ExitStatus, OperatorError
 from agent.observe.log import start_logging
@@ -116,7 +117,7 @@ def _run(home: Path) -> None:
         _raise_descriptor_limit()
         end_logging = start_logging(config=config.log, path=home / "var" / "log" / "agent.log", console=sys.stderr)
         try:
-            _react(config, [str(warning) for warning in warnings])
+            _react(config, [str(warning) for warning in (*warnings, *exposures(home))])
         except (AgentError, OSError):
             raise
         except Exception:

@@ -230,6 +230,7 @@ def _real_tools(switches: Switches) -> Tools:
         now=lambda: datetime.now().astimezone(),
         template=template,
         load_config=load_config,
+        exposures=_exposures,
         effective=effective,
         open_journal=open_journal,
         open_link=open_link,
@@ -245,6 +246,12 @@ def _real_tools(switches: Switches) -> Tools:
         ask_secret=_ask_secret,
         machine_names=machine_names,
     )
+
+
+def _exposures(home: Path) -> Any:
+    from agent.config.permissions import exposures
+
+    return exposures(home)
 
 
 def _ask_secret(question: str) -> str | None:

@@ -34,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("keystoretools.filelock",),
     (
         "agent.config.files",
+        "agent.config.permissions",
         "agent.control",
         "agent.gateway",
         "agent.host",

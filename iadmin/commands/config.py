@@ -23,10 +23,12 @@ def config() -> None:
 @config.command(cls=Command)
 @pass_tools
 def check(tools: Tools) -> Outcome:
-    """Report every problem of the configuration and of the service descriptors.
+    """Report every problem of the configuration, of the service descriptors, and of the home's permissions.
 
-    Exit status 78 when there are faults that keep the agent from starting, 0 when there are none or only warnings.
+    Exit status 78 when there are faults that keep the agent from starting, or when other accounts of the machine can
+    read or change what is the agent's own; 0 when there are none or only warnings.
     """
+    exposed = tools.exposures(tools.home)
     faults: Sequence[Problem] = ()
     try:
         settings, warnings = tools.load_config(tools.home)
@@ -35,19 +37,23 @@ def check(tools: Tools) -> Outcome:
         if warnings:
             good += f", {_count(len(warnings), 'warning')}"
         last = Line(good + ".", "good")
+        if exposed:
+            last = Line(f"{settings.source} is good, but the agent's home is open to other accounts.", "bad")
     except ConfigFaults as error:
         warnings = [problem for problem in error.problems if problem.severity is Severity.WARNING]
         faults = [problem for problem in error.problems if problem.severity is Severity.ERROR]
         last = Line(f"{_count(len(faults), 'fault')}: an agent would not start with this configuration.", "bad")
-    lines = [Line(str(problem), "bad" if problem in faults else "warn") for problem in (*faults, *warnings)]
+    bad = (*faults, *exposed)
+    lines = [Line(str(problem), "bad" if problem in bad else "warn") for problem in (*bad, *warnings)]
     return Outcome(
         data={
-            "good": not faults,
+            "good": not bad,
             "faults": [_problem(problem) for problem in faults],
+            "exposed": [_problem(problem) for problem in exposed],
             "warnings": [_problem(problem) for problem in warnings],
         },
         blocks=(*lines, last),
-        exit_status=ExitStatus.CONFIG if faults else ExitStatus.OK,
+        exit_status=ExitStatus.CONFIG if bad else ExitStatus.OK,
     )
 
 

@@ -40,8 +40,10 @@ def init(tools: Tools, folder: Path) -> Outcome:
             (home / path).parent.mkdir(parents=True, exist_ok=True)
             with (home / path).open("xb") as file:
                 file.write(content.read_bytes())
-        # Passwords of destinations stand in conf/, events in var/: neither is for other users of the machine.
-        (home / "conf").chmod(0o700)
+            (home / path).chmod(0o600)
+        # Passwords stand in conf/, events in var/, and who can write to services/ is the agent.
+        for name in TEMPLATES:
+            (home / name).chmod(0o700)
         for name in WORKING_FOLDERS:
             (home / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

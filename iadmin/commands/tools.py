@@ -135,7 +135,8 @@ class PostAnswer:
 class Tools:
     """Everything outside of iadmin. Factories take the agent home, an absolute path.
 
-    `load_config` raises `AgentError` (`ConfigFaults` with all problems); `effective` turns a configuration into
+    `load_config` raises `AgentError` (`ConfigFaults` with all problems); `exposures` says what others of the machine
+    can get at; `effective` turns a configuration into
     JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
     tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
     function to be called with it. `ask` puts a question that is answered with yes or no, None where nobody is there to
@@ -151,6 +152,7 @@ class Tools:
     now: Callable[[], datetime]
     template: Callable[[str], Traversable]
     load_config: Callable[[Path], tuple[AgentConfig, Sequence[Problem]]]
+    exposures: Callable[[Path], Sequence[Problem]]
     effective: Callable[[AgentConfig], dict[str, object]]
     open_journal: Callable[[Path], EventJournal]
     open_link: Callable[[Path], AgentLink]

@@ -365,6 +365,7 @@ class World:
     locks: list[Path] = attrs.field(factory=list)
     secrets: list[str] = attrs.field(factory=list)
     questions: list[str] = attrs.field(factory=list)
+    exposures: list[Problem] = attrs.field(factory=list)
 
     @property
     def home(self) -> Path:
@@ -388,6 +389,7 @@ class World:
             now=lambda: NOW,
             template=self._template,
             load_config=self._load_config,
+            exposures=lambda home: self.exposures,
             effective=lambda config: {"agent_id": config.agent_id, "gateways": [{"port": 8081, "ssl": False}]},
             open_journal=lambda folder: self.journal,
             open_link=lambda home: self.link,

@@ -14,7 +14,9 @@ def test_a_good_configuration_says_so(world: World) -> None:
     """Exit status 0, and what was found."""
     answer = world.run("config", "check")
     assert (0, "/srv/agent/conf/iaconfig.xml is good: 1 service, 1 destination.\n") == (answer.status, answer.out)
-    assert {"good": True, "faults": [], "warnings": []} == world.run("config", "check", "--json").document
+    assert {"good": True, "faults": [], "exposed": [], "warnings": []} == world.run(
+        "config", "check", "--json"
+    ).document
 
 
 def test_warnings_do_not_fail_the_check(world: World) -> None:
@@ -24,6 +26,16 @@ def test_warnings_do_not_fail_the_check(world: World) -> None:
     assert 0 == answer.status
     assert str(WARNING) == answer.out.splitlines()[0]
     assert answer.out.splitlines()[-1].endswith("1 warning.")
+
+
+def test_a_home_that_is_open_to_others_fails_the_check(world: World) -> None:
+    """The agent starts with a warning; whoever asks for a check hears no."""
+    world.exposures = [Problem(file="conf", text="other accounts can read it", severity=Severity.WARNING)]
+    answer = world.run("config", "check")
+    assert ExitStatus.CONFIG == answer.status
+    assert "conf: warning: other accounts can read it" == answer.out.splitlines()[0]
+    assert answer.out.endswith("is good, but the agent's home is open to other accounts.\n")
+    assert not world.run("config", "check", "--json").document["good"]
 
 
 def test_all_faults_are_shown_at_once(world: World) -> None:

@@ -22,7 +22,9 @@ def test_a_new_home_has_what_the_agent_needs(world: World) -> None:
     assert (ROOT / "conf" / "iaconfig.xml").read_bytes() == (home / "conf" / "iaconfig.xml").read_bytes()
     assert "services/sample-plan/sample-plan.xml" in answer.document["files"]
     found = modes(home)
-    assert {"0o700"} == {found[name] for name in ("conf", "var", "var/spool", "var/log", "var/run", "var/outbox")}
+    names = ("conf", "services", "var", "var/spool", "var/log", "var/run", "var/outbox")
+    assert {"0o700"} == {found[name] for name in names}
+    assert {"0o600"} == {oct(path.stat().st_mode & 0o777) for path in home.rglob("*") if path.is_file()}
     assert not any("__pycache__" in name for name in found)
 
 
