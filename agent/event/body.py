@@ -7,12 +7,12 @@ character of the body does not lie.
 from __future__ import annotations
 
 import codecs
-import json
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from lxml import etree
 
 from agent.errors import SenderError
+from agent.event.json import JsonReader
 from agent.event.model import BodyKind
 from agent.event.xml import XmlReader
 
@@ -29,8 +29,7 @@ class BodyReader:
 
     def __init__(self, *, max_depth: int) -> None:
         self._xml = XmlReader(max_depth=max_depth)
-        self._max_depth = max_depth
-        self._json = json.JSONDecoder(parse_constant=_refuse_constant)
+        self._json = JsonReader(max_depth=max_depth)
 
     def check(self, body: bytes, charset: str | None = None) -> BodyKind:
         """Return the kind of `body`; raise `SenderError` 400 or 415 when it cannot be read."""
@@ -41,35 +40,8 @@ class BodyReader:
         kind = body_kind(body)
         if kind is BodyKind.XML:
             return kind, self._xml.read(body, charset)
-        self._check_json(body)
+        self._json.check(body, charset)
         return kind, None
-
-    def _check_json(self, body: bytes) -> None:
-        try:
-            text = body.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise _bad_json(f"Byte {error.start + 1} is not valid UTF-8, the only encoding of JSON.") from None
-        try:
-            root = self._json.decode(text)
-        except json.JSONDecodeError as error:
-            raise _bad_json(
-                f"The JSON is broken at line {error.lineno}, column {error.colno}: {_plain(error)}."
-            ) from None
-        except RecursionError:
-            raise self._too_deep() from None
-        except ValueError as error:  # a number with thousands of digits
-            raise _bad_json(f"The JSON holds a value that is not accepted: {error}.") from None
-        # Each level needs its own opening bracket, so most documents prove to be shallow without a walk.
-        if body.count(b"[") + body.count(b"{") > self._max_depth and _deeper_than(root, self._max_depth):
-            raise self._too_deep()
-
-    def _too_deep(self) -> SenderError:
-        return SenderError(
-            "json-too-deep",
-            f"The JSON nests more than {self._max_depth} objects and arrays into one another. Send a flatter document.",
-            status=400,
-            title="The JSON is nested too deeply",
-        )
 
 
 def body_kind(body: bytes) -> BodyKind:
@@ -112,35 +84,3 @@ def guess_kind(body: bytes) -> BodyKind:
 
 def _first_character(first: bytes) -> str:
     return repr(first.decode("ascii")) if 0x20 <= first[0] < 0x7F else f"the byte 0x{first[0]:02x}"
-
-
-def _deeper_than(root: Any, limit: int) -> bool:
-    level = [root]
-    for _ in range(limit):
-        level = [
-            child
-            for node in level
-            if isinstance(node, (dict, list))
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON; send null or a number")
-
-
-def _plain(error: json.JSONDecodeError) -> str:
-    """Python's words, with the two that senders misread put plainly."""
-    if error.pos >= len(error.doc.rstrip()):
-        return "it is cut off"
-    if error.msg == "Extra data":
-        return "something follows its end"
-    return error.msg[:1].lower() + error.msg[1:]
-
-
-def _bad_json(sentence: str) -> SenderError:
-    return SenderError("bad-json", sentence, status=400, title="The JSON cannot be read")
