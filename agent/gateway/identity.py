@@ -28,12 +28,14 @@ from keystoretools import (
     Assembly,
     Budget,
     Certificate,
+    Chain,
     ErrorCode,
     Keystore,
     KeystoreError,
     Password,
     PrivateKey,
     PrivateKeyEntry,
+    WrongPasswordError,
     choose_identity,
     open_keystore,
     read_anything,
@@ -57,12 +59,14 @@ STAPLE_SUFFIX: Final = ".ocsp"
 class Identity:
     """A key with its certificates, the own one first, then the issuers in order, without the root.
 
-    `alias` names it in sentences: the keystore's alias, or the file. `staple` is an OCSP response (DER), empty: none.
+    `alias` names it in sentences: the keystore's alias, or the file. `gap` is the sentence about an issuer that is
+    missing, empty where none is. `staple` is an OCSP response (DER), empty: none.
     """
 
     alias: str
     key: PrivateKey
     chain: tuple[Certificate, ...]
+    gap: str = ""
     staple: bytes = b""
 
     @property
@@ -113,9 +117,11 @@ def read_material(
     for identity in identities:
         _require_fit(identity)
     outdated = [doubt for identity in identities for doubt in _outdated(identity, now)]
-    gaps = [doubt for identity in identities for doubt in _gaps(identity)]
+    gaps = [identity.gap for identity in identities if identity.gap]
     if better_than is not None:
-        worse = [*_outdated(identities[0], now), *(() if _gaps(better_than.identities[0]) else _gaps(identities[0]))]
+        worse = _outdated(identities[0], now)
+        if identities[0].gap and not better_than.identities[0].gap:
+            worse.append(identities[0].gap)
         if worse:
             raise OperatorError("tls-not-better", "; ".join(worse))
     return Material(
@@ -147,10 +153,14 @@ def _from_files(config: TlsConfig, read: ReadFile) -> Identity:
     assert config.certificate is not None
     passwords = [] if config.passphrase_file is None else [_first_line(read(config.passphrase_file))]
     paths = [config.certificate, *([config.private_key] if config.private_key is not None else [])]
+    files = [read(path) for path in paths]
+    shown = " and ".join(map(str, paths))
     try:
-        found = _only(_assembled([read(path) for path in paths], passwords), config.certificate.name)
+        found = _only(_assembled(files, passwords), config.certificate.name)
     except OperatorError as error:
-        raise OperatorError(error.code, f"{' and '.join(map(str, paths))}: {error.sentence}") from error
+        raise OperatorError(error.code, f"{shown}: {error.sentence}") from error
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", f"{shown}: {error.sentence.rstrip('.')}") from error
     return attrs.evolve(found, staple=_staple(config.certificate, "", read))
 
 
@@ -171,7 +181,7 @@ def _only(assembly: Assembly, alias: str) -> Identity:
 
 
 def _of_assembled(found: AssembledIdentity, alias: str) -> Identity:
-    return Identity(alias=alias, key=found.key, chain=_sent(found.chain.chain))
+    return Identity(alias=alias, key=found.key, chain=_sent(found.chain), gap=_gap(found.chain, alias))
 
 
 def _from_keystore(
@@ -200,23 +210,48 @@ def _of_entry(keystore: Keystore, entry: PrivateKeyEntry, path: PurePath, read: 
     key = keystore.unlock(entry.alias, budget=budget)
     assert isinstance(key, PrivateKey), "only entries with a private key are candidates"
     trusted = [one.certificate for one in keystore.trusted_certificates]
-    chain = _sent(order([*entry.chain, *trusted], leaf=entry.chain[0]).chain)
-    return Identity(alias=entry.alias, key=key, chain=chain, staple=_staple(path, entry.alias, read))
+    chain = order([*entry.chain, *trusted], leaf=entry.chain[0])
+    return Identity(
+        alias=entry.alias,
+        key=key,
+        chain=_sent(chain),
+        gap=_gap(chain, entry.alias),
+        staple=_staple(path, entry.alias, read),
+    )
 
 
-def _sent(chain: Sequence[Certificate]) -> tuple[Certificate, ...]:
+def _sent(chain: Chain) -> tuple[Certificate, ...]:
     """What goes to senders: they have the root themselves, and ignore one that is sent."""
-    return (chain[0], *(one for one in chain[1:] if not is_self_signed(one)))
+    own, *issuers = chain.chain
+    return (own, *(one for one in issuers if not is_self_signed(one)))
+
+
+def _gap(chain: Chain, alias: str) -> str:
+    if not chain.lacks_intermediate:
+        return ""
+    missing = f"the certificate of the issuer of {title(chain.chain[-1])} is missing in {alias!r}"
+    return f"{missing}: senders that do not have it refuse the connection; add it, unless it is a root that all know"
 
 
 def _opened(
     path: PurePath, data: bytes, password_file: PurePath | None, read: ReadFile, password: Secret | None
 ) -> tuple[Keystore, tuple[str, ...]]:
+    given = None if password is None else Password(password.reveal())
     if password_file is not None:
-        return open_keystore(data, _first_line(read(password_file))), ()
-    if password is not None:
-        return open_keystore(data, password.reveal()), ()
-    found = open_keystore(data, DEFAULT_PASSWORD)
+        given = _first_line(read(password_file))
+    try:
+        found = open_keystore(data, given or DEFAULT_PASSWORD)
+    except WrongPasswordError as error:
+        tried = f"the password in {password_file}" if password_file else "the environment's" if given else "the default"
+        raise OperatorError(
+            f"tls-{error.code}",
+            f"{path}: {tried} does not open the keystore; name the file that holds its password in "
+            "keystore-password-file",
+        ) from error
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", f"{path}: {error.sentence.rstrip('.')}") from error
+    if given is not None:
+        return found, ()
     if found.verified and found.private_keys:
         known = (
             f'{path} has the password "{DEFAULT_PASSWORD}", which everybody knows; change it: iadmin keystore passwd'
@@ -287,14 +322,6 @@ def _outdated(identity: Identity, now: datetime) -> list[str]:
         elif start is not None and start > now + CLOCK_SLACK:
             found.append(f"the certificate {title(one)} is valid only from {start:%Y-%m-%d %H:%M} UTC on")
     return found
-
-
-def _gaps(identity: Identity) -> list[str]:
-    right = order(identity.chain, leaf=identity.leaf)
-    if not right.lacks_intermediate:
-        return []
-    missing = f"the certificate of the issuer of {title(right.chain[-1])} is missing in {identity.alias!r}"
-    return [f"{missing}: senders that do not have it refuse the connection; add it, unless it is a root that all know"]
 
 
 def _first_line(data: bytes) -> Password:

@@ -160,11 +160,16 @@ class TlsStage(Stage):
     """
 
     def __init__(
-        self, files: Mapping[str, bytes], tls: TlsConfig | None = None, *, alias: str = "", **facts: Any
+        self,
+        files: Mapping[str, bytes],
+        tls: TlsConfig | None = None,
+        *,
+        alias: str = "",
+        supply: KeySupply | None = None,
+        **facts: Any,
     ) -> None:
-        self.disk = MemoryDisk(files)
         self.misuses: list[Misuse] = []
-        super().__init__(desk=self.misuses.append, supply=self.disk.supply(), **facts)
+        super().__init__(desk=self.misuses.append, supply=supply or MemoryDisk(files).supply(), **facts)
         config = self.gateway._config
         self.config = attrs.evolve(
             config, ssl=True, alias=alias, tls=tls or TlsConfig(certificate=PurePath("server.pem"))
