@@ -12,6 +12,7 @@
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.
 * `reader` reads back open work; `journal` is the read-only look for people, from any process, `letters` its list of
   dead letters, `shapes` what it shows.
+* `retention` deletes what is over, `sweep` has it do so step by step.
 * `rescue` looks at the spool before it is opened and moves a damaged one aside; `salvage` reads what can be read of it;
   `mark` notes outside the database how far it has come.
 * `offline` takes an operator's orders while no agent runs.

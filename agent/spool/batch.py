@@ -14,6 +14,7 @@ from agent.spool.changes import Answered
 from agent.spool.claims import Claim
 from agent.spool.keys import Accept, Repeat
 from agent.spool.mending import Mend, Mended
+from agent.spool.retention import Retire, Retired
 
 FAULTS_OF_ONE: Final = (
     apsw.ConstraintError,
@@ -31,12 +32,14 @@ FAULTS_OF_ONE: Final = (
 class Change:
     """A settlement, or an operator's change, on its way. `token` is the caller's, carried through untouched.
 
-    `result` is set when the change was made: what became of an operator's change, None after a settlement.
+    `result` and `retired` are set when the change was made: what became of an operator's change, or of a step of
+    retention.
     """
 
-    what: EventSettlement | RequestSettlement | Answered | Claim | Mend
+    what: EventSettlement | RequestSettlement | Answered | Claim | Mend | Retire
     token: object = None
     result: Mended | None = None
+    retired: Retired = attrs.field(factory=Retired)
 
 
 @attrs.define(kw_only=True, eq=False)

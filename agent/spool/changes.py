@@ -78,6 +78,7 @@ class Changing:
         self._ledger.count("event", service, state)
         if state not in OPEN_STATES:
             self._ledger.open_more(service, -1, -size_bytes)
+            self._ledger.end(state, size_bytes)
         if settlement.requests:
             self._insert_requests(event_id, (settlement.seq, service, group), settlement.requests)
         recall.keep(self._connection, service, settlement.remembered)
@@ -122,6 +123,7 @@ class Changing:
         self._ledger.last_event_id = max(self._ledger.last_event_id, event.id)
         self._connection.execute(rows.INSERT_STEP, rows.step_row(seq, None, settlement))
         self._ledger.count("event", event.service, state)
+        self._ledger.end(state, len(event.body))
         self._insert_requests(event.id, (seq, event.service, event.group), settlement.requests)
         recall.keep(self._connection, event.service, settlement.remembered)
 

@@ -18,6 +18,7 @@ from agent.spool.changes import Answered
 from agent.spool.claims import Claim
 from agent.spool.faults import RETRY_BUSY_S, RETRY_FAILED_S, RETRY_FULL_S, unavailable
 from agent.spool.mending import Edit, Mend, Purge, Replay
+from agent.spool.retention import Retire
 from agent.spool.room import NoRoom, Room
 from agent.spool.telling import tell
 from agent.spool.thread import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
@@ -126,13 +127,13 @@ class Intake:
             tell(waiting.refused, error)
 
 
-def _size_bytes(what: EventSettlement | RequestSettlement | Answered | Claim | Mend) -> int:
+def _size_bytes(what: EventSettlement | RequestSettlement | Answered | Claim | Mend | Retire) -> int:
     """The bodies that a change stores. Replays and purges bound themselves."""
     if isinstance(what, RequestSettlement):
         return 0 if what.answer is None else len(what.answer.body)
     if isinstance(what, Edit):
         return len(what.body)
-    if isinstance(what, Replay | Purge | Claim):
+    if isinstance(what, Replay | Purge | Claim | Retire):
         return 0
     event_bytes = len(what.event.body) if isinstance(what, Answered) else 0
     settlement = what.settlement if isinstance(what, Answered) else what

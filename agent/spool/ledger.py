@@ -20,6 +20,10 @@ _RAISE_META: Final = (
 )
 
 
+BYTES_BESIDE_BODY: Final = 1024
+"""What an event takes beside its body, about: its row, its places in the indexes, its step."""
+
+
 @attrs.define(kw_only=True)
 class Ledger:
     """Of one transaction. `event_seq` and `request_seq` are the newest places given; `last_event_id` the newest id.
@@ -39,6 +43,8 @@ class Ledger:
     """New in the line of their service, in order."""
     opened: dict[str, list[int]] = attrs.field(factory=dict)
     """By service: how many events more are open than before, and how many bytes of bodies."""
+    done_bytes: int = 0
+    """What is kept of done and suppressed events, more or less than before; about."""
     ended: Counter[tuple[str, str, State]] = attrs.field(factory=Counter)
 
     def take_event_seq(self) -> int:
@@ -56,6 +62,11 @@ class Ledger:
         if state not in OPEN_STATES:
             self.ended[kind, name, state] += by
 
+    def end(self, state: State, size_bytes: int) -> None:
+        """An event with a body of this size came to an end."""
+        if state in (State.DONE, State.SUPPRESSED):
+            self.done_bytes += size_bytes + BYTES_BESIDE_BODY
+
     def open_more(self, service: str, events: int, size_bytes: int) -> None:
         """So many events more, or less, are open."""
         load = self.opened.setdefault(service, [0, 0])
@@ -67,6 +78,8 @@ class Ledger:
         ended = [(kind, name, state, count) for (kind, name, state), count in self.ended.items() if count]
         if ended:
             connection.executemany(_ADD_TALLY, ended)
+        if self.done_bytes:
+            connection.execute(_ADD_META, ("done_bytes", self.done_bytes))
         if self.freed_events or self.freed_requests:
             # The newest rows may be among the freed ones: their places and ids are never given again.
             freed = {"freed_event_seqs": self.freed_events, "freed_request_seqs": self.freed_requests}

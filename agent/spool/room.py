@@ -13,9 +13,7 @@ from typing import Final
 import attrs
 
 from agent.config.model import SpoolLimits
-
-BYTES_BESIDE_BODY: Final = 1024
-"""What an event takes beside its body, about: its row, its places in the indexes, its step."""
+from agent.spool.ledger import BYTES_BESIDE_BODY
 
 COPIES: Final = 2
 """An event is written to the log and then to the database."""

@@ -14,6 +14,7 @@ import apsw
 import attrs
 
 from agent.spool import layout, rows
+from agent.spool.ledger import BYTES_BESIDE_BODY
 from agent.spool.mark import Mark
 
 RANGE: Final = 4096
@@ -170,6 +171,7 @@ def _keep_books(target: apsw.Connection, newest: Mark, newest_seq: int) -> None:
         "last_event_id": last_id,
         "freed_event_seqs": newest_seq - events,
         "freed_request_seqs": last_request - requests,
+        "done_bytes": _number(target, f"SELECT sum(size_bytes + {BYTES_BESIDE_BODY}) FROM event WHERE state IN (3, 5)"),
     }
     target.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks.items())
 
@@ -177,6 +179,8 @@ def _keep_books(target: apsw.Connection, newest: Mark, newest_seq: int) -> None:
 def _freed(source: Path) -> int:
     """Places that were free before the damage, where that can still be read."""
     try:
+        if _is_empty(source):
+            return 0
         connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             return _number(connection, "SELECT value FROM meta WHERE name = 'freed_event_seqs'")
@@ -187,6 +191,7 @@ def _freed(source: Path) -> int:
 
 
 def _is_empty(path: Path) -> bool:
+    """SQLite would delete the log of an empty database, also where it may only read."""
     return path.stat().st_size == 0
 
 

@@ -38,8 +38,10 @@ from agent.spool.lookout import Lookout
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
 from agent.spool.reader import OpenWork
 from agent.spool.reserve import Reserve, free_bytes
+from agent.spool.retention import Retire, Retired
 from agent.spool.room import Room
 from agent.spool.steady import SteadyClock
+from agent.spool.sweep import Sweep
 from agent.spool.telling import Telling
 from agent.spool.thread import WriterLoop
 from agent.spool.watch import Ages
@@ -77,6 +79,7 @@ class SqliteSpool:
     ) -> None:
         self._folder = folder
         self._reactor = reactor
+        self._counters = counters
         limits = limits or SpoolLimits()
         self._age_us = SteadyClock(now_us=now_us, seconds=reactor.seconds)
         reserve = Reserve(
@@ -114,6 +117,7 @@ class SqliteSpool:
             refused=self._lookout.refused,
         )
         self._telling = Telling(folder=folder, counters=counters, flushed=self._intake.flushed, room=self._room)
+        self._sweep = Sweep(reactor=reactor, order=self._retire)
         self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
         self._ended: Deferred[None] = Deferred()
@@ -155,6 +159,7 @@ class SqliteSpool:
         self._intake.is_open = True
         # Before the first sender comes: the disk may be full already.
         await self._lookout.look()
+        self._sweep.start()
 
     async def stop(self, patience_s: float) -> None:
         """Commit what was offered, empty the log, close; an offer from now on is refused.
@@ -167,6 +172,7 @@ class SqliteSpool:
         self._intake.is_open = False
         self._claims.forget()
         self._lookout.stop()
+        self._sweep.stop()
         self._intake.hand_over()
         self._loop.finish()
         timer = self._reactor.callLater(patience_s, self._ended.cancel)
@@ -321,6 +327,14 @@ class SqliteSpool:
             count, left = count + mended.count, mended.left
         return count
 
+    async def _retire(self, what: Retire) -> Retired:
+        change = Change(what=what)
+        await self._give(change)
+        if change.retired.events:
+            log.debug("{events} events that were over were deleted", events=change.retired.events)
+            self._counters.count("spool.retired", by=change.retired.events)
+        return change.retired
+
     def _mend(self, what: Mend) -> Deferred[Mended]:
         def result_of(mended: Mended | None) -> Mended:
             assert mended is not None
@@ -336,7 +350,9 @@ class SqliteSpool:
         return self._order(what).addCallback(lambda _: None)
 
     def _order(self, what: EventSettlement | RequestSettlement | Answered | Claim | Mend) -> Deferred[Mended | None]:
-        change = Change(what=what)
+        return self._give(Change(what=what))
+
+    def _give(self, change: Change) -> Deferred[Mended | None]:
         done = self._telling.expect(change)
         if self._intake.is_open:
             self._intake.change(change)

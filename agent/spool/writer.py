@@ -34,6 +34,7 @@ from agent.spool.mark import Mark, MarkFile
 from agent.spool.mending import Edit, Mending, Purge, Replay
 from agent.spool.rescue import look_over
 from agent.spool.reserve import Reserve
+from agent.spool.retention import Retire, retire
 
 CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
@@ -255,6 +256,8 @@ class Writer:
             try:
                 if isinstance(change.what, Replay | Purge | Edit):
                     change.result = mending.make(change.what)
+                elif isinstance(change.what, Retire):
+                    change.retired = retire(connection, ledger, change.what, limits=self._limits, age_us=self._age_us())
                 else:
                     changing.make(change.what)
             except ImpossibleChange as error:

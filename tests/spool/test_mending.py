@@ -144,6 +144,7 @@ def test_the_newest_place_is_not_given_again_after_a_purge(writer, folder):
     order(writer, Purge(ids=(letter(1),)))
 
     assert dict(look(folder, "SELECT name, value FROM meta")) == {
+        "done_bytes": 0,
         "freed_event_seqs": 1,
         "freed_request_seqs": 0,
         "last_event_id": letter(1),
