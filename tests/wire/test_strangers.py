@@ -20,7 +20,12 @@ CLIENT = ClientCertificate(
 
 
 def seen(cause: Cause, **facts: Any) -> Misuse:
-    given = {"peer": "10.2.3.4", "port": 8081, "expects_tls": True, "our_names": ("agent.example.com", "10.0.0.1")}
+    given: dict[str, Any] = {
+        "peer": "10.2.3.4",
+        "port": 8081,
+        "expects_tls": True,
+        "our_names": ("agent.example.com", "10.0.0.1"),
+    }
     return attrs.evolve(Misuse(peer="", port=0, expects_tls=True, cause=cause), **(given | facts))
 
 
