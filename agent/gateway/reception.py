@@ -65,6 +65,7 @@ class Reception:
         self._finder = finder_for(key_source)
         own = {service: finder_for(source) for service, source in key_sources.items()}
         self._finders = {service: finder for service, finder in own.items() if finder is not None}
+        self._has_finders = bool(self._finders) or self._finder is not None
 
     def tick(self) -> None:
         """Let the answers know what time it is."""
@@ -148,8 +149,10 @@ class Reception:
     def _look_for_key(self, slot: Slot, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Find the idempotency key, or remember to look for it in the body. The sender's own header counts first."""
         slot.key = slot.head.marks.key if slot.head else ""
+        if slot.key or not self._has_finders:
+            return
         finder = self._finders.get(slot.route.service, self._finder) if slot.route else None
-        if finder is None or slot.key:
+        if finder is None:
             return
         slot.key = finder.in_headers(headers)
         if not slot.key and finder.looks_into_bodies:

@@ -12,7 +12,7 @@ In the agent:
 * `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk
 * `verdict`   what becomes of an event after one attempt
 * `counted`   what its deduplication filters have counted
-* `restarts`  when a worker is started again; `telling` what the log hears of it
+* `state`     its states; `restarts` when a worker is started again; `telling` what the log hears of it
 * `orders`    what a worker is told; `edges` what all services share
 * `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
 * `launch`    the boundary to the operating system

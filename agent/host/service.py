@@ -1,8 +1,5 @@
 """One service through all its workers: which event is begun next, what becomes of it, and when to start again.
 
-    starting --ready--> active --worker gone--> failing --after a pause--> starting
-        `---worker gone----------------------------^      (crash-loop: the third time in a row, and on)
-
 A worker that ends by itself takes calls with it that nobody can tell the guilty one from. So when there were several,
 none is blamed: they are **suspects**, run again one at a time, and a worker that then ends has exactly one to blame.
 The blamed one counts as a failed attempt, which is how an event that kills its worker every time comes to be a dead
@@ -11,7 +8,6 @@ letter, while the others only come twice.
 
 from __future__ import annotations
 
-import enum
 import itertools
 from collections.abc import Sequence
 from typing import Final
@@ -36,22 +32,12 @@ from agent.host.orders import event_call, load_order
 from agent.host.process import Call, Gone, Worker
 from agent.host.record import Record
 from agent.host.restarts import TAIL_LINES, Restarts
-from agent.host.telling import tell_gone, tell_settled
+from agent.host.state import ServiceState
+from agent.host.telling import OwnLog, tell_gone, tell_settled
 from agent.host.verdict import culprit_of, settlement
 from agent.wire.frames import FrameError
 
 log = Logger(namespace="host")
-
-
-class ServiceState(enum.StrEnum):
-    """What `iadmin service list` says."""
-
-    STARTING = "starting"
-    ACTIVE = "active"
-    FAILING = "failing"
-    CRASH_LOOP = "crash-loop"
-    """Failing, and starting again has not helped several times in a row."""
-    STOPPING = "stopping"
 
 
 class Service:
@@ -87,8 +73,7 @@ class Service:
         self._restart: IDelayedCall | None = None
         self._idle: Deferred[None] | None = None
         self._over: Deferred[None] | None = None
-        # Under the service's own name, so that its author finds what the service said.
-        self._own_log = Logger(namespace=self.name)
+        self._own_log = OwnLog(self.name)
 
     @property
     def pid(self) -> int:
@@ -197,8 +182,7 @@ class Service:
         self._tell_idle()
 
     def said(self, level: str, text: str, event_id: str) -> None:
-        tell = {"debug": self._own_log.debug, "warn": self._own_log.warn, "error": self._own_log.error}
-        tell.get(level, self._own_log.info)("{text}", text=text, event_id=event_id)
+        self._own_log.write(level, text, event_id)
 
     def gone(self, gone: Gone) -> None:
         self._worker = None

@@ -48,3 +48,15 @@ def tell_gone(service: str, gone: Gone, *, pause_s: float, is_news: bool, is_loo
     )
     for line in gone.detail.splitlines():
         log.debug("{service}: {line}", service=service, line=printable(line))
+
+
+class OwnLog:
+    """What a service says itself, under its own name, so that its author finds it."""
+
+    def __init__(self, service: str) -> None:
+        own = Logger(namespace=service)
+        self._tell = {"debug": own.debug, "info": own.info, "warn": own.warn, "error": own.error}
+
+    def write(self, level: str, text: str, event_id: str) -> None:
+        """Write one printable line; a level that is not known is info."""
+        self._tell.get(level, self._tell["info"])("{text}", text=text, event_id=event_id)

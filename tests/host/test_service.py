@@ -15,7 +15,7 @@ from agent.errors import MachineError, ServiceError
 from agent.event import Priority
 from agent.host.messages import Ready, Verdict
 from agent.host.process import DUMP_PATIENCE_S, START_PATIENCE_S
-from agent.host.service import ServiceState
+from agent.host.state import ServiceState
 from tests.host.fakes import NOW_US, SERVICE, Bench, event, http_request
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
