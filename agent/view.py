@@ -34,10 +34,9 @@ class Described(Protocol):
 
 
 class Listening(Protocol):
-    """A gateway: `address` is where it really listens, once it does."""
+    """A gateway: what it says of itself, once it listens."""
 
-    @property
-    def address(self) -> tuple[str, int]: ...
+    def describe(self) -> Mapping[str, Any]: ...
 
 
 class Counted(Protocol):
@@ -72,10 +71,17 @@ class EventJournal(Protocol):
 
 
 class Letters(Protocol):
-    """The spool, as the operator changes it; `troubles` are why it refuses events, none where it does not."""
+    """The spool, as the operator changes it.
+
+    `troubles` are why it refuses events, none where it does not; `findings` are what its start found damaged, and what
+    was saved of it.
+    """
 
     @property
     def troubles(self) -> Sequence[str]: ...
+
+    @property
+    def findings(self) -> Sequence[str]: ...
 
     def replay(self, ids: Sequence[str]) -> Awaitable[int]: ...
 
@@ -152,6 +158,7 @@ class LiveView:
     async def status(self) -> Mapping[str, object]:
         spool = await self._look()
         services = self._host.describe()
+        gateways = [dict(gateway.describe()) for gateway in self._gateways]
         return {
             "state": self._state,
             "version": version("integration-agent"),
@@ -160,16 +167,13 @@ class LiveView:
             "agent_id": self._config.agent_id,
             "started": iso_time(self._started_us),
             "uptime_s": max(0, self._now_us() - self._started_us) // 1_000_000,
-            "gateways": [
-                {"host": gateway.address[0], "port": gateway.address[1], "ssl": config.ssl}
-                for gateway, config in zip(self._gateways, self._config.gateways, strict=True)
-            ],
+            "gateways": gateways,
             "services": services,
             "destinations": self._courier.describe(),
             "counters": self._counters.snapshot(),
             "spool": spool.counts,
             "dead_letters": {**attention.dead_letters(spool.counts), "oldest": spool.oldest.get("dead")},
-            "warnings": self._warnings(spool, services),
+            "warnings": self._warnings(spool, services, gateways),
         }
 
     def services(self) -> Sequence[Mapping[str, object]]:
@@ -238,7 +242,9 @@ class LiveView:
             free_bytes=shutil.disk_usage(self._folder).free,
         )
 
-    def _warnings(self, spool: SpoolState, services: Sequence[Mapping[str, Any]]) -> list[str]:
+    def _warnings(
+        self, spool: SpoolState, services: Sequence[Mapping[str, Any]], gateways: Sequence[Mapping[str, Any]]
+    ) -> list[str]:
         """The most urgent first: what refuses events, what will, what stands still, what is left to do."""
         now = datetime.datetime.fromtimestamp(self._now_us() / 1_000_000, datetime.UTC)
         limits = self._config.spool
@@ -246,6 +252,8 @@ class LiveView:
         active = [str(service.get("service")) for service in services if service.get("state") != "inactive"]
         return [
             *dict.fromkeys([*self._spool.troubles, *([spool.trouble] if spool.trouble else [])]),
+            *self._spool.findings,
+            *attention.gateway_warnings(gateways),
             *attention.disk_warnings(str(self._folder), spool.free_bytes, limits.min_free_bytes),
             *attention.backlog_warnings(
                 spool.counts,

@@ -23,6 +23,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.troubles: list[str] = []
+        self.findings: list[str] = []
         self.services: list[dict[str, Any]] = [{"service": "a|x", "state": "active"}]
         self.dead = 0
         self.looks = 0
@@ -130,10 +131,11 @@ def test_a_status_counts_dead_letters(bench: Bench) -> None:
 def test_the_most_urgent_warning_comes_first(bench: Bench) -> None:
     """A store that refuses, a service that does not run, dead letters, what waits."""
     bench.parts.troubles = ["the disk is full"]
+    bench.parts.findings = ["the spool was damaged"]
     bench.parts.dead = 1
     bench.parts.services = [{"service": "a|x", "state": "failing"}]
     warnings = [each for each in bench.status()["warnings"] if "MiB" not in each]
-    begins = ["the disk is full", "a|x does", "1 dead letter", "a|z: 1 event"]
+    begins = ["the disk is full", "the spool was damaged", "a|x does", "1 dead letter", "a|z: 1 event"]
     assert begins == [each[: len(begin)] for each, begin in zip(warnings, begins, strict=True)]
 
 

@@ -93,6 +93,12 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
     return _first(sentences, "more services do not stay up")
 
 
+def gateway_warnings(gateways: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Gateways that could not take over new key material, and go on with the old."""
+    found = [(one, dict(one.get("tls") or {}).get("trouble")) for one in gateways]
+    return [f"gateway on port {one.get('port')}: {trouble}" for one, trouble in found if trouble]
+
+
 def disk_warnings(folder: str, free_bytes: int | None, min_free_bytes: int) -> list[str]:
     """The disk under the spool is nearly full; None: it could not be asked. At `min_free_bytes` events are refused."""
     if free_bytes is None or free_bytes >= LOW_DISK_TIMES * min_free_bytes:

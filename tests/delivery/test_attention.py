@@ -15,6 +15,7 @@ from agent.delivery.attention import (
     dead_letters,
     disk_warnings,
     duration,
+    gateway_warnings,
     letters_warning,
     service_warnings,
     waiting_warnings,
@@ -110,6 +111,12 @@ def test_many_of_a_kind_are_cut() -> None:
     failing = [{"service": f"a|{number}", "state": "failing"} for number in range(MAX_NAMED + 3)]
     found = service_warnings(failing)
     assert (MAX_NAMED + 1, "3 more services do not stay up") == (len(found), found[-1])
+
+
+def test_key_material_that_cannot_be_served_is_told() -> None:
+    """By the port; gateways without TLS, and those that are well, say nothing."""
+    gateways = [{"port": 8081}, {"port": 8443, "tls": {"trouble": ""}}, {"port": 9443, "tls": {"trouble": "no key"}}]
+    assert ["gateway on port 9443: no key"] == gateway_warnings(gateways)
 
 
 def test_a_disk_that_is_nearly_full_is_told() -> None:
