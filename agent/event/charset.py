@@ -83,17 +83,35 @@ def decide_codec(body: bytes, charset: str | None) -> str:
     return codec
 
 
-def decode(body: bytes, codec: str) -> str:
-    """Decode strictly, without the byte order mark; raise `SenderError` 400 naming line and column of the bad byte."""
+def why_codec(body: bytes, charset: str | None) -> str:
+    """What decided about the encoding in `decide_codec`, to be read behind "because": whoever erred has to mend it."""
+    if any(body.startswith(bom) for bom, _ in _BOMS):
+        return "its byte order mark says so"
+    declaration = _DECLARATION.match(body)
+    declared = f"the XML declaration says {declaration[1].decode('ascii')!r}" if declaration else ""
+    if charset:
+        passed_over = f" and comes before the document's own word ({declared})" if declared else ""
+        return f"the charset parameter of the Content-Type says {charset[:40]!r}{passed_over}"
+    if _utf16_order(body):
+        return "it begins like that"
+    return declared or "nothing names another"
+
+
+def decode(body: bytes, codec: str, *, why: str = "") -> str:
+    """Decode strictly, without the byte order mark; raise `SenderError` 400 naming line and column of the bad byte.
+
+    `why` is what decided about the codec, from `why_codec`.
+    """
     try:
         text = body.decode(codec)
     except UnicodeDecodeError as error:
         before = body[: error.start].decode(codec, "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        because = f", in which the document is read because {why}" if why else ""
         raise SenderError(
             "bad-encoding",
             f"Line {line}, column {column}: the bytes {body[error.start : error.start + 4].hex(' ')} are not valid "
-            f"{official_name(codec)}. Send the document in the encoding it names; without a name that is UTF-8.",
+            f"{official_name(codec)}{because}. Send the document in the encoding that is named for it.",
             status=400,
             title="Text does not match its encoding",
         ) from None

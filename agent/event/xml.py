@@ -8,8 +8,11 @@ files, no network, libxml2's own limits kept (256 levels, 10 MB per text). On to
   decoder of libxml2 ever runs;
 * the depth is limited, in C: one XPath that asks for a node below the limit.
 
-The number of elements and attributes is bounded by the size of the body: 10 MB of nothing but attributes take libxml2
-0.8 s, as do 10 MB of empty elements, so neither needs a limit of its own.
+* the attributes of one element are limited, likewise: whoever reads them all one after the other (lxml, and services
+  with it) takes the square of their number, 57 s for 100,000 of them, which is 1 MiB.
+
+The number of elements is bounded by the size of the body: 10 MB of empty ones take libxml2 0.8 s, outside the
+interpreter's lock, so they need no limit of their own.
 
 XInclude, schema locations and style sheet instructions stay what they are: text. Nothing here follows them.
 """
@@ -17,12 +20,17 @@ XInclude, schema locations and style sheet instructions stay what they are: text
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
 from agent.errors import SenderError
-from agent.event.charset import decide_codec, decode
+from agent.event.charset import decide_codec, decode, why_codec
+from agent.event.xmlfaults import fault, place, syntax_fault, too_deep, too_many_attributes
+
+MAX_ATTRIBUTES: Final = 1000
+"""Of one element (Woodstox: the same; Java's own parser 10,000, since JDK 24 200). Events have a handful. lxml lists
+1000 in 3 ms."""
 
 _PROLOG: Final = re.compile(rb"(?:[ \t\r\n]+|<\?(?:[^?]|\?(?!>))*+\?>|<!--(?:[^-]|-(?!->))*+-->)*+")
 _DOCTYPE: Final = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
@@ -37,6 +45,7 @@ class XmlReader:
     def __init__(self, *, max_depth: int) -> None:
         self.max_depth: Final = max_depth
         self._too_deep = etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")")
+        self._crowded = etree.XPath(f"(//*[@*[{MAX_ATTRIBUTES + 1}]])[1]")
         self._parser = _new_parser()
 
     def check(self, body: bytes, charset: str | None = None) -> None:
@@ -49,18 +58,24 @@ class XmlReader:
     def read(self, body: bytes, charset: str | None = None) -> etree._Element:
         """Return the root element; raises as `check` does."""
         codec = decide_codec(body, charset)
-        text = body.removeprefix(b"\xef\xbb\xbf") if codec == "utf-8" else _as_utf8(decode(body, codec))
+        text = body.removeprefix(b"\xef\xbb\xbf") if codec == "utf-8" else _as_utf8(body, charset, codec)
         _refuse_doctype(text)
         try:
             root = etree.fromstring(text, self._parser)
         except etree.XMLSyntaxError as error:
             self._parser = _new_parser()  # the old one keeps the log of its errors, and the text of this one
-            raise _syntax_fault(error, text, self.max_depth) from None
+            if codec == "utf-8":
+                decode(text, codec, why=why_codec(body, charset))  # says more about bytes that are not UTF-8
+            raise syntax_fault(error, text, self.max_depth) from None
         except (ValueError, LookupError, AssertionError) as error:
-            raise _fault(f"The document cannot be read as XML: {error}.") from None
+            raise fault(f"The document cannot be read as XML: {error}.") from None
         # Each level but the innermost needs an end tag, so most documents prove to be shallow without an XPath.
         if text.count(b"</") >= self.max_depth and self._too_deep(root):
-            raise _too_deep(self.max_depth)
+            raise too_deep(text, self.max_depth)
+        # Each attribute needs its own sign of equality.
+        crowded: Any = self._crowded(root) if text.count(b"=") > MAX_ATTRIBUTES else ()
+        if crowded:
+            raise too_many_attributes(crowded[0], MAX_ATTRIBUTES)
         return root
 
 
@@ -88,11 +103,11 @@ def _new_parser() -> etree.XMLParser:
     )
 
 
-def _as_utf8(text: str) -> bytes:
+def _as_utf8(body: bytes, charset: str | None, codec: str) -> bytes:
     try:
-        return text.encode("utf-8")
+        return decode(body, codec, why=why_codec(body, charset)).encode("utf-8")
     except UnicodeEncodeError as error:  # a lone surrogate out of UTF-16
-        raise _fault(f"Character {error.start + 1} is half of a surrogate pair, which is not a character.") from None
+        raise fault(f"Character {error.start + 1} is half of a surrogate pair, which is not a character.") from None
 
 
 def _refuse_doctype(text: bytes) -> None:
@@ -103,7 +118,7 @@ def _refuse_doctype(text: bytes) -> None:
     end = start.end() if start else 0
     if not _DOCTYPE.match(text, end):
         return
-    line, column = _place(text, end)
+    line, column = place(text, end)
     raise SenderError(
         "xml-doctype",
         f"Line {line}, column {column}: a DOCTYPE is not accepted, because it can define entities. Leave it out; "
@@ -111,84 +126,3 @@ def _refuse_doctype(text: bytes) -> None:
         status=400,
         title="DOCTYPE in the XML",
     )
-
-
-def _place(text: bytes, offset: int) -> tuple[int, int]:
-    """Line and column (characters) of a byte offset, both from 1."""
-    line_start = text.rfind(b"\n", 0, offset) + 1
-    return text.count(b"\n", 0, offset) + 1, len(text[line_start:offset].decode("utf-8", "replace")) + 1
-
-
-def _fault(sentence: str, *, code: str = "bad-xml", title: str = "The XML is not well-formed") -> SenderError:
-    return SenderError(code, sentence, status=400, title=title)
-
-
-def _too_deep(max_depth: int, where: str = "The") -> SenderError:
-    return _fault(
-        f"{where} XML nests more than {max_depth} elements into one another. Send a flatter document.",
-        code="xml-too-deep",
-        title="The XML is nested too deeply",
-    )
-
-
-# libxml2's error codes (xmlerror.h), and what to tell the sender. `{0}`, `{1}` are names found in libxml2's own words.
-_SENTENCES: Final[dict[int, str]] = {
-    4: "the document does not begin with an element",
-    5: "something follows the end of the document; a document has one root element and nothing but comments after it",
-    9: "a control character is not allowed in XML, not even as &#number;",
-    8: "the character that is written as &#number; is not allowed in XML",
-    20: "only the five entities &amp; &lt; &gt; &quot; &apos; and &#number; can be used",
-    23: "an '&' begins a reference that is not ended by ';'; write a plain '&' as &amp;",
-    26: "the entity &{0}; is not defined; only &amp; &lt; &gt; &quot; &apos; and &#number; can be used",
-    38: "a '<' inside an attribute value must be written as &lt;",
-    39: "an attribute value must stand in quotes",
-    41: "the attribute {0!r} has no value",
-    42: "the attribute {0!r} is given twice",
-    45: "a comment is not ended by -->",
-    62: "']]>' in text must be written as ]]&gt;",
-    63: "a CDATA section is not ended by ]]>",
-    64: "the XML declaration <?xml ...?> must be the very first thing, without white space in front of it",
-    65: "a blank is missing, between two attributes or in the XML declaration",
-    68: "a name is expected: a plain '<' or '&' must be written as &lt; or &amp;",
-    73: "a start tag is not ended by '>'",
-    76: "</{1}> does not end the element <{0}> that was begun last",
-    80: "'--' is not allowed inside a comment",
-    81: "the bytes are not valid UTF-8; send the document in the encoding it declares",
-    108: 'the XML version is not supported; write version="1.0"',
-    201: "the namespace prefix {0!r} is not declared",
-}
-_CUT_OFF: Final = frozenset({45, 63, 73, 77})
-_QUOTED: Final = re.compile(r"(?:Entity|attribute|Attribute|mismatch:|prefix) '?([^' ]+)'?")
-_MISMATCH_END: Final = re.compile(r" and (\S+)$")
-
-
-def _syntax_fault(error: etree.XMLSyntaxError, text: bytes, max_depth: int) -> SenderError:
-    """Put libxml2's finding into plain words."""
-    line, column = error.position
-    code: int = getattr(error, "code", 0) or 0  # missing in the type stubs
-    message = (error.msg or "").partition("\n")[0].rpartition(", line ")[0] or (error.msg or "")
-    where = f"Line {line}, column {column}"
-    if not text.strip():
-        return _fault("The body is empty; an XML document is expected.", code="empty-body", title="Empty body")
-    if "Excessive depth" in message:
-        return _too_deep(max_depth, f"{where}: the")
-    if "too long" in message or "huge" in message.lower():
-        return _fault(f"{where}: one piece of text, name or attribute is too long (libxml2's limit is 10 MB).")
-    at_end = (line, column) >= _place(text, len(text.rstrip()))
-    if code == 77 or (at_end and code in _CUT_OFF | {40, 65, 68}):
-        name = re.search(r"tag (\S+) line (\d+)", message)
-        begun = f": the element <{_shown(name[1])}> begun in line {name[2]} has no end tag" if name else ""
-        return _fault(f"{where}: the document is cut off{begun}.", code="xml-truncated", title="The XML is cut off")
-    names = [_shown(found[1]) for found in (_QUOTED.search(message), _MISMATCH_END.search(message)) if found]
-    sentence = _SENTENCES.get(code, "")
-    try:
-        plain = sentence.format(*names)
-    except IndexError:
-        plain = ""
-    return _fault(f"{where}: {plain or _shown(message) or 'this is not well-formed XML'}.")
-
-
-def _shown(name: str) -> str:
-    """A name out of the document, short and without anything a terminal or a page would obey."""
-    shown = "".join(c if c.isprintable() else "?" for c in name)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

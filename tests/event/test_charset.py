@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from agent.errors import SenderError
-from agent.event.charset import decide_codec, decode
+from agent.event.charset import decide_codec, decode, why_codec
 
 LATIN = b'<?xml version="1.0" encoding="ISO-8859-1"?><a/>'
 
@@ -59,3 +59,20 @@ def test_bad_bytes_are_named_with_their_place() -> None:
     """Decoding is strict, and the sentence has line, column and the bytes."""
     with pytest.raises(SenderError, match=r"Line 2, column 3: the bytes ff"):
         decode(b"<a>\nab\xff</a>", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "why"),
+    [
+        (b"\xef\xbb\xbf<a/>", "iso-8859-1", "its byte order mark says so"),
+        (b"<a/>", "utf-8", "the charset parameter of the Content-Type says 'utf-8'"),
+        (LATIN, "utf-8", "comes before the document's own word (the XML declaration says 'ISO-8859-1')"),
+        (LATIN, None, "the XML declaration says 'ISO-8859-1'"),
+        ("<a/>".encode("utf-16-le"), None, "it begins like that"),
+        (b"<a/>", None, "nothing names another"),
+    ],
+)
+def test_says_what_decided(body: bytes, charset: str | None, why: str) -> None:
+    """The party that named the encoding is the one to mend it: the reason follows the order of `decide_codec`."""
+    decide_codec(body, charset)
+    assert why_codec(body, charset).endswith(why)

@@ -187,3 +187,65 @@ def test_a_reader_goes_on_after_an_error() -> None:
         with pytest.raises(SenderError, match="cut off"):
             reader.check(b"<a>")
         reader.check(SEED)
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "blamed"),
+    [
+        (b'<?xml version="1.0" encoding="ISO-8859-1"?><a>\xe9</a>', "utf-8", "charset parameter"),
+        (b'<?xml version="1.0" encoding="UTF-8"?><a>\xe9</a>', None, "the XML declaration says 'UTF-8'"),
+        (b"<a>\xe9</a>", None, "nothing names another"),
+        (b"<a>\xe9</a>", "us-ascii", "charset parameter"),
+    ],
+)
+def test_the_one_who_named_the_encoding_is_blamed(body: bytes, charset: str | None, blamed: str) -> None:
+    """Content-Type, declaration or default: the sentence names the one that decided."""
+    error = refusal(body, charset)
+    assert ("bad-encoding", 400) == (error.code, error.status)
+    assert blamed in error.sentence
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "column"),
+    [
+        (b"", 1, 3 * 64 + 1),
+        (b"\n\n", 3, 3 * 64 + 1),
+        (b"<!-- <b> -->\n<?p <b> ?><x y='/>'/><x y='>'></x><![CDATA[<b>]]>", 2, 49 + 3 * 63 + 1),
+    ],
+)
+@pytest.mark.parametrize("levels", [65, 255, 400])
+def test_what_is_too_deep_has_a_place(before: bytes, line: int, column: int, levels: int) -> None:
+    """Line and column of the first element below the limit, also where libxml2 itself gives up; what only looks like a
+    tag does not count."""
+    body = (b"<a>" + before if before.strip() else before + b"<a>") + b"<a>" * (levels - 1) + b"</a>" * levels
+    error = refusal(body)
+    assert "xml-too-deep" == error.code
+    assert f"Line {line}, column {column}: " in error.sentence
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"<" + b"a" * 60_000 + b"/>", "a name is too long (libxml2's limit for names is 50,000 bytes)"),
+        (b"<a " + b"b" * 60_000 + b"='1'/>", "a name is too long"),
+        (b"<a>" + b"x" * 10_000_001 + b"</a>", "one text, attribute value or comment is too long"),
+        (b"<a><!--" + b"x" * 10_000_001 + b"--></a>", "one text, attribute value or comment is too long"),
+    ],
+)
+def test_the_limits_of_the_parser_are_told_apart(body: bytes, sentence: str) -> None:
+    """A long name meets another limit than a long text, and the sentence says which."""
+    assert sentence in refusal(body).sentence
+
+
+def test_the_attributes_of_an_element_are_limited() -> None:
+    """1000 pass, one more does not; many elements with a few each are no matter."""
+
+    def element(count: int) -> bytes:
+        return b"<e " + b" ".join(b'a%d="1"' % number for number in range(count)) + b"/>"
+
+    check_xml(b"<a>\n" + element(1000) + b"</a>", max_depth=DEPTH)
+    check_xml(b"<a>" + element(5) * 1000 + b"</a>", max_depth=DEPTH)
+    error = refusal(b"<a>\n" + element(1001) + b"</a>")
+    assert ("xml-too-many-attributes", 400) == (error.code, error.status)
+    assert "Line 2: the element <e> has more than 1000 attributes." in error.sentence
+    refusal(element(100_000))

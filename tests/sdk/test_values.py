@@ -78,3 +78,13 @@ def test_children_become_properties(xml: str, properties: dict[str, Any]) -> Non
 def test_text_of_an_element() -> None:
     """All text within counts, comments do not."""
     assert "a b c" == text_of(etree.fromstring("<e> a <x>b</x><!-- no --> c </e>"))
+
+
+def test_many_attributes_are_read_as_few_are() -> None:
+    """Beyond some dozens they are read in another way, which takes no longer than their number; the result is alike."""
+    names = [f"n{number}" for number in range(500)]
+    element = etree.fromstring(
+        '<a xmlns:p="urn:p" ' + " ".join(f'{name}="{name.upper()}"' for name in names) + ' p:q="&amp;"/>'
+    )
+    assert {**{f"@{name}": name.upper() for name in names}, "@q": "&"} == to_properties(element)
+    assert all(type(value) is str for value in to_properties(element).values())
