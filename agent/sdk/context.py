@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as json_format
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from agent.delivery import OutboundRequest
-from agent.sdk.dedup import Filter, Recall
+from agent.sdk.dedup import Filter, Recall, Told
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name or a method (RFC 9110, section 5.6.2)."""
@@ -38,14 +38,16 @@ def _drop(level: str, text: str, event_id: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class Surroundings:
-    """What is the same for all calls of one service. An empty `destinations` means: not known, do not check."""
+    """What is the same for all calls of one service. An empty `destinations` means: not known, do not check. So does a
+    `filters` of None; then `duplicates` names those that take everything for a duplicate."""
 
     service: str = ""
     agent_id: str = ""
     constants: Mapping[str, str] = MappingProxyType({})
     destination: str = "outbox"
     destinations: frozenset[str] = frozenset()
-    filters: Mapping[str, Recall] = MappingProxyType({})
+    filters: Mapping[str, Recall] | None = None
+    duplicates: frozenset[str] = frozenset()
     log: LogSink = _drop
 
 
@@ -171,11 +173,18 @@ class Context:
         Raises `ValueError` for one that does not exist. Ask for it at the top of the script: then a misspelt name keeps
         the service from starting instead of letting duplicates through.
         """
-        recall = self._surroundings.filters.get(name)
+        self._recall(name)
+        return Filter(name=name, find=self._recall, count=self._count)
+
+    def _recall(self, name: str) -> Recall:
+        surroundings = self._surroundings
+        if surroundings.filters is None:
+            return Told(name in surroundings.duplicates)
+        recall = surroundings.filters.get(name)
         if recall is None:
-            known = ", ".join(sorted(self._surroundings.filters)) or "none"
+            known = ", ".join(sorted(surroundings.filters)) or "none"
             raise ValueError(f"deduplicator-filter.xml has no filter {name!r}; it has {known}")
-        return Filter(name=name, recall=recall, count=self._count)
+        return recall
 
     def _count(self, name: str, key: str) -> None:
         self._current_call("increment_count").remembered.append((name, key))
@@ -245,10 +254,17 @@ def settle_in(surroundings: Surroundings) -> None:
 
 
 @contextmanager
-def calling(*, event_id: str = "", may_send: bool = True, constants: Mapping[str, str] | None = None) -> Iterator[Call]:
+def calling(
+    *,
+    event_id: str = "",
+    may_send: bool = True,
+    constants: Mapping[str, str] | None = None,
+    duplicates: Iterable[str] = (),
+) -> Iterator[Call]:
     """Make `context` mean one call of a hook for as long as the block runs; gives what the hook sent.
 
-    For tests of services, with the constants they need, and for the worker process. Example:
+    For tests of services, with the constants they need and the filters that are to take what comes for a duplicate, and
+    for the worker process. Example:
 
         with calling(constants={"site": "plant-7"}) as call:
             pump_alarms.on_event(event)
@@ -257,12 +273,14 @@ def calling(*, event_id: str = "", may_send: bool = True, constants: Mapping[str
     call = Call(event_id=event_id, may_send=may_send)
     token = context._call.set(call)
     surroundings = context._surroundings
-    if constants is not None:
-        settle_in(attrs.evolve(surroundings, constants=constants))
+    told = frozenset(duplicates)
+    is_test = constants is not None or bool(told)
+    if is_test:
+        settle_in(attrs.evolve(surroundings, constants=constants or surroundings.constants, duplicates=told))
     try:
         yield call
     finally:
-        if constants is not None:
+        if is_test:
             settle_in(surroundings)
         call.is_over = True
         context._call.reset(token)

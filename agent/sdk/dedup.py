@@ -29,6 +29,17 @@ class Recall(Protocol):
         """Whether this combination is a duplicate now."""
 
 
+@attrs.frozen
+class Told:
+    """Outside a worker process, in tests: takes everything for a duplicate, or nothing."""
+
+    are_duplicates: bool
+    predicates: tuple[str, ...] = ()
+
+    def knows(self, key: str) -> bool:
+        return self.are_duplicates
+
+
 @attrs.frozen(kw_only=True)
 class Filter:
     """A filter of `conf/deduplicator-filter.xml`, as `context.dedup(name)` gives it.
@@ -48,21 +59,23 @@ class Filter:
     """
 
     name: str
-    _recall: Recall
+    _find: Callable[[str], Recall]
+    """The filter of that name, as it is at the moment."""
     _count: Callable[[str, str], None]
     """Note filter and key with the call in hand."""
 
     def is_duplicate(self, what: Event | Mapping[str, Any]) -> bool:
         """Whether the same was counted less than the suppression period ago. Counts nothing."""
-        key = key_of(self._recall.predicates, what)
-        return key is not None and self._recall.knows(key)
+        recall = self._find(self.name)
+        key = key_of(recall.predicates, what)
+        return key is not None and recall.knows(key)
 
     def increment_count(self, what: Event | Mapping[str, Any]) -> None:
         """Count this, when the hook has returned without fault: what a failed attempt counted is not remembered.
 
         One that is remembered already keeps its time. Raises `RuntimeError` outside `on_event` and `on_http`.
         """
-        key = key_of(self._recall.predicates, what)
+        key = key_of(self._find(self.name).predicates, what)
         if key is not None:
             self._count(self.name, key)
 

@@ -117,3 +117,15 @@ def test_a_filter_that_does_not_exist_raises(recall: Recall) -> None:
     """With the names there are."""
     with pytest.raises(ValueError, match="no filter 'pumsp'; it has pumps"):
         context.dedup("pumsp")
+
+
+def test_services_that_use_a_filter_can_be_tested() -> None:
+    """Outside a worker process every filter exists and knows nothing, but those that the test names."""
+    pumps = context.dedup("pumps")
+    with calling() as call:
+        first = pumps.is_duplicate({"pump": "P-1"})
+        pumps.increment_count({"pump": "P-1"})
+    with calling(duplicates=["pumps"]):
+        second = pumps.is_duplicate({"pump": "P-1"})
+    assert (False, True) == (first, second)
+    assert ["pumps"] == [name for name, _ in call.remembered]
