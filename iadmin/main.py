@@ -22,7 +22,7 @@ from iadmin.commands.lazy import LazyGroup, Switches, switch_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from iadmin.commands.tools import LetterChanges, Tools
+    from iadmin.commands.tools import LetterChanges, SpoolUpkeep, Tools
     from iadmin.model import Outcome
 
 COMMANDS: Final = {
@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "secret": ("iadmin.commands.secret:secret", "Make credentials for senders: passwords, tokens, keys."),
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
+    "spool": ("iadmin.commands.spool:spool", "Check, count, compact and mend the store of events."),
     "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
     "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
 }
@@ -242,6 +243,7 @@ def _real_tools(switches: Switches) -> Tools:
         ask=_ask,
         edit_file=edit_file,
         open_changes=_open_changes,
+        open_upkeep=_open_upkeep,
         safe_files=safe_files,
         ask_secret=_ask_secret,
         machine_names=machine_names,
@@ -266,9 +268,28 @@ def _open_changes(home: Path) -> Iterator[LetterChanges]:
     """The spool's files, changed by ourselves while we hold the lock that an agent would hold."""
     import time
 
-    from agent.control.lock import HomeLock
     from agent.spool.offline import OfflineSpool
     from iadmin.commands.letters import OfflineChanges
+
+    with _locked(home), OfflineSpool(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000) as spool:
+        yield OfflineChanges(spool)
+
+
+@contextlib.contextmanager
+def _open_upkeep(home: Path, *, alone: bool) -> Iterator[SpoolUpkeep]:
+    """The spool's files, looked at beside an agent or changed in its place."""
+    import time
+
+    from agent.spool.upkeep import Upkeep
+
+    with _locked(home) if alone else contextlib.nullcontext():
+        yield Upkeep(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000)
+
+
+@contextlib.contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """The lock that an agent would hold."""
+    from agent.control.lock import HomeLock
 
     lock = HomeLock(home / "var" / "run" / "agent.pid")
     try:
@@ -282,8 +303,7 @@ def _open_changes(home: Path) -> Iterator[LetterChanges]:
             exit_status=ExitStatus.TEMPORARY,
         ) from error
     try:
-        with OfflineSpool(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000) as spool:
-            yield OfflineChanges(spool)
+        yield
     finally:
         lock.release()
 

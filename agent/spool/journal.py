@@ -70,13 +70,13 @@ class Journal:
             conditions.append("seq > (SELECT seq FROM event WHERE id = ?)")
             bindings.append(after)
         query = f"SELECT {_SUMMARY} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
             return [summary(row) for row in found]
 
     def event(self, event_id: str) -> Shape | None:
         """The whole road of the event with this id, or whose id alone begins like this; None where there is none."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             body = rows.BODY["event"]
             query = f"SELECT {_SUMMARY}, kind, content_type, charset, path, query, {body} AS body FROM event"
             # The letters of an id end before `g`, so this is the range of all ids that begin with the prefix.
@@ -119,7 +119,7 @@ class Journal:
         not. `match` is text that the reason contains, whatever its case. With a `destination` only requests are listed.
         `id` in the answer is the event's or the request's, as the operator's orders take it. Raises `OperatorError`.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return dead_letters(
                 connection,
                 service=service,
@@ -133,7 +133,7 @@ class Journal:
     def body(self, letter_id: str) -> bytes | None:
         """The whole body of a dead event, or of a dead request (`<event id>/<number>`); None where there is none."""
         event_id, _, number = letter_id.partition("/")
-        with self._reading() as connection:
+        with self.reading() as connection:
             if not number:
                 query = f"SELECT {rows.BODY['event']} FROM event WHERE id = ? AND state = {State.DEAD.value}"
                 found = connection.execute(query, (event_id,)).fetchone()
@@ -152,7 +152,7 @@ class Journal:
         `{"dead": time or None, "open": {"services": {"applications|x": time}, "destinations": {...}}}`; what was
         replayed waits since then.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return oldest(connection)
 
     def counts(self) -> Shape:
@@ -160,14 +160,14 @@ class Journal:
 
         `{"services": {"applications|x": {"received": 1, ...}}, "destinations": {...}}`; every state is named.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return {
                 "services": _count(connection, "event", "service"),
                 "destinations": _count(connection, "request", "destination"),
             }
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[apsw.Connection]:
+    def reading(self) -> Iterator[apsw.Connection]:
         """A connection with one unchanging view of the spool; disk and format errors become `OperatorError`."""
         if not self._path.exists():
             raise OperatorError(

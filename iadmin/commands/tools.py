@@ -131,6 +131,24 @@ class PostAnswer:
     body: bytes
 
 
+class SpoolUpkeep(Protocol):
+    """What can be done to the files of a spool; shapes as in `agent.spool.upkeep.Upkeep`."""
+
+    def check(self) -> dict[str, Any]: ...
+
+    def stats(self) -> dict[str, Any]: ...
+
+    def compact(self) -> dict[str, Any]: ...
+
+    def salvage(self, source: Path) -> dict[str, Any]: ...
+
+
+class OpenUpkeep(Protocol):
+    """The spool of a home. With `alone` the lock of the home is held meanwhile, so that no agent can start."""
+
+    def __call__(self, home: Path, *, alone: bool) -> AbstractContextManager[SpoolUpkeep]: ...
+
+
 @attrs.frozen(kw_only=True)
 class Tools:
     """Everything outside of iadmin. Factories take the agent home, an absolute path.
@@ -164,6 +182,7 @@ class Tools:
     ask: Callable[[str], bool | None]
     edit_file: Callable[[Path], None]
     open_changes: Callable[[Path], AbstractContextManager[LetterChanges]]
+    open_upkeep: OpenUpkeep
     safe_files: Callable[[], SafeFiles]
     ask_secret: Callable[[str], str | None]
     machine_names: Callable[[], Sequence[str]]

@@ -366,6 +366,7 @@ class World:
     secrets: list[str] = attrs.field(factory=list)
     questions: list[str] = attrs.field(factory=list)
     exposures: list[Problem] = attrs.field(factory=list)
+    upkeep: Any = None
 
     @property
     def home(self) -> Path:
@@ -401,6 +402,7 @@ class World:
             ask=self._ask,
             edit_file=self._edit_file,
             open_changes=self._open_changes,
+            open_upkeep=self._open_upkeep,
             safe_files=lambda: files,
             ask_secret=self._ask_secret,
             machine_names=lambda: ["plant7.example.com", "plant7"],
@@ -423,6 +425,12 @@ class World:
     def _open_changes(self, home: Path) -> Iterator[LetterChanges]:
         self.locks.append(home)
         yield self.letters
+
+    @contextlib.contextmanager
+    def _open_upkeep(self, home: Path, *, alone: bool) -> Iterator[Any]:
+        if alone:
+            self.locks.append(home)
+        yield self.upkeep
 
     def _ask_secret(self, question: str) -> str | None:
         self.questions.append(question)
