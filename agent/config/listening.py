@@ -19,6 +19,7 @@ HOUR_S: Final = 3600
 LIMITS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
         "max-connections": ("max_connections", whole(1, 100_000)),
+        "max-connections-per-peer": ("max_connections_per_peer", whole(1, 100_000)),
         "max-request-line-bytes": ("max_request_line_bytes", whole(256, 64 * 1024)),
         "max-head-bytes": ("max_head_bytes", whole(1024, MIB)),
         "max-header-count": ("max_header_count", whole(4, 10_000)),

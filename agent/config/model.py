@@ -31,6 +31,8 @@ class GatewayLimits:
     """
 
     max_connections: int = 4096
+    max_connections_per_peer: int = 1024
+    """A quarter of all: a proxy or a load balancer in front needs hundreds, and no single host can take every place."""
     max_request_line_bytes: int = 8 * KIB
     max_head_bytes: int = 32 * KIB
     max_header_count: int = 100

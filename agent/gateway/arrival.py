@@ -12,7 +12,7 @@ to the end of the handshake, on a plain port `header_timeout_s` until the tongue
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from agent.config.model import GatewayLimits
 from agent.gateway.connection import LINGER_BYTES, LINGER_S, Connection, host_of
+from agent.gateway.crowd import Worth
 from agent.gateway.served import Served
 from agent.gateway.slot import NEVER
 from agent.gateway.tls import TlsTransport
@@ -50,6 +51,10 @@ PARTINGS: Final[Mapping[Tongue, bytes]] = MappingProxyType(
 
 class Visitor(Protocol):
     """Whoever has the socket at the moment; the gateway keeps one for each connection."""
+
+    @property
+    def worth(self) -> Worth:
+        """What would be lost with it."""
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
@@ -95,6 +100,9 @@ class House(Protocol):
     def turn_away(self, visitor: Visitor, *, peer: str, served: Served, since: float) -> Connection:
         """A connection that refuses all requests because they are not inside TLS, in the place of `visitor`."""
 
+    def take_turn(self, later: Callable[[], None]) -> bool:
+        """Whether a handshake may begin in this turn of the reactor; where not, `later` is called when it may."""
+
     def replace(self, visitor: Visitor, other: Visitor) -> None: ...
 
     def lost(self, visitor: Visitor) -> None: ...
@@ -105,6 +113,7 @@ class Arrival(protocol.Protocol):
     """The first who has the socket."""
 
     transport: Any
+    worth: Final = Worth.NOTHING_YET
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -115,6 +124,7 @@ class Arrival(protocol.Protocol):
         self._first = b""
         self._first_at = NEVER
         self._is_noted = False
+        self._is_gone = False
 
     def connectionMade(self) -> None:
         self._peer = host_of(self.transport.getPeer())
@@ -139,6 +149,7 @@ class Arrival(protocol.Protocol):
         """We have not closed anything."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        self._is_gone = True
         self._note_end()
         self._house.lost(self)
 
@@ -166,17 +177,28 @@ class Arrival(protocol.Protocol):
 
     def _on_tls_port(self, tongue: Tongue, served: Served) -> None:
         if tongue is Tongue.TLS:
-            first, self._first = self._first, b""
-            tls = TlsTransport(
-                house=self._house, served=served, peer=self._peer, since=self._since, deadline=self._deadline
-            )
-            self._house.replace(self, tls)
-            tls.begin(self.transport, first)
+            if self._house.take_turn(lambda: self._when_it_is_our_turn(served)):
+                self._begin_tls(served)
+            else:
+                self.transport.pauseProducing()
         elif tongue.is_http:
             self._hand_over(self._house.turn_away(self, peer=self._peer, served=served, since=self._since))
         else:
             self._note(Cause.SSL2 if tongue is Tongue.SSL2 else Cause.OTHER_PROTOCOL, tongue)
             self._part(PARTINGS.get(tongue, b""))
+
+    def _when_it_is_our_turn(self, served: Served) -> None:
+        if not self._is_gone:
+            self._begin_tls(served)
+            self.transport.resumeProducing()
+
+    def _begin_tls(self, served: Served) -> None:
+        first, self._first = self._first, b""
+        tls = TlsTransport(
+            house=self._house, served=served, peer=self._peer, since=self._since, deadline=self._deadline
+        )
+        self._house.replace(self, tls)
+        tls.begin(self.transport, first)
 
     def _hand_over(self, connection: Connection) -> None:
         first, self._first = self._first, b""
@@ -217,6 +239,7 @@ class Farewell(protocol.Protocol):
     """
 
     transport: Any
+    worth: Final = Worth.NOTHING_YET
 
     def __init__(self, house: House) -> None:
         self._house = house

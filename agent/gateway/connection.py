@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agent.errors import SenderError
+from agent.gateway.crowd import Worth
 from agent.gateway.outlet import Outlet
 from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
 from agent.gateway.slot import NEVER, Receiving, Slot
@@ -215,6 +216,14 @@ class Connection(Protocol):
             self._reader.is_done = True
             if not self._slots:
                 self._close()
+
+    @property
+    def worth(self) -> Worth:
+        """What would be lost with it, for the choice of who has to go when the house is full."""
+        if self._slots:
+            return Worth.SENDING if len(self._slots) == 1 and self._current is not None else Worth.WAITING
+        is_resting = self._body_since > 0.0 and self._reader.stage is Stage.IDLE
+        return Worth.RESTING if is_resting else Worth.NOTHING_YET
 
     def abort(self) -> None:
         """Cut the connection now."""

@@ -21,6 +21,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from agent.gateway.crowd import Worth
 from agent.gateway.outlet import Outlet
 from agent.gateway.served import Served, reasons_of
 from agent.wire.hello import HELLO_BYTES, read_hello
@@ -114,6 +115,8 @@ class TlsTransport(Protocol):
         self._tls.set_app_data(None)  # the circle of the two of us would wait for the garbage collector
 
     # ---- the gateway calls these, before there is a connection -------------------------------------------------
+
+    worth: Final = Worth.NOTHING_YET
 
     def sweep(self, now: float) -> None:
         if now >= self._deadline:

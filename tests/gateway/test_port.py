@@ -78,12 +78,13 @@ def test_says_why_it_cannot_listen(fault: int, status: ExitStatus, words: list[s
 
 
 def test_connections_over_the_limit_are_closed() -> None:
-    """The limit counts open connections; one that ends makes room."""
-    stage = Stage(limits=GatewayLimits(max_connections=2))
-    first = stage.client()
-    stage.client()
+    """Where all wait for answers that are owed to them, a newcomer has to go; one that ends makes room."""
+    stage = Stage(at_once=False, limits=GatewayLimits(max_connections=2))
+    first, second = stage.client(), stage.client()
+    first.send(post())
+    second.send(post())
     assert stage.gateway.buildProtocol(None) is None
-    assert 1 == stage.counters.counts["gateway.over_connection_limit", ""]
+    assert 1 == stage.counters.counts["gateway.over_connection_limit", "closed at once"]
     first.transport.loseConnection()
     assert stage.gateway.buildProtocol(None) is not None
 
