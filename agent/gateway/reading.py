@@ -24,6 +24,7 @@ from agent.wire.refusal import (
     too_large_body,
     too_large_head,
     too_long_target,
+    too_much_framing,
     unreadable,
 )
 
@@ -128,7 +129,7 @@ class RequestReader:
         elif self.stage is Stage.BODY:
             self._wire_bytes += len(piece)
             if self._wire_bytes > 7 * self.body_bytes + CHUNK_OVERHEAD_BYTES + self._limits.max_head_bytes:
-                raise unreadable("the chunked body is mostly chunk extensions or trailers")
+                raise too_much_framing()
 
     def cut_off(self) -> SenderError:
         """The error for a sender that ends its side in the middle of what is being read."""

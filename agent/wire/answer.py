@@ -127,7 +127,13 @@ class Answers:
         )
 
 
+_PHRASES: Final = {413: b"Content Too Large", 414: b"URI Too Long", 422: b"Unprocessable Content"}
+"""Of RFC 9110, where Python 3.11 still has those of 1999."""
+
+
 def _phrase(status: int) -> bytes:
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase.encode("ascii")
     except ValueError:

@@ -73,7 +73,7 @@ class Inflater:
                 "body-too-large",
                 f"The body inflates to more than {self._max_bytes} bytes, the limit of this gateway. Send less.",
                 status=413,
-                title="Body too large",
+                title="Content Too Large",
                 close=True,
             )
         if self._out > _RATIO_GRACE_BYTES and self._out > self._max_ratio * self._in:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.errors import SenderError
+from agent.wire.parsing import put_plainly
 
 
 def unreadable(reason: str) -> SenderError:
@@ -13,7 +14,18 @@ def unreadable(reason: str) -> SenderError:
         return unknown_transfer_coding(b"")
     return SenderError(
         "bad-request",
-        f"This is not a request that HTTP/1.1 allows: {reason}.",
+        f"This is not a request that HTTP/1.1 allows: {put_plainly(reason)}.",
+        status=400,
+        title="Not an acceptable HTTP request",
+        close=True,
+    )
+
+
+def too_much_framing() -> SenderError:
+    """400: what frames the body is larger than any sender needs it to be."""
+    return SenderError(
+        "bad-request",
+        "The chunked body is mostly chunk extensions or trailers. Send larger chunks.",
         status=400,
         title="Not an acceptable HTTP request",
         close=True,
@@ -38,7 +50,7 @@ def too_long_target(limit: int) -> SenderError:
         "target-too-long",
         f"The request line is longer than {limit} bytes, the limit of this gateway. Put the data into the body.",
         status=414,
-        title="URL too long",
+        title="URI Too Long",
         close=True,
     )
 
@@ -61,7 +73,7 @@ def too_large_body(limit: int, declared: int | None = None) -> SenderError:
         "body-too-large",
         f"{found}; this gateway takes at most {limit} bytes. Send less, or ask its operator to raise the limit.",
         status=413,
-        title="Body too large",
+        title="Content Too Large",
         close=True,
     )
 

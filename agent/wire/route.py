@@ -54,6 +54,8 @@ class Routes:
         if route is not None:
             return route
         path, query = _split(target)
+        if path in ("/", PREFIX, PREFIX.rstrip("/")):
+            raise _nobody_named()
         if not path.startswith(PREFIX):
             raise self._unknown(path)
         name, slash, rest = path[len(PREFIX) :].partition("/")
@@ -78,6 +80,18 @@ class Routes:
             status=404,
             title="Unknown service",
         )
+
+
+def _nobody_named() -> SenderError:
+    """The 404 for someone who looks what this is. Which services there are is told to nobody."""
+    return SenderError(
+        "no-service-named",
+        f"This is the service gateway of an integration agent. Events are sent to it with POST to "
+        f"{PREFIX}<domain>_<name>, for instance {PREFIX}applications_sample-plan, as XML or JSON in the body; its "
+        "operator knows the names.",
+        status=404,
+        title="The URL names no service",
+    )
 
 
 def inactive_service(service: ServiceName) -> SenderError:

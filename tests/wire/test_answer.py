@@ -120,3 +120,10 @@ def test_a_services_answer_cannot_split_ours(status: int, headers: tuple[tuple[s
     """No line ends in headers, no status that is not final."""
     with pytest.raises(ValueError, match=r"header|status"):
         Answers(now_s=0).response(status, headers, b"", persistence=KEEP)
+
+
+@pytest.mark.parametrize(("status", "phrase"), [(413, b"Content Too Large"), (414, b"URI Too Long"), (299, b"Other")])
+def test_reasons_are_those_of_rfc_9110(status: int, phrase: bytes) -> None:
+    """Not those of the RFC before it, which Python 3.11 still has."""
+    answer = Answers(now_s=0).response(status, (), b"", persistence=Persistence.KEEP)
+    assert answer.startswith(b"HTTP/1.1 %d %b\r\n" % (status, phrase))

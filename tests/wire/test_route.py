@@ -126,3 +126,12 @@ def test_knows_inactive_services() -> None:
     assert 503 == error.status
     assert ("Retry-After", "300") in error.headers
     assert "applications|asleep is not active" in error.sentence
+
+
+@pytest.mark.parametrize("target", [b"/", b"/http", b"/http/", b"/?x=y"])
+def test_who_names_nobody_is_told_what_this_is(target: bytes) -> None:
+    """A person with a browser learns how a URL looks, and not which services there are."""
+    with pytest.raises(SenderError) as caught:
+        ROUTES.find(target)
+    assert ("no-service-named", 404) == (caught.value.code, caught.value.status)
+    assert "/http/<domain>_<name>" in caught.value.sentence and "pump_alarms" not in caught.value.sentence
