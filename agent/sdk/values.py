@@ -94,9 +94,11 @@ def local_name(tag: object) -> str:
 
 
 def _attributes(element: etree._Element) -> Iterable[tuple[str, str]]:
+    found: Any
     if len(element.attrib) <= _FEW:
-        return element.attrib.items()
-    found: Any = _ATTRIBUTES(element)
+        found = element.attrib.items()
+        return found  # type: ignore[no-any-return]
+    found = _ATTRIBUTES(element)
     return [(each.attrname, str(each)) for each in found]
 
 
