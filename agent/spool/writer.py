@@ -15,6 +15,7 @@ After an error the connection is in one of two states:
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,6 +40,10 @@ from agent.spool.retention import Retire, retire
 CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
 costs little, small enough that a restart reads it back in a moment. SQLite's own default is 1000."""
+
+
+SCARCE_PAGES: Final = 256
+"""The same while the reserve is spent, 1 MiB: the log must not use up what was given up for it."""
 
 
 class Writer:
@@ -131,14 +136,18 @@ class Writer:
         if self._connection is None:
             return
         if self._is_trusted:
-            with self._connection:
-                marks = {
-                    "last_event_seq": self._event_seq,
-                    "last_request_seq": self._request_seq,
-                    "last_event_id": self.last_event_id,
-                }
-                self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks.items())
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            marks = {
+                "last_event_seq": self._event_seq,
+                "last_request_seq": self._request_seq,
+                "last_event_id": self.last_event_id,
+            }
+            try:
+                with self._connection:
+                    self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks.items())
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.FullError:
+                # The log stays: the next start reads it.
+                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._drop()
 
     def commit(self, batch: Batch) -> Report:
@@ -158,6 +167,7 @@ class Writer:
         except apsw.FullError as error:
             self._roll_back()
             if self._reserve is not None and self._reserve.give_up():
+                self._make_room()
                 # Once more and whole: those who are waiting were let in while there seemed to be space.
                 return self._commit_with_reserve(batch)
             if batch.accepts and batch.changes:
@@ -169,6 +179,13 @@ class Writer:
             self._is_trusted = False
             self._refuse(batch, error, report)
         return report
+
+    def _make_room(self) -> None:
+        """Copy the log into the database in the space of the reserve: only then is the log's own space free again."""
+        assert self._connection is not None
+        with contextlib.suppress(apsw.FullError, apsw.BusyError):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._log_pages = 0
 
     def _commit_with_reserve(self, batch: Batch) -> Report:
         reserve, self._reserve = self._reserve, None
@@ -188,16 +205,20 @@ class Writer:
 
         Called when the batch has been reported: nobody waits for it.
         """
-        if self._connection is None or not self._is_trusted or self._log_pages < CHECKPOINT_PAGES:
+        is_scarce = self._reserve is not None and self._reserve.is_spent
+        enough = SCARCE_PAGES if is_scarce else CHECKPOINT_PAGES
+        if self._connection is None or not self._is_trusted or self._log_pages < enough:
             return None
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._connection.wal_checkpoint(
+                mode=apsw.SQLITE_CHECKPOINT_TRUNCATE if is_scarce else apsw.SQLITE_CHECKPOINT_PASSIVE
+            )
             self._log_pages = 0
         except apsw.BusyError:
             return None
         except apsw.FullError as error:
-            if self._reserve is not None:
-                self._reserve.give_up()
+            if self._reserve is not None and self._reserve.give_up():
+                self._make_room()
             return error
         except apsw.Error as error:
             # The pages that were not synced are still in the log: the reopening copies them anew.

@@ -6,7 +6,12 @@ from twisted.logger import globalLogPublisher
 from agent.config.model import SpoolLimits
 from agent.delivery import Outcome
 from agent.spool import SqliteSpool
+from agent.spool import writer as writer_module
+from agent.spool.batch import Batch, Change
+from agent.spool.reserve import Reserve
+from agent.spool.retention import Retire
 from agent.spool.watch import PERIOD_S
+from agent.spool.writer import Writer
 from tests.spool.support import SERVICE, START_US, HandReactor, Sender, Tally, event, full, settlement
 
 MIB = 1 << 20
@@ -208,3 +213,43 @@ def test_on_a_full_disk_settlements_do_not_fall_with_the_offers(begin, disk, fol
     assert [error.code for error in late.told] == ["store-full"]
     [left] = agent.reactor.wait_for(agent.spool.open_events(SERVICE, after_seq=0, limit=9))
     assert left.event.id == event(2).id
+
+
+class Small(dict):
+    """A disk of `capacity` bytes, for `FaultyDisk.fail`."""
+
+    def __init__(self, folder, capacity):
+        self.folder, self.capacity = folder, capacity
+
+    def __contains__(self, what):
+        return what == "write" and sum(path.stat().st_size for path in self.folder.iterdir()) >= self.capacity
+
+    def __getitem__(self, what):
+        return full()
+
+
+def test_a_spool_that_has_filled_its_disk_can_be_worked_off(folder, disk, monkeypatch):
+    """Everything that was stored is settled and deleted in the space of the reserve, and then there is room again.
+
+    The log is what fills the disk, and it is only free again when it has been copied into the database.
+    """
+    monkeypatch.setattr(writer_module, "CHECKPOINT_PAGES", 256)
+    monkeypatch.setattr(writer_module, "SCARCE_PAGES", 64)
+    reserve = Reserve(folder=folder, size_bytes=3 * MIB, keep_free_bytes=0)
+    limits = SpoolLimits(keep_done_bytes=1)
+    writer = Writer(folder=folder, now_us=lambda: START_US, reserve=reserve, limits=limits, vfs=disk.name)
+    writer.open()
+    disk.fail = Small(folder, 8 * MIB)
+    while not writer.commit(Batch(accepts=[(event(writer.last_seq, body=bytes(2500)), None)])).refused:
+        writer.checkpoint()
+    assert (reserve.is_spent, writer.last_seq > 500) == (True, True)
+
+    for what in [*(settlement(seq) for seq in range(1, writer.last_seq + 1)), *[Retire()] * 50]:
+        assert writer.commit(Batch(changes=[Change(what=what)])).failed == []
+        writer.checkpoint()
+    assert writer._connection.execute("SELECT count(*) FROM event").get == 0
+    disk.fail = Small(folder, 12 * MIB)
+    assert reserve.lay_by()
+    assert writer.commit(Batch(accepts=[(event(9_999), None)])).refused == []
+    disk.fail = {}
+    writer.close()
