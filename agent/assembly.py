@@ -20,17 +20,20 @@ from typing import Any, Final
 from twisted.internet.threads import deferToThreadPool
 
 from agent.config import AgentConfig
+from agent.config.files import load_config
+from agent.config.model import GatewayConfig
 from agent.control import ControlGateway
 from agent.event.ids import EventIds
-from agent.gateway import KeySupply, ServiceGateway
+from agent.gateway import ExpiryWatch, Gateways, KeySupply, ServiceGateway, StrangerDesk
 from agent.host import WorkerHost
 from agent.lifecycle import Lifecycle, Part
 from agent.observe.counters import CounterStore
+from agent.reload import Reload
 from agent.secret import Secret
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
 from agent.upstream import Courier
-from agent.view import LiveView
+from agent.view import LiveView, TlsState
 from agent.wire.route import Routes
 from keystoretools import files
 
@@ -90,8 +93,12 @@ class Agent:
             now=lambda: datetime.now(UTC),
             password=_keystore_password(),
         )
-        gateways = tuple(
-            ServiceGateway(
+        desk = StrangerDesk(
+            path=home / "var" / "strangers.json", reactor=reactor, now_us=wall_clock_us, in_thread=in_thread
+        )
+
+        def make_gateway(gateway: GatewayConfig) -> ServiceGateway:
+            return ServiceGateway(
                 config=gateway,
                 reactor=reactor,
                 sink=spool,
@@ -104,8 +111,17 @@ class Agent:
                 key_sources=key_sources,
                 supply=supply,
                 access_of={service.name: service.access for service in config.services if service.access is not None},
+                desk=desk,
             )
-            for gateway in config.gateways
+
+        gateways = Gateways(configs=config.gateways, make=make_gateway)
+
+        def certificates() -> list[dict[str, Any]]:
+            return gateways.certificates(datetime.now(UTC))
+
+        expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=counters)
+        self.reload: Final = Reload(
+            config=config, load=lambda: load_config(home), gateways=gateways, in_thread=in_thread
         )
         self.view: Final = LiveView(
             config=config,
@@ -119,9 +135,11 @@ class Agent:
             clock=reactor,
             in_thread=in_thread,
             ask_to_stop=ask_to_stop,
+            tls=TlsState(strangers=desk.document, certificates=certificates, expiring=expiry.warnings),
+            reload=self.reload,
         )
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
-        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), courier, host, *gateways, control)
+        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), courier, host, desk, gateways, expiry, control)
         self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)
 
     async def start(self) -> None:

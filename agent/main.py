@@ -172,10 +172,22 @@ class _Life:
         # Only now: the reactor has just installed handlers that would end it without asking the agent.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         self._go(self._begin())
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._reactor.callFromThread(self._ask_to_stop, False)
+
+    def _on_hangup(self, number: int, _: FrameType | None) -> None:
+        self._reactor.callFromThread(self._reload)
+
+    def _reload(self) -> None:
+        def failed(failure: Failure) -> None:
+            # What the operator can mend has been logged by the reload, and nothing has changed.
+            if not failure.check(AgentError):
+                log.failure("the reload failed", failure)
+
+        Deferred.fromCoroutine(self._agent.reload()).addErrback(failed)
 
     def _ask_to_stop(self, now: bool) -> None:
         hurry = now or self._is_stopping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -112,6 +112,15 @@ class SpoolState:
     trouble: str = ""
 
 
+@attrs.frozen(kw_only=True)
+class TlsState:
+    """What the gateways say of TLS: the desk's book, the certificates in use, and those that run out as sentences."""
+
+    strangers: Callable[[], Mapping[str, object]]
+    certificates: Callable[[], Sequence[Mapping[str, object]]]
+    expiring: Callable[[], Sequence[str]]
+
+
 class LiveView:
     """Implements `agent.boundaries.AgentView`."""
 
@@ -121,7 +130,7 @@ class LiveView:
         config: AgentConfig,
         host: Described,
         courier: Described,
-        gateways: Sequence[Listening],
+        gateways: Iterable[Listening],
         spool: Letters,
         journal: EventJournal,
         counters: Counted,
@@ -129,6 +138,8 @@ class LiveView:
         clock: IReactorTime,
         in_thread: InThread,
         ask_to_stop: Callable[[bool], None],
+        tls: TlsState,
+        reload: Callable[[], Awaitable[Mapping[str, object]]],
     ) -> None:
         self._config = config
         self._host = host
@@ -142,6 +153,8 @@ class LiveView:
         self._clock = clock
         self._in_thread = in_thread
         self._ask_to_stop = ask_to_stop
+        self._tls = tls
+        self._reload = reload
         self._state = "starting"
         self._started_us = now_us()
         self._spool_state = SpoolState()
@@ -207,6 +220,15 @@ class LiveView:
         except ValueError as error:
             raise SenderError("bad-letter", str(error), status=422, title="Bad body of an event") from error
 
+    def strangers(self) -> Mapping[str, object]:
+        return self._tls.strangers()
+
+    def certificates(self) -> Sequence[Mapping[str, object]]:
+        return self._tls.certificates()
+
+    def reload(self) -> Awaitable[Mapping[str, object]]:
+        return self._reload()
+
     def stop(self, *, now: bool) -> None:
         self._ask_to_stop(now)
 
@@ -254,6 +276,7 @@ class LiveView:
             *dict.fromkeys([*self._spool.troubles, *([spool.trouble] if spool.trouble else [])]),
             *self._spool.findings,
             *attention.gateway_warnings(gateways),
+            *self._tls.expiring(),
             *attention.disk_warnings(str(self._folder), spool.free_bytes, limits.min_free_bytes),
             *attention.backlog_warnings(
                 spool.counts,

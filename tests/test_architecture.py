@@ -40,6 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.host",
         "agent.lifecycle",
         "agent.observe",
+        "agent.reload",
         "agent.spool",
         "agent.upstream",
         "agent.view",

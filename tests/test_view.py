@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 
 from agent.config import AgentConfig
 from agent.errors import OperatorError, SenderError
-from agent.view import SPOOL_KEPT_S, SPOOL_PATIENCE_S, LiveView
+from agent.view import SPOOL_KEPT_S, SPOOL_PATIENCE_S, LiveView, TlsState
 
 NOW_US = 1_753_876_800_000_000
 """2025-07-30 12:00 UTC."""
@@ -78,6 +78,7 @@ class Bench:
         (home / "var" / "spool").mkdir(parents=True)
         self.parts = Parts()
         self.clock = Clock()
+        self.expiring: list[str] = []
         self.stuck: Deferred[Any] | None = None
         self.view = LiveView(
             config=AgentConfig(
@@ -98,6 +99,12 @@ class Bench:
             clock=self.clock,
             in_thread=self._in_thread,
             ask_to_stop=lambda now: None,
+            tls=TlsState(
+                strangers=lambda: {"strangers": []},
+                certificates=lambda: [{"subject": "CN=h"}],
+                expiring=lambda: self.expiring,
+            ),
+            reload=lambda: succeed({"changes": []}),
         )
 
     def _in_thread(self, function: Callable[[], Any]) -> Deferred[Any]:
@@ -190,3 +197,12 @@ def test_a_body_that_cannot_be_is_the_askers_fault(bench: Bench) -> None:
     failure = result(bench.view.edit("1", b"<a>"))
     assert isinstance(failure.value, SenderError)
     assert (422, "the new body cannot be read") == (failure.value.status, failure.value.sentence)
+
+
+def test_tls_is_passed_on_and_certificates_that_run_out_are_warned_of(bench: Bench) -> None:
+    """The desk, the certificates and the reload are others' work; the warnings join the status."""
+    assert {"strangers": []} == bench.view.strangers()
+    assert [{"subject": "CN=h"}] == bench.view.certificates()
+    assert {"changes": []} == result(bench.view.reload())
+    bench.expiring.append("the certificate expires tomorrow")
+    assert "the certificate expires tomorrow" in bench.status()["warnings"]

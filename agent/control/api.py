@@ -13,8 +13,17 @@ from urllib.parse import unquote
 import attrs
 
 from agent.boundaries import AgentView
-from agent.control.asking import EVENT_ID, LETTER_ID, event_query, letter_ids, letter_query, no_query, stop_now
-from agent.errors import AgentError, SenderError
+from agent.control.asking import (
+    EVENT_ID,
+    LETTER_ID,
+    event_query,
+    letter_ids,
+    letter_query,
+    no_body,
+    no_query,
+    stop_now,
+)
+from agent.errors import AgentError, OperatorError, SenderError
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +83,9 @@ class ControlApi:
             ("v1", "dead-letters", "purge"): {"POST": self._purge},
             ("v1", "dead-letters", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
             ("v1", "dead-letters", "*", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
+            ("v1", "strangers"): {"GET": self._strangers},
+            ("v1", "certificates"): {"GET": self._certificates},
+            ("v1", "reload"): {"POST": self._reload},
             ("v1", "stop"): {"POST": self._stop},
         }
 
@@ -93,7 +105,8 @@ class ControlApi:
             raise SenderError(
                 "no-such-resource",
                 f"there is no {request.path[:200]!r} here; this agent speaks version 1: "
-                "/v1/status, /v1/services, /v1/events, /v1/events/<id>, /v1/dead-letters, /v1/stop",
+                "/v1/status, /v1/services, /v1/events, /v1/events/<id>, /v1/dead-letters, "
+                "/v1/strangers, /v1/certificates, /v1/reload, /v1/stop",
                 status=404,
                 title="Not found",
             )
@@ -167,6 +180,23 @@ class ControlApi:
         if not await self._view.edit(letter_id, request.body):
             raise _no_letter(letter_id)
         return ApiAnswer(status=200, document={"id": letter_id, "size_bytes": len(request.body)})
+
+    async def _strangers(self, request: ApiRequest) -> ApiAnswer:
+        no_query(request.path, request.query)
+        return ApiAnswer(status=200, document=dict(self._view.strangers()))
+
+    async def _certificates(self, request: ApiRequest) -> ApiAnswer:
+        no_query(request.path, request.query)
+        return ApiAnswer(status=200, document={"certificates": [dict(one) for one in self._view.certificates()]})
+
+    async def _reload(self, request: ApiRequest) -> ApiAnswer:
+        no_body(request.body)
+        try:
+            return ApiAnswer(status=200, document=dict(await self._view.reload()))
+        except OperatorError as error:
+            # Several faults are one text here; `iadmin config check` shows them one by one.
+            detail = "; ".join(error.lines)
+            raise SenderError(error.code, detail, status=422, title="Not reloaded, nothing has changed") from error
 
     async def _stop(self, request: ApiRequest) -> ApiAnswer:
         now = stop_now(request.body)

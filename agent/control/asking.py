@@ -79,6 +79,12 @@ def letter_ids(body: bytes) -> tuple[str, ...]:
     return tuple(ids)
 
 
+def no_body(body: bytes) -> None:
+    """Raise 400 where an order without parameters is given some."""
+    if body.strip() not in (b"", b"{}"):
+        raise SenderError("bad-body", "the body must be empty", status=400, title="Bad body")
+
+
 def stop_now(body: bytes) -> bool:
     """Read `{"now": true}`; an empty body, or one without `now`, asks for an orderly stop."""
     fault = SenderError(

@@ -19,7 +19,10 @@ client certificate is `slot.connection.client_certificate`. `listening` says why
 who holds it.
 """
 
+from agent.gateway.desk import StrangerDesk
+from agent.gateway.expiry import ExpiryWatch
+from agent.gateway.gateways import Gateways
 from agent.gateway.keeper import KeySupply
 from agent.gateway.port import ServiceGateway
 
-__all__ = ["KeySupply", "ServiceGateway"]
+__all__ = ["ExpiryWatch", "Gateways", "KeySupply", "ServiceGateway", "StrangerDesk"]

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from agent.control.api import ApiAnswer, ApiRequest, ControlApi
 from agent.control.asking import MAX_IDS, MAX_LISTED
-from agent.errors import MachineError, SenderError
+from agent.errors import MachineError, OperatorError, SenderError
 from tests.control.view import EVENT, FakeView
 
 LETTER = EVENT["id"]
@@ -221,3 +221,24 @@ def test_a_body_that_is_not_understood_stops_nothing(view: FakeView, body: bytes
 def test_answers_are_ascii(view: FakeView) -> None:
     """Whatever an event holds, a terminal may show the raw answer."""
     assert b'"\\u009b1m\\u202e"' in ApiAnswer(status=200, document={"x": "\x9b1m\u202e"}).encoded()
+
+
+def test_strangers_certificates_and_reload_are_passed_on(view: FakeView) -> None:
+    """As the view gives them."""
+    assert "10.2.3.4" == document(ask(view, "GET", "/v1/strangers"))["strangers"][0]["peer"]
+    assert {"certificates": [{"subject": "CN=h", "days_left": 3}]} == document(ask(view, "GET", "/v1/certificates"))
+    assert ["x"] == document(ask(view, "POST", "/v1/reload"))["changes"]
+    assert 400 == ask(view, "POST", "/v1/reload", body=b'{"now": true}').status
+    assert 400 == ask(view, "GET", "/v1/strangers", query="cause=left").status
+
+
+def test_a_reload_that_is_not_possible_says_why_and_that_nothing_has_changed(view: FakeView) -> None:
+    """What the operator can mend is 422, what the machine refuses 503; both with the sentence."""
+    for failure, status in ((OperatorError("tls-x", "no key"), 422), (MachineError("port-in-use", "taken"), 503)):
+        view.failure = failure
+        answer = ask(view, "POST", "/v1/reload")
+        assert (status, failure.code, failure.sentence) == (
+            answer.status,
+            document(answer)["code"],
+            document(answer)["detail"],
+        )

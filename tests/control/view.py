@@ -56,5 +56,14 @@ class FakeView:
         self.letters[letter_id] = body
         return succeed(True)
 
+    def strangers(self) -> Mapping[str, object]:
+        return {"strangers": [{"peer": "10.2.3.4", "cause": "plaintext"}], "forgotten": {}}
+
+    def certificates(self) -> Sequence[Mapping[str, object]]:
+        return [{"subject": "CN=h", "days_left": 3}]
+
+    def reload(self) -> Deferred[Mapping[str, object]]:
+        return fail(self.failure) if self.failure else succeed({"changes": ["x"], "restart_needed": [], "warnings": []})
+
     def stop(self, *, now: bool) -> None:
         self.stops.append(now)
