@@ -296,8 +296,8 @@ class SpoolLimits:
     min_free_bytes: int = 256 * MIB
     """Space on the disk below which nothing is taken in, so that there is room to work off what is there."""
     reserve_bytes: int = 32 * MIB
-    """A file of this size is given up when the disk is full all the same. It must hold the log (16 MiB and a batch)
-    twice over, because the log's space is free again only when it has been copied into the database."""
+    """A file of this size is given up when the disk is full all the same. It must be larger than the log may grow
+    (16 MiB and one batch of 8), because the log's space is free again only when it was copied into the database."""
     keep_done_s: float = 7 * 24 * 3600.0
     """Done and suppressed events are kept this long to be looked at. Dead letters are kept for ever."""
     keep_done_bytes: int = 1024 * MIB
