@@ -35,9 +35,23 @@ def on_event(event: Event) -> None:
         json={
             "properties": {name: typed(value) for name, value in properties.items()},
             # May be empty: then the plan itself decides whom to call.
-            "recipients": [{"targetName": name} for name in event.find_all("recipients/targetName")],
+            "recipients": [{"targetName": name} for name in names_in(event.to_dict().get("recipients"))],
         }
     )
+
+
+def names_in(recipients: Any) -> list[str]:
+    """A name, a `targetName` with one in it, or a list of them. Better to reject than to leave somebody out."""
+    match recipients:
+        case None | "":
+            return []
+        case str(name) | {"#text": str(name)}:
+            return [name]
+        case {"targetName": names}:
+            return names_in(names)
+        case list(several):
+            return [name for each in several for name in names_in(each)]
+    raise RejectEvent(f"<recipients> holds {recipients!r:.80}, expected <targetName> with a name in it")
 
 
 def typed(value: Any) -> Any:

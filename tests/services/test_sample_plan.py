@@ -66,3 +66,37 @@ def test_event_without_properties_is_rejected(properties: bytes) -> None:
     """There is nothing to tell: the reason says what is missing."""
     with pytest.raises(RejectEvent, match="no <properties>"):
         sent_for(b"<event>" + properties + b"</event>")
+
+
+@pytest.mark.parametrize(
+    ("recipients", "kind"),
+    [
+        (b"<recipients>bob</recipients>", "xml"),
+        (b'<recipients><targetName type="x">bob</targetName></recipients>', "xml"),
+        (b'"recipients": ["bob"]', "json"),
+        (b'"recipients": "bob"', "json"),
+        (b'"recipients": {"targetName": ["bob"]}', "json"),
+    ],
+)
+def test_recipients_may_be_plain_names(recipients: bytes, kind: str) -> None:
+    """However a sender spells it, nobody is left out in silence."""
+    if kind == "xml":
+        body = b"<event><properties><a>1</a></properties>" + recipients + b"</event>"
+    else:
+        body = b'{"properties": {"a": 1}, ' + recipients + b"}"
+    (sent,) = sent_for(body, kind)
+    assert [{"targetName": "bob"}] == sent["recipients"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<event><properties><a>1</a></properties><recipients><person>bob</person></recipients></event>", "xml"),
+        (b'{"properties": {"a": 1}, "recipients": ["ann", {"id": "bob"}]}', "json"),
+        (b'{"properties": {"a": 1}, "recipients": [7]}', "json"),
+    ],
+)
+def test_recipients_without_a_name_are_rejected(body: bytes, kind: str) -> None:
+    """The sentence says what was found and what is expected."""
+    with pytest.raises(RejectEvent, match=r"<recipients> holds .* expected <targetName>"):
+        sent_for(body, kind)
