@@ -63,8 +63,10 @@ class Voice:
         rank = RANKS.get(event["log_level"], 20)
         if rank < self._threshold:
             return
-        if rank == 20 and self._threshold > 10 and _is_foreign(event.get("log_namespace") or ""):
-            return
+        if rank == 20 and _is_foreign(event.get("log_namespace") or ""):
+            if self._threshold > 10:
+                return
+            event = {**event, "log_level": LogLevel.debug}
         line = self._liner.line(event)
         for scribe in self._scribes:
             scribe.put(line, urgent=rank >= URGENT_RANK)
