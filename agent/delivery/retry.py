@@ -2,14 +2,25 @@
 
 Full jitter takes a delay evenly between nothing and the bound of the attempt. It spreads the load of many senders that
 failed together better than any narrower band (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+Only the lowest part is cut off: a pause of nothing is no pause, and a crashing worker or a peer that is just coming up
+would be met again at once.
 """
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
+LEAST_PART: Final = 0.2
+"""Of the policy's first delay: no pause is shorter. A fifth of a second by default, which is what a refused connection
+or the start of a worker takes at least."""
+
 MAX_PAUSE_S: Final = 24 * 3600.0
-"""Longest pause that a service or a destination may ask for. A Retry-After of a year is a mistake, not a wish."""
+"""Longest pause that a service may ask for: its author knows what it waits for, and a year is a mistake."""
+
+MAX_RETRY_AFTER_S: Final = 3600.0
+"""Longest pause that the far end of a destination may ask for, or the policy's `max_delay_s` where that is longer. Rate
+limits say seconds to minutes, maintenance an hour; beyond it is another's mistake that would keep alarms back, and to
+ask once an hour harms nobody."""
 
 
 class Policy(Protocol):
@@ -36,16 +47,19 @@ def bound_s(policy: Policy, *, attempt: int) -> float:
     return min(grown, policy.max_delay_s)
 
 
-def delay_s(policy: Policy, *, attempt: int, jitter: float, asked_s: float | None = None) -> float:
+def delay_s(
+    policy: Policy, *, attempt: int, jitter: float, asked_s: float | None = None, max_asked_s: float = MAX_PAUSE_S
+) -> float:
     """The pause before the next attempt, in seconds. `jitter` is evenly spread over [0, 1).
 
     `asked_s` is what the other side asked for (Retry-After, `RetryableError(after=...)`): it is a lower limit, up to
-    `MAX_PAUSE_S`, and the jitter comes on top of it, because all its other clients were told the same.
+    `max_asked_s`, and the jitter comes on top of it, because all its other clients were told the same.
     """
-    jittered = bound_s(policy, attempt=attempt) * jitter
+    bound = bound_s(policy, attempt=attempt)
+    jittered = max(bound * jitter, min(LEAST_PART * policy.first_delay_s, bound))
     if asked_s is None:
         return jittered
-    return min(max(asked_s, 0.0), MAX_PAUSE_S) + jittered
+    return min(max(asked_s, 0.0), max_asked_s) + jittered
 
 
 def why_give_up(policy: Policy, *, attempt: int, age_s: float) -> str | None:

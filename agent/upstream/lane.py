@@ -27,7 +27,7 @@ from agent.boundaries import Counters, RequestSettlement, Spool, StoredRequest
 from agent.config.model import RetryPolicy
 from agent.delivery import Lineup, Outcome, Refill, State, Ticket
 from agent.delivery.ages import Ages
-from agent.delivery.retry import delay_s, why_give_up
+from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
 from agent.errors import AgentError, DestinationError
 from agent.upstream.health import Health, Verdict, event_id_of
 from agent.upstream.sender import Refusal, Sender
@@ -322,7 +322,13 @@ class Lane:
         enough = why_give_up(self._policy, attempt=attempt, age_s=age_s)
         if enough is not None:
             return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=f"{error.sentence}; {enough}")
-        pause_s = delay_s(self._policy, attempt=attempt, jitter=self._jitter(), asked_s=error.after_s)
+        pause_s = delay_s(
+            self._policy,
+            attempt=attempt,
+            jitter=self._jitter(),
+            asked_s=error.after_s,
+            max_asked_s=max(self._policy.max_delay_s, MAX_RETRY_AFTER_S),
+        )
         if self._sender.keeps_order:
             pause_s = self._shared_pause_s(pause_s)
         return Verdict(outcome=Outcome.POSTPONE, answer=answer, reason=error.sentence, pause_s=pause_s)

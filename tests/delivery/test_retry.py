@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.model import RetryPolicy
-from agent.delivery.retry import MAX_PAUSE_S, bound_s, delay_s, remaining_s, why_give_up
+from agent.delivery.retry import MAX_PAUSE_S, MAX_RETRY_AFTER_S, bound_s, delay_s, remaining_s, why_give_up
 
 POLICY = RetryPolicy(first_delay_s=1.0, factor=2.0, max_delay_s=60.0, max_attempts=5, max_age_s=3600.0)
 
@@ -17,9 +17,9 @@ def test_the_bound_doubles_up_to_the_cap(attempt, expected):
 
 
 @given(attempt=st.integers(0, 10**6), jitter=st.floats(0, 1, exclude_max=True))
-def test_a_delay_lies_between_nothing_and_the_bound(attempt, jitter):
-    """Full jitter: the whole range from nothing to the bound is used."""
-    assert 0 <= delay_s(POLICY, attempt=attempt, jitter=jitter) <= bound_s(POLICY, attempt=attempt)
+def test_a_delay_lies_between_the_least_and_the_bound(attempt, jitter):
+    """Full jitter: nearly the whole range to the bound is used, but nothing is ever tried again at once."""
+    assert 0.2 <= delay_s(POLICY, attempt=attempt, jitter=jitter) <= bound_s(POLICY, attempt=attempt)
 
 
 def test_the_jitter_is_used():
@@ -32,10 +32,20 @@ def test_what_the_other_side_asked_for_is_a_lower_limit():
     assert delay_s(POLICY, attempt=1, jitter=0.25, asked_s=30.0) == 30.25
 
 
-@pytest.mark.parametrize(("asked_s", "expected"), [(1e12, MAX_PAUSE_S), (-5.0, 0.0)])
+@pytest.mark.parametrize(("asked_s", "expected"), [(1e12, MAX_PAUSE_S + 0.2), (-5.0, 0.2)])
 def test_a_pause_that_makes_no_sense_is_bounded(asked_s, expected):
     """Neither a Retry-After of centuries nor a negative one is believed."""
     assert expected == delay_s(POLICY, attempt=1, jitter=0.0, asked_s=asked_s)
+
+
+def test_what_was_asked_for_may_have_a_nearer_end():
+    """Another's server is believed less than the service's own author."""
+    assert delay_s(POLICY, attempt=1, jitter=0.25, asked_s=7200.0, max_asked_s=MAX_RETRY_AFTER_S) == 3600.25
+
+
+def test_the_least_pause_is_within_the_cap():
+    """A policy whose cap is under a fifth of its first delay keeps its cap."""
+    assert 0.1 == delay_s(RetryPolicy(first_delay_s=1.0, max_delay_s=0.1), attempt=1, jitter=0.0)
 
 
 @pytest.mark.parametrize(("attempt", "age_s"), [(4, 0.0), (1, 3599.0), (1, -7200.0)])

@@ -140,6 +140,13 @@ def test_retry_after_is_honoured(desk):
     assert 2 == len(desk.sender.sent)
 
 
+def test_a_retry_after_of_a_day_is_kept_for_an_hour(desk):
+    """The far end's mistake must not keep an alarm back for longer than the operator would notice."""
+    desk.spool.store()
+    desk.sender.fail(1, refused(after_s=86_400.0))
+    assert START_US + 3601 * 1_000_000 == desk.spool.settlements[0].due_us
+
+
 def test_a_waiting_request_holds_back_its_own_group_only(desk):
     """The other group's request is sent at once, its own group's after it."""
     desk.spool.store(group="a")
