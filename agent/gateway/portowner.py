@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 PROC: Final = Path("/proc")
+OURS: Final = "integration-agent"
+"""The name of our command."""
+
+MAX_CHARS: Final = 80
+"""Of a command line: enough to tell one Java program from another."""
+
+_SECRET: Final = re.compile(r"(?i)((?:pass\w*|secret|token|api-?key)[=: ])\S+")
+"""Anybody can read a password in a command line while it runs; a log would keep it."""
+
 _LISTEN: Final = "0A"
 
 
 def find_owner(port: int, *, proc: Path = PROC) -> str:
-    """Return `process 4711 (java)` for the process that listens on `port`; empty when it cannot be found out.
+    """Return `process 4711 (java -jar x.jar)` for the process that listens on `port`, or `the integration agent of
+    /srv/ia (process 4711)`; empty when it cannot be found out.
 
     Processes of other users can only be seen by root, and other systems have no such files: never rely on it.
     """
@@ -21,7 +32,7 @@ def find_owner(port: int, *, proc: Path = PROC) -> str:
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for folder in sorted(proc.glob("[0-9]*"), key=lambda path: int(path.name)):
         if _holds_one_of(folder, wanted):
-            return f"process {folder.name} ({_name_of(folder)})"
+            return _shown(folder)
     return ""
 
 
@@ -49,9 +60,36 @@ def _entries(folder: Path) -> Iterator[Path]:
     yield from folder.iterdir()
 
 
-def _name_of(folder: Path) -> str:
+def _shown(folder: Path) -> str:
+    words = [_printable(word.decode("utf-8", "replace")) for word in _read(folder / "cmdline").split(b"\0") if word]
+    home = _home_of(words, _read(folder / "environ"))
+    if home is not None:
+        return f"the integration agent{f' of {home}' if home else ''} (process {folder.name})"
+    name = " ".join(words) or _printable(_read(folder / "comm").decode("utf-8", "replace").strip()) or "name not known"
+    name = _SECRET.sub(r"\1***", name)
+    return f"process {folder.name} ({name if len(name) <= MAX_CHARS else name[: MAX_CHARS - 3] + '...'})"
+
+
+def _home_of(words: Sequence[str], environ: bytes) -> str | None:
+    """The home of an integration agent, empty where it cannot be seen; None for any other program."""
+    # Itself, or behind the interpreter that runs it.
+    if not any(Path(word).name == OURS for word in words[:3]):
+        return None
+    for place, word in enumerate(words):
+        if word == "--home" and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith("--home="):
+            return word.partition("=")[2]
+    homes = [item[len(b"IA_HOME=") :] for item in environ.split(b"\0") if item.startswith(b"IA_HOME=")]
+    return _printable(homes[0].decode("utf-8", "replace")) if homes else ""
+
+
+def _read(path: Path) -> bytes:
     try:
-        name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
+        return path.read_bytes()
     except OSError:
-        return "name not known"
-    return "".join(c if c.isprintable() else "?" for c in name)
+        return b""
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

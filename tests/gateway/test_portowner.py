@@ -31,6 +31,31 @@ def test_names_the_listening_process(proc: Path) -> None:
     assert "process 4711 (ja?va)" == find_owner(0x1F91, proc=proc)
 
 
+def test_shows_the_command_line(proc: Path) -> None:
+    """Short, printable, and without what looks like a password: `java` alone would name half the machine."""
+    line = ["/usr/bin/java", "-Xmx1g", "-jar", "/opt/a.jar", "--password", "hunter2", "x\x1b" * 50, ""]
+    (proc / "4711" / "cmdline").write_bytes("\0".join(line).encode())
+    expected = "/usr/bin/java -Xmx1g -jar /opt/a.jar --password *** x?x?x?x?x?x?x?x?x?x?x?x?x..."
+    assert f"process 4711 ({expected})" == find_owner(0x1F91, proc=proc)
+    assert 80 == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "home"),
+    [
+        (b"/v/bin/python\0/v/bin/integration-agent\0--home\0/srv/ia\0", b"", " of /srv/ia"),
+        (b"integration-agent\0--home=/srv/ia\0", b"", " of /srv/ia"),
+        (b"/v/bin/integration-agent\0", b"A=b\0IA_HOME=/srv/ia\0", " of /srv/ia"),
+        (b"/v/bin/integration-agent\0", b"", ""),
+    ],
+)
+def test_another_agent_is_named_by_its_home(proc: Path, line: bytes, environment: bytes, home: str) -> None:
+    """Two agents with one port: what tells them apart is their home."""
+    (proc / "4711" / "cmdline").write_bytes(line)
+    (proc / "4711" / "environ").write_bytes(environment)
+    assert f"the integration agent{home} (process 4711)" == find_owner(0x1F91, proc=proc)
+
+
 def test_says_nothing_where_nothing_is_known(proc: Path, tmp_path: Path) -> None:
     """Ports that are only connected to, unknown ports, and systems without /proc."""
     assert "" == find_owner(0x1F92, proc=proc)
