@@ -184,7 +184,7 @@ class _Life:
     def _reload(self) -> None:
         def failed(failure: Failure) -> None:
             # What the operator can mend has been logged by the reload, and nothing has changed.
-            if not failure.check(AgentError):
+            if not isinstance(failure.value, AgentError):
                 log.failure("the reload failed", failure)
 
         Deferred.fromCoroutine(self._agent.reload()).addErrback(failed)
