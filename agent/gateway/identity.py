@@ -19,6 +19,8 @@ from pathlib import PurePath
 from typing import Final
 
 import attrs
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import ocsp
 
 from agent.config.tls import TlsConfig
 from agent.errors import OperatorError
@@ -118,12 +120,9 @@ def read_material(
         _require_fit(identity)
     outdated = [doubt for identity in identities for doubt in _outdated(identity, now)]
     gaps = [identity.gap for identity in identities if identity.gap]
-    if better_than is not None:
-        worse = _outdated(identities[0], now)
-        if identities[0].gap and not better_than.identities[0].gap:
-            worse.append(identities[0].gap)
-        if worse:
-            raise OperatorError("tls-not-better", "; ".join(worse))
+    worse = _worse(identities[0], better_than, now)
+    if worse:
+        raise OperatorError("tls-not-better", "; ".join(worse))
     return Material(
         identities=identities, anchors=anchors, warnings=(*warnings, *outdated, *gaps), is_selfmade=is_selfmade
     )
@@ -138,7 +137,7 @@ def _identities(
     now: datetime,
 ) -> tuple[tuple[Identity, ...], tuple[str, ...], bool]:
     if config.certificate is not None:
-        return (_from_files(config, read),), (), False
+        return (_from_files(config, read, now),), (), False
     try:
         data = read(config.keystore)
     except KeystoreError as error:
@@ -149,7 +148,7 @@ def _identities(
     return _from_keystore(keystore, config.keystore, alias, read, now), warnings, False
 
 
-def _from_files(config: TlsConfig, read: ReadFile) -> Identity:
+def _from_files(config: TlsConfig, read: ReadFile, now: datetime) -> Identity:
     assert config.certificate is not None
     passwords = [] if config.passphrase_file is None else [_first_line(read(config.passphrase_file))]
     paths = [config.certificate, *([config.private_key] if config.private_key is not None else [])]
@@ -161,7 +160,7 @@ def _from_files(config: TlsConfig, read: ReadFile) -> Identity:
         raise OperatorError(error.code, f"{shown}: {error.sentence}") from error
     except KeystoreError as error:
         raise OperatorError(f"tls-{error.code}", f"{shown}: {error.sentence.rstrip('.')}") from error
-    return attrs.evolve(found, staple=_staple(config.certificate, "", read))
+    return attrs.evolve(found, staple=_staple(config.certificate, "", found.leaf, read, now))
 
 
 def _assembled(files: Sequence[bytes], passwords: Sequence[Password]) -> Assembly:
@@ -195,10 +194,10 @@ def _from_keystore(
             f"tls-{error.code}", f"{path}: {error.sentence.rstrip('.')}; name it with: iadmin keystore use ALIAS"
         ) from error
     others = [entry for entry in candidates(keystore) if entry.alias != chosen.alias][: MOST_IDENTITIES - 1]
-    found = [_of_entry(keystore, chosen, path, read, budget)]
+    found = [_of_entry(keystore, chosen, path, read, budget, now)]
     for entry in others:
         try:
-            other = _of_entry(keystore, entry, path, read, budget)
+            other = _of_entry(keystore, entry, path, read, budget, now)
             _require_fit(other)
         except (KeystoreError, OperatorError):
             continue  # nobody named it; what is wrong with it is for `iadmin keystore check`
@@ -206,7 +205,9 @@ def _from_keystore(
     return tuple(found)
 
 
-def _of_entry(keystore: Keystore, entry: PrivateKeyEntry, path: PurePath, read: ReadFile, budget: Budget) -> Identity:
+def _of_entry(
+    keystore: Keystore, entry: PrivateKeyEntry, path: PurePath, read: ReadFile, budget: Budget, now: datetime
+) -> Identity:
     key = keystore.unlock(entry.alias, budget=budget)
     assert isinstance(key, PrivateKey), "only entries with a private key are candidates"
     trusted = [one.certificate for one in keystore.trusted_certificates]
@@ -216,7 +217,7 @@ def _of_entry(keystore: Keystore, entry: PrivateKeyEntry, path: PurePath, read: 
         key=key,
         chain=_sent(chain),
         gap=_gap(chain, entry.alias),
-        staple=_staple(path, entry.alias, read),
+        staple=_staple(path, entry.alias, entry.chain[0], read, now),
     )
 
 
@@ -289,15 +290,35 @@ def _anchors(config: TlsConfig, read: ReadFile, password: Secret | None) -> tupl
     return tuple(found)
 
 
-def _staple(path: PurePath, alias: str, read: ReadFile) -> bytes:
-    """The OCSP response beside the certificate, `server.pem.ocsp` or `.keystore.ALIAS.ocsp`; empty where none is."""
+def _staple(path: PurePath, alias: str, leaf: Certificate, read: ReadFile, now: datetime) -> bytes:
+    """The OCSP response beside the certificate, `server.pem.ocsp` or `.keystore.ALIAS.ocsp`, while it says `good`.
+
+    Fetching it is left to others (`openssl ocsp -respout`, a timer): the agent asks nobody outside by itself. One that
+    does not fit, or has run out, is left out rather than sent: senders that insist on it would refuse the connection.
+    """
     suffix = f".{alias}{STAPLE_SUFFIX}" if alias else STAPLE_SUFFIX
     if "/" in suffix or "\0" in suffix:
         return b""
     try:
-        return read(path.with_name(path.name + suffix))
+        response = read(path.with_name(path.name + suffix))
     except KeystoreError:
         return b""
+    return response if _is_good(response, leaf, now) else b""
+
+
+def _is_good(response: bytes, leaf: Certificate, now: datetime) -> bool:
+    try:
+        found = ocsp.load_der_ocsp_response(response)
+        if found.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return False
+        return (
+            found.serial_number == leaf.serial
+            and found.certificate_status is ocsp.OCSPCertStatus.GOOD
+            and found.this_update_utc <= now + CLOCK_SLACK
+            and (found.next_update_utc is None or found.next_update_utc > now)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def _require_fit(identity: Identity) -> None:
@@ -311,6 +332,14 @@ def _require_fit(identity: Identity) -> None:
             f"the certificate of {identity.alias!r} was made for another key: every handshake would fail; put the "
             "certificate and the key that belong together",
         )
+
+
+def _worse(new: Identity, old: Material | None, now: datetime) -> list[str]:
+    """Why `new` may not take the place of what is being served."""
+    if old is None or _outdated(old.identities[0], now):
+        return []
+    had_gap = old.is_selfmade or bool(old.identities[0].gap)
+    return [*_outdated(new, now), *([new.gap] if new.gap and not had_gap else [])]
 
 
 def _outdated(identity: Identity, now: datetime) -> list[str]:

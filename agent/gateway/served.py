@@ -158,10 +158,12 @@ class Served:
             mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
         context.set_verify(mode, self._verify)
         store = context.get_cert_store()
+        assert store is not None, "a context has one"
+        # Whatever stands in a truststore is trusted, as in Java: an issuing authority without its root, too.
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
         for anchor in self.material.anchors:
             certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, anchor.der)
-            if store is not None:
-                store.add_cert(certificate)
+            store.add_cert(certificate)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.add_client_ca(certificate)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509 import ocsp
 
 from agent.config.tls import ClientAuth, TlsConfig
 from agent.errors import OperatorError
@@ -15,7 +16,7 @@ from agent.gateway.selfsigned import make_pem
 from agent.secret import Secret
 from keystoretools import Format, Keystore, PrivateKeyEntry, TrustedCertificateEntry, save_keystore
 from tests.keystoretools.authority import Made
-from tests.support.tls import NOW, MemoryDisk, authority, issued, pem_of
+from tests.support.tls import NOW, MemoryDisk, authority, issued, ocsp_response, pem_of
 
 ROOT, SERVER = authority()
 MIDDLE = issued("Issuing", ROOT, authority=True)
@@ -148,6 +149,13 @@ class TestWhatComesLater:
             with pytest.raises(OperatorError, match=r"expired|valid only from"):
                 read(files, better_than=served)
 
+    def test_anything_is_better_than_what_has_expired(self) -> None:
+        """Then the new one is taken as at a start."""
+        late = issued("leaf.example", MIDDLE, names=("leaf.example",), days=30)
+        old = read({"ks": keystore(one=(late, MIDDLE, ROOT))})
+        assert read({"ks": keystore(one=(LEAF,))}, better_than=old).identities
+        assert read({"ks": keystore(one=(LEAF,))}, better_than=read({})).identities
+
     def test_a_chain_that_lost_its_issuer(self) -> None:
         """A gap is refused where there was none, and kept where there was one before."""
         whole, bare = {"ks": keystore(one=(LEAF, MIDDLE))}, {"ks": keystore(one=(LEAF,))}
@@ -174,5 +182,23 @@ class TestTruststores:
 
 def test_a_staple_beside_the_certificate_goes_along() -> None:
     """`server.pem.ocsp`, or `.keystore.ALIAS.ocsp`."""
-    files = {"ks": keystore(one=(SERVER,)), "ks.one.ocsp": b"response"}
-    assert b"response" == read(files).identities[0].staple
+    good = ocsp_response(ROOT, SERVER)
+    assert good == read({"ks": keystore(one=(SERVER,)), "ks.one.ocsp": good}).identities[0].staple
+    pem = TlsConfig(certificate=PurePath("a.pem"))
+    assert good == read({"a.pem": pem_of(SERVER), "a.pem.ocsp": good}, pem).identities[0].staple
+
+
+@pytest.mark.parametrize(
+    "staple",
+    [
+        b"rubbish",
+        ocsp_response(ROOT, OTHER),
+        ocsp_response(ROOT, SERVER, status="REVOKED"),
+        ocsp_response(ROOT, SERVER, start=NOW - timedelta(days=8)),
+        ocsp_response(ROOT, SERVER, start=NOW + timedelta(days=1)),
+        ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER).public_bytes(Encoding.DER),
+    ],
+)
+def test_a_staple_that_does_harm_stays_at_home(staple: bytes) -> None:
+    """Rubbish, another certificate's, not good, out of its time."""
+    assert b"" == read({"ks": keystore(one=(SERVER,)), "ks.one.ocsp": staple}).identities[0].staple

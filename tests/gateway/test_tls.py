@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path, PurePath
 
@@ -10,7 +11,7 @@ import pytest
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.wire.misuse import Cause
 from tests.support.gateway import post, read_replies
-from tests.support.tls import TlsStage, authority, client_context, issued, pem_of
+from tests.support.tls import TlsStage, authority, client_context, issued, ocsp_response, pem_of
 
 ROOT, SERVER = authority()
 FILES = {"server.pem": pem_of(SERVER), "root.pem": pem_of(ROOT, key=False)}
@@ -260,6 +261,17 @@ class TestClientCertificates:
             assert f"CN={own.library.subject.rfc4514_string()[3:]}" == misuse.client_certificate.subject
             assert misuse.verify_error
 
+    def test_an_issuing_authority_may_stand_without_its_root(self, tmp_path: Path) -> None:
+        """What is in the truststore is trusted, as in Java; the client itself may stand there, too."""
+        middle = issued("Issuing", ROOT, authority=True)
+        own = issued("plant7", middle)
+        for anchor in (middle, own):
+            files = {**FILES, "root.pem": pem_of(anchor, key=False)}
+            config = TlsConfig(certificate=KEY, client_auth=ClientAuth.REQUIRED, truststore=PurePath("root.pem"))
+            client = TlsStage(files, config).tls_client(client_context(ROOT, own=own, folder=tmp_path)).shake_hands()
+            client.send(post())
+            assert [202] == statuses(client.received)
+
     def test_fingerprints_alone_pin(self, tmp_path: Path) -> None:
         """Without a truststore those on the list are taken, whoever issued them, and nobody else."""
         friend, other = issued("friend"), issued("other")
@@ -301,3 +313,28 @@ def test_every_name_gets_its_certificate() -> None:
     for name, made in (("agent.example", SERVER), ("other.example", other), ("third.example", SERVER), (None, SERVER)):
         client = stage.tls_client(client_context(), name=name).shake_hands()
         assert made.certificate.der == client.tls.getpeercert(binary_form=True)
+
+
+def test_a_staple_is_sent_to_those_who_ask() -> None:
+    """The OCSP response that lies beside the certificate, as it is."""
+    from OpenSSL import SSL
+
+    from agent.gateway.identity import Identity, Material
+    from agent.gateway.served import Served
+
+    staple = ocsp_response(ROOT, SERVER)
+    identity = Identity(alias="one", key=SERVER.key, chain=(SERVER.certificate,), staple=staple)
+    server = Served(Material(identities=(identity,)), TlsConfig()).accept(object())
+    shown: list[bytes] = []
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_ocsp_client_callback(lambda connection, response, data: bool(shown.append(response)) or True)
+    client = SSL.Connection(context, None)
+    client.request_ocsp()
+    client.set_connect_state()
+    for _ in range(4):
+        for one, other in ((client, server), (server, client)):
+            with contextlib.suppress(SSL.WantReadError):
+                one.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                other.bio_write(one.bio_read(65536))
+    assert [staple] == shown

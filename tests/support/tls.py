@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any
 
 import attrs
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import ocsp
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -192,3 +194,23 @@ class TlsStage(Stage):
     @property
     def causes(self) -> list[Cause]:
         return [misuse.cause for misuse in self.misuses]
+
+
+def ocsp_response(
+    authority: Made, made: Made, *, start: datetime = NOW - timedelta(days=1), status: str = "GOOD", days: int = 7
+) -> bytes:
+    """What an authority says of a certificate that it has issued."""
+    is_revoked = status == "REVOKED"
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=made.library,
+        issuer=authority.library,
+        algorithm=hashes.SHA1(),
+        cert_status=ocsp.OCSPCertStatus[status],
+        this_update=start,
+        next_update=start + timedelta(days=days),
+        revocation_time=start if is_revoked else None,
+        revocation_reason=None,
+    )
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, authority.library)
+    signed = builder.sign(authority.signer, hashes.SHA256())
+    return signed.public_bytes(Encoding.DER)
