@@ -189,6 +189,15 @@ def test_an_event_stands_for_its_one_dead_request(dead: World, event: str, reque
     assert ([] if said else [REQUEST_ID]) == dead.letters.replayed
 
 
+def test_a_request_that_is_not_dead_says_what_it_is(dead: World) -> None:
+    """By its own id."""
+    assert dead.link.shown is not None
+    dead.link.shown["requests"][0]["state"] = "waiting"
+    answer = dead.run("deadletter", "purge", REQUEST_ID, "--yes")
+    assert (ExitStatus.FAILED, 0) == (answer.status, dead.letters.orders)
+    assert f"request {REQUEST_ID} is waiting, not dead" in answer.err
+
+
 def test_long_work_goes_in_batches_and_is_counted_exactly(world: World) -> None:
     """A bar moves; what somebody else has purged meanwhile is left alone and said so."""
     ids = many(world, 250)

@@ -1,8 +1,10 @@
 """Since when things stand where they stand, and the whole body of what is dead."""
 
+import apsw
 import attrs
 
 from agent.delivery import OutboundRequest, Outcome
+from agent.spool import layout
 from agent.spool.batch import Batch, Change
 from agent.spool.journal import Journal
 from agent.spool.mending import Purge, Replay
@@ -58,6 +60,16 @@ def test_each_line_waits_since_its_first_one(writer, folder):
     order(writer, sent(1), settlement(2))
     found = Journal(folder).oldest()["open"]
     assert ({SERVICE}, set()) == (set(found["services"]), set(found["destinations"]))
+
+
+def test_what_was_replayed_waits_since_then(writer, folder):
+    """Not since it came in: nobody is warned of an event that has just been offered again."""
+    writer.commit(Batch(accepts=[(event(1), None)]))
+    order(writer, settlement(1, Outcome.GIVE_UP), Replay(ids=(event(1).id,)))
+    apsw.Connection(str(folder / layout.FILE_NAME)).execute(
+        f"UPDATE event SET replayed_us = {START_US + 9 * SECOND_US}"
+    )
+    assert {SERVICE: iso(9)} == Journal(folder).oldest()["open"]["services"]
 
 
 def test_the_body_of_a_dead_letter_is_whole(writer, folder):
