@@ -25,6 +25,7 @@ LIMITS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType
         "max-header-count": ("max_header_count", whole(4, 10_000)),
         # 1 GiB is what SQLite stores in one value; bodies are held in memory, so far less is wise.
         "max-body-bytes": ("max_body_bytes", whole(1024, 1024 * MIB)),
+        "max-bodies-in-flight-bytes": ("max_bodies_in_flight_bytes", whole(1024, 1024 * 1024 * MIB)),
         "max-inflate-ratio": ("max_inflate_ratio", whole(1, 100_000)),
         "max-pipelined": ("max_pipelined", whole(1, 10_000)),
         "handshake-timeout-s": ("handshake_timeout_s", decimal(0.1, HOUR_S, "seconds")),
@@ -67,6 +68,12 @@ def _read_limits(section: Section) -> GatewayLimits:
             f"{read_limits.max_request_line_bytes} bytes of request line do not fit into a head of "
             f"{read_limits.max_head_bytes} bytes (max-head-bytes)",
             at="max-request-line-bytes",
+        )
+    if read_limits.max_body_bytes > read_limits.max_bodies_in_flight_bytes:
+        limits.error(
+            f"one body of {read_limits.max_body_bytes} bytes is more than all together may have, "
+            f"{read_limits.max_bodies_in_flight_bytes} (max-bodies-in-flight-bytes)",
+            at="max-body-bytes",
         )
     return read_limits
 

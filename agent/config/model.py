@@ -38,6 +38,9 @@ class GatewayLimits:
     max_header_count: int = 100
     max_body_bytes: int = 10 * MIB
     """Monitoring events are a few KiB; ticket systems attach whole histories. Counts after inflating gzip, too."""
+    max_bodies_in_flight_bytes: int = 256 * MIB
+    """All bodies of a gateway that are being read or stored; further large ones are refused with 503. 25 of the largest
+    at a time; four thousand connections could hold 40 GiB without it."""
     max_inflate_ratio: int = 100
     """Real XML shrinks 10 to 30 times; 1000 times is a bomb."""
     max_pipelined: int = 64

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agent.errors import SenderError
+from agent.gateway.budget import CRAWL_BYTES_S, SMALL_BYTES, Pace
 from agent.gateway.crowd import Worth
 from agent.gateway.outlet import Outlet
 from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
@@ -25,7 +26,7 @@ from agent.gateway.slot import NEVER, Receiving, Slot
 from agent.wire import Head, Tongue, recognise
 from agent.wire.answer import CONTINUE
 from agent.wire.clientcert import ClientCertificate
-from agent.wire.refusal import not_http, too_large_body, too_slow
+from agent.wire.refusal import not_http, stopping, too_large_body, too_many_bodies, too_slow
 from agent.wire.sniff import ENOUGH_BYTES, WORDS
 
 READ_AND_DROP_BYTES: Final = 64 * 1024
@@ -35,6 +36,13 @@ LINGER_S: Final = 5.0
 LINGER_BYTES: Final = 16 * 1024 * 1024
 """How long and how much is still read after an early error answer, so that the sender sees the answer and not a reset
 (nginx: lingering_timeout 5 s, lingering_time 30 s)."""
+
+STOP_PATIENCE_S: Final = 2.0
+"""For requests that are in the middle of coming when the gateway stops: an event takes milliseconds; whoever is not
+through by then is told to come back."""
+
+STOP_LINGER_S: Final = 1.0
+"""Instead of `LINGER_S` then."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -73,7 +81,10 @@ class Connection(Protocol):
         self._armed: Stage | None = None
         """The stage that the read deadline was set for; None: it has to be set anew."""
         self._drain_deadline = NEVER
+        self._stop_deadline = NEVER
+        """When the gateway stops: until then what has begun to come may come to its end."""
         self._body_since = 0.0
+        self._pace = Pace(0.0)
         self._owes_continue = False
         self._unread = b""
         self._beginning = b""
@@ -125,7 +136,9 @@ class Connection(Protocol):
         self._is_gone = True
         self._read_deadline = self._drain_deadline = NEVER
         self._slots.clear()  # answers that still come find nobody, and that is all right
-        self._current = None
+        if self._current is not None:
+            self._current.release()  # the others are still worked on
+            self._current = None
         self._lost(self)
 
     # ---- the reader calls these --------------------------------------------------------------------------------
@@ -141,6 +154,7 @@ class Connection(Protocol):
         self._body_since = self._clock()
         if head.length is not None and head.length > self._limits.max_body_bytes:
             raise too_large_body(self._limits.max_body_bytes, head.length)
+        self._pace = Pace(self._body_since)
         try:
             self._reception.admit(slot, head.method, target, headers)
             if fault is not None:
@@ -149,12 +163,20 @@ class Connection(Protocol):
             if head.expects_continue or head.length is None or head.length > READ_AND_DROP_BYTES:
                 raise
             slot.refusal = error
+        if head.length is not None and slot.refusal is None and not self._reception.budget.has_room(head.length):
+            raise too_many_bodies()
         if slot.is_asked:
             slot.headers = headers
         if head.expects_continue and head.length != 0:
             self._owes_continue = True
             self._send_continue()
         return slot
+
+    def hold_body(self, slot: Slot, size: int) -> None:
+        """Count what is kept of a body, and refuse it where all together are too much."""
+        slot.held_bytes += size
+        if not self._reception.budget.take(size, of_bytes=slot.held_bytes):
+            raise too_many_bodies()
 
     def end_request(self, slot: Slot, body: bytes) -> None:
         """Hand a complete request to the reception."""
@@ -205,17 +227,24 @@ class Connection(Protocol):
             self.abort()
         elif now >= self._read_deadline:
             self._reading_is_overdue()
+        elif self._current is not None and self._reception.budget.is_tight and self._crawls(self._current, now):
+            self._refuse(too_slow("body", f"with {CRAWL_BYTES_S} bytes/s, which is asked for while memory is short"))
         elif self._slots and now >= self._slots[0].due:
             self._slots[0].overdue()
 
     def wind_down(self) -> None:
         """Take no new request, answer those in hand, then close."""
         self._is_stopping = True
-        self._unread = b""
-        if self._reader.stage is Stage.IDLE:
+        if self._is_deaf:
+            self._read_deadline = min(self._read_deadline, self._clock() + STOP_LINGER_S)
+        elif self._reader.stage is Stage.IDLE:
+            self._unread = b""
             self._reader.is_done = True
             if not self._slots:
                 self._close()
+        else:
+            self._stop_deadline = self._clock() + STOP_PATIENCE_S
+            self._read_deadline = min(self._read_deadline, self._stop_deadline)
 
     @property
     def worth(self) -> Worth:
@@ -299,12 +328,15 @@ class Connection(Protocol):
         self._read_deadline = NEVER
         self._unread = b""
         self._owes_continue = False
+        self._reader.drop_body()
         slot.closes = True
         slot.refused(error)
 
     def _reading_is_overdue(self) -> None:
         if self._is_deaf:
             self.abort()
+        elif self._clock() >= self._stop_deadline:
+            self._refuse(stopping())
         elif self._reader.stage is Stage.HEAD:
             self._refuse(too_slow("head", f"within {self._limits.header_timeout_s:g} s"))
         elif self._reader.stage is Stage.BODY:
@@ -339,21 +371,26 @@ class Connection(Protocol):
                 return
         self._set_read_deadline()
 
+    def _crawls(self, slot: Slot, now: float) -> bool:
+        is_waited_for = slot.held_bytes > SMALL_BYTES and not self._is_paused and self._reader.stage is Stage.BODY
+        return is_waited_for and self._pace.crawls(now, self._reader.body_bytes)
+
     def _set_read_deadline(self) -> None:
         limits = self._limits
         stage = self._reader.stage
         if stage is Stage.BODY:
             if self._owes_continue:
-                self._read_deadline = NEVER  # the sender waits for us
+                self._read_deadline = self._stop_deadline  # the sender waits for us
                 return
             now = self._clock()
             slowest = self._body_since + limits.body_timeout_s + self._reader.body_bytes / limits.min_body_rate_bytes_s
-            self._read_deadline = min(now + limits.body_timeout_s, slowest)
+            self._read_deadline = min(now + limits.body_timeout_s, slowest, self._stop_deadline)
         elif stage is Stage.HEAD:
             if self._armed is not Stage.HEAD:
                 self._armed = Stage.HEAD
                 begun, self._since = self._since, NEVER
-                self._read_deadline = min(begun, self._clock()) + limits.header_timeout_s
+                begun = min(begun, self._clock())
+                self._read_deadline = min(begun + limits.header_timeout_s, self._stop_deadline)
         elif self._slots:
             self._armed = None
             self._read_deadline = NEVER
@@ -380,7 +417,7 @@ class Connection(Protocol):
         if self._outlet.is_blocked:
             return
         if self._is_deaf and not self._peer_has_ended:
-            self._read_deadline = self._clock() + LINGER_S
+            self._read_deadline = self._clock() + (STOP_LINGER_S if self._is_stopping else LINGER_S)
             if self._is_paused:
                 self._is_paused = False
                 self.transport.resumeProducing()

@@ -13,6 +13,7 @@ from typing import Final
 from agent.boundaries import Counters
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
+from agent.gateway.budget import Budget
 from agent.gateway.slot import Slot
 from agent.wire.answer import Answers
 from agent.wire.misuse import printable_line
@@ -41,6 +42,7 @@ class PlaintextReception:
         self.limits: Final = limits
         self.counters: Final = counters
         self.answers: Final = answers
+        self.budget: Final = Budget(0)
         self._our_name = our_name
         self._port = port
         self._noted = noted

@@ -101,6 +101,7 @@ class ServiceGateway(ServerFactory):
             key_source=config.idempotency,
             key_sources=key_sources or {},
             doorman=self._doorman,
+            clock=self.clock,
         )
         self._own_access = dict(access_of or {})
         self._doorman = Doorman(

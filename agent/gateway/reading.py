@@ -61,6 +61,9 @@ class Recipient(Protocol):
         Raise `SenderError` to end the connection's reading, or set the slot's `refusal`.
         """
 
+    def hold_body(self, slot: Slot, size: int) -> None:
+        """`size` further bytes of its body are kept in memory; raise `SenderError` where that is too much."""
+
     def end_request(self, slot: Slot, body: bytes) -> None:
         """The request is complete. For a slot with a `refusal` the body was dropped."""
 
@@ -131,6 +134,10 @@ class RequestReader:
             if self._wire_bytes > 7 * self.body_bytes + CHUNK_OVERHEAD_BYTES + self._limits.max_head_bytes:
                 raise too_much_framing()
 
+    def drop_body(self) -> None:
+        """Let go of what has been read of a body."""
+        self._pieces = []
+
     def cut_off(self) -> SenderError:
         """The error for a sender that ends its side in the middle of what is being read."""
         if self.slot is None or self.slot.head is None:
@@ -187,7 +194,9 @@ class RequestReader:
         if self.body_bytes > self._limits.max_body_bytes:
             raise too_large_body(self._limits.max_body_bytes)
         if slot.refusal is None:
-            self._pieces.append(piece if self._inflater is None else self._inflater.feed(piece))
+            kept = piece if self._inflater is None else self._inflater.feed(piece)
+            self._recipient.hold_body(slot, len(kept))
+            self._pieces.append(kept)
 
     def on_message_complete(self) -> None:
         if self._has_upgrade:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,17 +15,22 @@ from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
 from agent.event.body import BodyReader, guess_kind
+from agent.gateway.budget import Budget
 from agent.gateway.doorman import Doorman
 from agent.gateway.keys import finder_for
+from agent.gateway.refusals import Refusals
 from agent.gateway.slot import Slot
 from agent.names import ServiceName
 from agent.wire import Answers, Routes, inactive_service
-from agent.wire.refusal import internal_error, method_not_allowed, service_failed
+from agent.wire.refusal import internal_error, method_not_allowed, service_busy, service_failed, service_too_slow
 
 log = Logger(namespace="gateway")
 
 THREAD_FROM_BYTES: Final = 64 * 1024
 """Larger bodies are checked in a thread: 64 KiB take 0.4 ms to parse, 10 MiB 70 ms, and everybody would wait."""
+
+UNASKED: Final = MappingProxyType({"service-busy": 1.0, "service-stopping": 10.0, "service-starting": 5.0})
+"""Codes of `ServiceError` that mean that the hook was not called, and when it is worth to come back, in seconds."""
 
 _T = TypeVar("_T")
 InThread = Callable[[Callable[[], _T]], Deferred[_T]]
@@ -33,7 +39,8 @@ InThread = Callable[[Callable[[], _T]], Deferred[_T]]
 class Reception:
     """Takes requests in. One for each gateway, shared by its connections.
 
-    `in_thread(work)` runs `work` outside the reactor thread and gives a Deferred of what it returns.
+    `in_thread(work)` runs `work` outside the reactor thread and gives a Deferred of what it returns. `clock` is steady,
+    in seconds.
     """
 
     def __init__(
@@ -50,10 +57,13 @@ class Reception:
         key_source: KeySource,
         key_sources: Mapping[ServiceName, KeySource],
         doorman: Doorman,
+        clock: Callable[[], float],
     ) -> None:
         self.limits: Final = limits
         self.counters: Final = counters
         self.answers: Final = Answers(now_s=now_us() // 1_000_000)
+        self.budget: Final = Budget(limits.max_bodies_in_flight_bytes)
+        self._refusals = Refusals(clock=clock)
         self._sink = sink
         self._host = host
         self._routes = routes
@@ -68,8 +78,9 @@ class Reception:
         self._has_finders = bool(self._finders) or self._finder is not None
 
     def tick(self) -> None:
-        """Let the answers know what time it is."""
+        """Let the answers know what time it is, and write the lines that are due."""
         self.answers.tick(self._now_us() // 1_000_000)
+        self._refusals.tick()
 
     def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Decide from the head alone where a request goes, and whether its sender may send.
@@ -113,16 +124,14 @@ class Reception:
             self._take_small(slot, body)
 
     def note_refusal(self, slot: Slot, error: SenderError) -> None:
-        """Count a refusal, and write its line."""
+        """Count a refusal, and see to its line."""
         self.counters.count("gateway.refused", error.code)
-        write = log.warn if error.status >= 500 else log.info
-        write(
-            "refused {status} {code} to {peer}: {sentence}",
-            event_id=slot.event_id,
+        self._refusals.tell(
+            peer=slot.connection.peer,
             status=error.status,
             code=error.code,
-            peer=slot.connection.peer,
             sentence=error.sentence,
+            event_id=slot.event_id,
         )
 
     def _take_small(self, slot: Slot, body: bytes) -> None:
@@ -212,7 +221,7 @@ class Reception:
                 service=event.service,
                 sentence=error.sentence,
             )
-            slot.refused(service_failed(event.id))
+            slot.refused(_told_of(error, event.id))
         except Exception:
             failure = Failure()  # type: ignore[no-untyped-call]
             slot.refused(self._our_fault(slot, failure))
@@ -223,7 +232,7 @@ class Reception:
             if slot.head is not None and slot.head.method != "POST":
                 slot.refused(method_not_allowed(slot.head.method))
             else:
-                self._take_small(slot, body)
+                self._take(slot, body)
             return
         try:
             slot.responded(response)
@@ -245,6 +254,15 @@ class Reception:
             "a request of {peer} met a fault in the agent", failure, event_id=slot.event_id, peer=slot.connection.peer
         )
         return internal_error()
+
+
+def _told_of(error: ServiceError, event_id: str) -> SenderError:
+    """What the sender is told of a service that did not answer: when to come back, and no details."""
+    if error.code == "service-timeout":
+        return service_too_slow()
+    if error.code in UNASKED:
+        return service_busy(error.after_s or UNASKED[error.code])
+    return service_failed(event_id)
 
 
 def _read(reader: BodyReader, slot: Slot, body: bytes) -> tuple[BodyKind, str]:

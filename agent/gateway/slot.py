@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from agent.boundaries import Counters, HttpResponse
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
+from agent.gateway.budget import Budget
 from agent.wire import Answers, Head, Persistence, Route
 from agent.wire.refusal import service_too_slow, store_too_slow
 
@@ -35,6 +36,10 @@ class Receiving(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def budget(self) -> Budget:
+        """For the bodies of all connections together."""
 
     def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Decide from the head; raise `SenderError` to refuse."""
@@ -66,6 +71,7 @@ class Slot:
         "finder",
         "head",
         "headers",
+        "held_bytes",
         "is_asked",
         "key",
         "reception",
@@ -99,6 +105,8 @@ class Slot:
         """The idempotency key, once it is known; empty: none."""
         self.finder: KeyFinder | None = None
         """Looks for the key in the body."""
+        self.held_bytes = 0
+        """Of its body, counted in the gateway's budget."""
         self.size_bytes = 0
         self.answer: bytes | None = None
         """The bytes of the answer, once it is known."""
@@ -180,8 +188,14 @@ class Slot:
             return Persistence.CLOSE
         return Persistence.KEEP_SAID if self.head is not None and self.head.is_http10 else Persistence.KEEP
 
+    def release(self) -> None:
+        """The body is wanted no longer, or not here."""
+        self.reception.budget.give_back(self.held_bytes)
+        self.held_bytes = 0
+
     def _settle(self, answer: bytes) -> None:
         self.answer = answer
+        self.release()
         self.connection.flush()
 
     def _give_up(self, step: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from agent.errors import SenderError
 from agent.wire.parsing import put_plainly
 
@@ -75,6 +77,30 @@ def too_large_body(limit: int, declared: int | None = None) -> SenderError:
         status=413,
         title="Content Too Large",
         close=True,
+    )
+
+
+def too_many_bodies() -> SenderError:
+    """503: all bodies together take as much memory as the gateway gives them."""
+    return SenderError(
+        "too-many-bodies",
+        "Too many large requests are being received at this moment. Nothing was taken; send it again a little later.",
+        status=503,
+        title="Too many large requests at a time",
+        close=True,
+        headers=(("Retry-After", "5"),),
+    )
+
+
+def stopping() -> SenderError:
+    """503: the agent is being stopped, and the request had not come to its end."""
+    return SenderError(
+        "stopping",
+        "The agent is being stopped, and the request had not come to its end. Nothing was taken; send it again.",
+        status=503,
+        title="Being stopped",
+        close=True,
+        headers=(("Retry-After", "10"),),
     )
 
 
@@ -163,11 +189,23 @@ def service_failed(event_id: str) -> SenderError:
     )
 
 
-def service_too_slow(patience_s: float) -> SenderError:
-    """504: a service that answers itself took too long."""
+def service_busy(after_s: float) -> SenderError:
+    """503: a service that answers itself cannot be asked at the moment."""
+    return SenderError(
+        "service-busy",
+        "The service cannot be asked at this moment. It has not seen the request; send it again a little later.",
+        status=503,
+        title="Service busy",
+        headers=(("Retry-After", str(max(1, math.ceil(after_s)))),),
+    )
+
+
+def service_too_slow(patience_s: float | None = None) -> SenderError:
+    """504: a service that answers itself took too long; `patience_s` is the gateway's, None where its own ran out."""
+    within = "in the time it is given" if patience_s is None else f"within {patience_s:g} s"
     return SenderError(
         "service-too-slow",
-        f"The service did not answer within {patience_s:g} s. It may have done its work all the same.",
+        f"The service did not answer {within}. It may have done its work all the same.",
         status=504,
         title="Service too slow",
     )

@@ -123,3 +123,37 @@ def test_stopping_ends_with_patience() -> None:
     stage.pass_time(2)
     assert [None] == stopped
     assert client.transport.aborted
+
+
+def test_stopping_tells_who_is_half_through_to_come_back() -> None:
+    """A body that does not end within two seconds gets 503 and a clean close, not a cut; so does a half-sent head."""
+    stage = Stage()
+    body, head, continued = stage.client(), stage.client(), stage.client()
+    body.send(post()[:-5])
+    head.send(b"POST /http/applications_sample-plan HTTP/1.1\r\nHost:")
+    continued.send(post(b"", "Expect: 100-continue").replace(b"Content-Length: 0", b"Content-Length: 200"))
+    stopped: list[None] = []
+    Deferred.fromCoroutine(stage.gateway.stop(10)).addCallback(stopped.append)
+    for _ in range(4):
+        stage.pass_time(0.5)
+        body.send(b" ")
+    for client in (body, head, continued):
+        answer = client.answers[-1]
+        assert (503, "10", "close") == (answer.status, answer.headers["retry-after"], answer.headers["connection"])
+        assert client.transport.half_closed and not client.transport.aborted
+        client.end()
+        assert client.transport.closed and not client.transport.aborted
+    assert [None] == stopped
+    assert [] == stage.sink.events
+
+
+def test_a_request_that_waits_its_turn_is_not_lost_by_stopping() -> None:
+    """What had come before the stop is read on when the line of answers has room again."""
+    stage = Stage(at_once=False, limits=GatewayLimits(max_pipelined=1))
+    client = stage.client()
+    client.send(post() + post()[:-5])
+    client.send(post()[-5:])
+    Deferred.fromCoroutine(stage.gateway.stop(10))
+    stage.sink.commit()
+    stage.sink.commit()
+    assert 202 == client.statuses[0] and client.transport.closed

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from agent.boundaries import HttpResponse
 from agent.errors import ServiceError
 from agent.event import BodyKind
+from agent.gateway.reception import THREAD_FROM_BYTES
 from tests.support.gateway import SEED, Client, Stage, post
 
 TARGET = "/http/applications_soap/deep?x=1"
@@ -70,6 +71,33 @@ def test_a_slow_service_is_a_504() -> None:
     assert [504] == client.statuses
     client.send(post())
     assert [504, 202] == client.statuses
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "retry_after"),
+    [
+        ("service-timeout", 504, None),
+        ("service-busy", 503, "3"),
+        ("service-stopping", 503, "3"),
+        ("service-crashed", 500, None),
+    ],
+)
+def test_the_kind_of_failure_decides_the_status(code: str, status: int, retry_after: str | None) -> None:
+    """Too slow is 504 with no promise, not asked at all is 503 with a time to come back; the rest is 500."""
+    after_s = 2.5 if retry_after else None
+    _, client = asking(ServiceError(code, "a secret", after_s=after_s))
+    (answer,) = client.answers
+    assert (status, retry_after) == (answer.status, answer.headers.get("retry-after"))
+    assert b"secret" not in answer.body
+
+
+def test_a_large_body_that_a_service_declined_is_checked_in_a_thread() -> None:
+    """As if it had never been asked: nobody else waits for the parser."""
+    large = b"<a>" + b" " * THREAD_FROM_BYTES + b"</a>"
+    stage, client = asking(None, post(large, target=TARGET))
+    assert ([], 1) == (client.statuses, len(stage.threads))
+    stage.run_threads()
+    assert [202] == client.statuses
 
 
 def test_a_sender_that_leaves_does_not_stop_the_service() -> None:
