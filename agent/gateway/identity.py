@@ -14,16 +14,15 @@ The password of a keystore is the first line of the file that is named, else tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePath
 from typing import Final
 
 import attrs
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509 import ocsp
 
 from agent.config.tls import TlsConfig
 from agent.errors import OperatorError
+from agent.gateway.staple import CLOCK_SLACK, ReadFile, read_staple
 from agent.secret import Secret
 from keystoretools import (
     AssembledIdentity,
@@ -48,13 +47,8 @@ from keystoretools.chain import is_self_signed, order
 from keystoretools.hostnames import names_of
 from keystoretools.identity import candidates
 
-ReadFile = Callable[[PurePath], bytes]
-"""The octets of a file; raises `KeystoreError` with the sentence (code `no-such-file` where there is none)."""
-
 DEFAULT_PASSWORD: Final = "alarmpoint"
 MOST_IDENTITIES: Final = 50
-CLOCK_SLACK: Final = timedelta(minutes=5)
-STAPLE_SUFFIX: Final = ".ocsp"
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +154,7 @@ def _from_files(config: TlsConfig, read: ReadFile, now: datetime) -> Identity:
         raise OperatorError(error.code, f"{shown}: {error.sentence}") from error
     except KeystoreError as error:
         raise OperatorError(f"tls-{error.code}", f"{shown}: {error.sentence.rstrip('.')}") from error
-    return attrs.evolve(found, staple=_staple(config.certificate, "", found.leaf, read, now))
+    return attrs.evolve(found, staple=read_staple(config.certificate, "", found.leaf, read, now))
 
 
 def _assembled(files: Sequence[bytes], passwords: Sequence[Password]) -> Assembly:
@@ -217,7 +211,7 @@ def _of_entry(
         key=key,
         chain=_sent(chain),
         gap=_gap(chain, entry.alias),
-        staple=_staple(path, entry.alias, entry.chain[0], read, now),
+        staple=read_staple(path, entry.alias, entry.chain[0], read, now),
     )
 
 
@@ -288,37 +282,6 @@ def _anchors(config: TlsConfig, read: ReadFile, password: Secret | None) -> tupl
     if not found:
         raise OperatorError("tls-truststore-empty", f"{config.truststore}: there is no certificate in the truststore")
     return tuple(found)
-
-
-def _staple(path: PurePath, alias: str, leaf: Certificate, read: ReadFile, now: datetime) -> bytes:
-    """The OCSP response beside the certificate, `server.pem.ocsp` or `.keystore.ALIAS.ocsp`, while it says `good`.
-
-    Fetching it is left to others (`openssl ocsp -respout`, a timer): the agent asks nobody outside by itself. One that
-    does not fit, or has run out, is left out rather than sent: senders that insist on it would refuse the connection.
-    """
-    suffix = f".{alias}{STAPLE_SUFFIX}" if alias else STAPLE_SUFFIX
-    if "/" in suffix or "\0" in suffix:
-        return b""
-    try:
-        response = read(path.with_name(path.name + suffix))
-    except KeystoreError:
-        return b""
-    return response if _is_good(response, leaf, now) else b""
-
-
-def _is_good(response: bytes, leaf: Certificate, now: datetime) -> bool:
-    try:
-        found = ocsp.load_der_ocsp_response(response)
-        if found.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            return False
-        return (
-            found.serial_number == leaf.serial
-            and found.certificate_status is ocsp.OCSPCertStatus.GOOD
-            and found.this_update_utc <= now + CLOCK_SLACK
-            and (found.next_update_utc is None or found.next_update_utc > now)
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
 
 
 def _require_fit(identity: Identity) -> None:

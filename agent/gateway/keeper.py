@@ -16,9 +16,10 @@ from twisted.logger import Logger
 
 from agent.config.model import GatewayConfig
 from agent.errors import MachineError
-from agent.gateway.identity import STAPLE_SUFFIX, Material, ReadFile, read_material
+from agent.gateway.identity import Material, read_material
 from agent.gateway.selfsigned import is_address, keep_self_signed, names_of_this_machine
 from agent.gateway.served import Served
+from agent.gateway.staple import STAPLE_SUFFIX, ReadFile
 from agent.secret import Secret
 
 log = Logger(namespace="gateway")

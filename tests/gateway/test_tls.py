@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import ssl
 from pathlib import Path, PurePath
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.wire.misuse import Cause
@@ -43,6 +46,25 @@ def test_a_hello_in_single_bytes_is_a_hello() -> None:
     client.raw.send(*(bytes((byte,)) for byte in client._out.read()))
     client.shake_hands().send(post())
     assert [202] == statuses(client.received)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=30), st.lists(st.integers(0, 600), min_size=1, max_size=6))
+def test_requests_arrive_however_they_are_cut(cuts: list[int], sizes: list[int]) -> None:
+    """Into records and pieces of records: each request is answered as soon as its last byte is there."""
+    stage = TlsStage(FILES)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    requests = b"".join(post(b"<a>" + b"x" * size + b"</a>") for size in sizes)
+    for start in range(0, len(requests), 150):
+        client.tls.write(requests[start : start + 150])
+    sealed = client._out.read()
+    for cut in itertools.cycle(cuts):
+        client.raw.send(sealed[:cut])
+        sealed = sealed[cut:]
+        if not sealed:
+            break
+    client.exchange()
+    assert [202] * len(sizes) == statuses(client.received)
 
 
 def test_a_sender_that_ends_its_side_gets_its_answer() -> None:
