@@ -25,6 +25,7 @@ from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
 from agent.gateway.slot import NEVER, Receiving, Slot
 from agent.wire import Head, Tongue, recognise
 from agent.wire.answer import CONTINUE
+from agent.wire.auth import Gate
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.refusal import not_http, stopping, too_large_body, too_many_bodies, too_slow
 from agent.wire.sniff import ENOUGH_BYTES, WORDS
@@ -68,6 +69,8 @@ class Connection(Protocol):
     ) -> None:
         self.peer = ""
         self.client_certificate: Final = client_certificate
+        self.let_in: tuple[Head | None, Gate | None, str] = (None, None, "")
+        """The last head that was let in, where, and as whom: kept by the doorman for requests that repeat it."""
         self._reception = reception
         self._limits = reception.limits
         self._stranger = stranger

@@ -105,25 +105,32 @@ class Doorman:
         gate = self._gates.get(service, self._gate) if service is not None else self._gate
         if gate.is_open:
             return
-        peer = slot.connection.peer
-        authorization = slot.head.authorization if slot.head is not None else b""
-        shown = b"%b\0%b\0%b" % ((service.url_name if service else "").encode(), peer.encode(), authorization)
-        digest = hashlib.blake2b(shown, key=self._digest_key, digest_size=16).digest()
+        connection, head = slot.connection, slot.head
+        # The reader gives out the same head for as long as the sender repeats it.
+        known_head, known_gate, known_who = connection.let_in
+        if head is known_head and gate is known_gate and head is not None:
+            slot.who = known_who
+            return
+        peer = connection.peer
+        authorization = head.authorization if head is not None else b""
+        digest = self._digest((service.url_name if service else "").encode(), peer.encode(), authorization)
         who = self._verified.get(digest)
         if who is not None:
             slot.who = who
+            connection.let_in = (head, gate, who)
             return
-        verdict = gate.judge(authorization=authorization, peer=peer, certificate=slot.connection.client_certificate)
+        verdict = gate.judge(authorization=authorization, peer=peer, certificate=connection.client_certificate)
         if isinstance(verdict, Passed):
             slot.who = verdict.who
+            connection.let_in = (head, gate, verdict.who)
         elif isinstance(verdict, Unproven):
             self._prove(slot, gate, verdict, digest)
         elif isinstance(verdict, Refused):
-            raise self._failed(gate, slot, verdict.account, digest)
+            raise self._failed(gate, slot, verdict.account)
         else:
             now_s = self._now_us() // 1_000_000
             if not self._nonces.is_timely(verdict.signature, now_s=now_s, window_s=verdict.window_s):
-                raise self._failed(gate, slot, verdict.account, digest)
+                raise self._failed(gate, slot, verdict.account)
             slot.doubt = Doubt(gate, verdict, method, target)
 
     def resolve(self, slot: Slot, body: bytes, go_on: Callable[[], None]) -> None:
@@ -153,10 +160,13 @@ class Doorman:
         else:
             self._in_thread(is_right).addCallback(self._signed, slot, doubt, unsigned).addErrback(self._fault, doubt)
 
+    def _digest(self, *parts: bytes) -> bytes:
+        return hashlib.blake2b(b"\0".join(parts), key=self._digest_key, digest_size=16).digest()
+
     def _prove(self, slot: Slot, gate: Gate, verdict: Unproven, digest: bytes) -> None:
         key = (place_of(slot.connection.peer), verdict.account)
-        if self._guesses.is_known(key, digest):
-            raise self._failed(gate, slot, verdict.account, digest)
+        if self._guesses.is_known(key, self._guess(slot)):
+            raise self._failed(gate, slot, verdict.account)
         wait_s = self._guesses.wait_s(key, self._clock())
         if wait_s:
             raise self._hold_up(wait_s)
@@ -171,7 +181,7 @@ class Doorman:
             elif right is None:
                 doubt.settle(self._hold_up(self._guesses.wait_s(key, self._clock())))
             else:
-                doubt.settle(self._failed(gate, slot, verdict.account, digest))
+                doubt.settle(self._failed(gate, slot, verdict.account))
 
         is_taken = self._proofs.ask(
             key[0],
@@ -191,7 +201,7 @@ class Doorman:
             slot.who = unsigned.account
             doubt.settle(None)
         else:
-            doubt.settle(self._failed(doubt.gate, slot, unsigned.account, signature.mac))
+            doubt.settle(self._failed(doubt.gate, slot, unsigned.account))
 
     def _fault(self, failure: Failure, doubt: Doubt) -> None:
         log.failure("a signature could not be checked", failure)
@@ -202,14 +212,14 @@ class Doorman:
         if len(self._verified) > MAX_VERIFIED:
             self._verified.popitem(last=False)
 
-    def _failed(self, gate: Gate, slot: Slot, account: str, digest: bytes) -> SenderError:
+    def _failed(self, gate: Gate, slot: Slot, account: str) -> SenderError:
         """Count a failure where credentials were shown; return what the sender is told."""
         if not account:
             return gate.refusal()
         peer, now = slot.connection.peer, self._clock()
         key = (place_of(peer), account)
         self._counters.count("gateway.wrong_credentials")
-        wait_s = self._guesses.note(key, digest, now)
+        wait_s = self._guesses.note(key, self._guess(slot), now)
         if self._quiet.get(key, 0.0) <= now:
             if len(self._quiet) >= MAX_QUIET:
                 self._quiet.clear()
@@ -221,6 +231,10 @@ class Doorman:
                 waiting=f" and has to wait {math.ceil(wait_s)} s now" if wait_s else "",
             )
         return self._hold_up(wait_s) if wait_s else gate.refusal()
+
+    def _guess(self, slot: Slot) -> bytes:
+        """What stands for the credentials shown, whichever service they were shown to."""
+        return self._digest(slot.head.authorization if slot.head is not None else b"")
 
     def _hold_up(self, wait_s: float) -> SenderError:
         return too_many_failures(max(1, math.ceil(wait_s)))

@@ -157,6 +157,32 @@ def test_guessing_all_at_once_gains_nothing() -> None:
     assert [401] * FREE_GUESSES + [429] * 3 == [client.statuses[0] for client in clients]
 
 
+def test_one_wrong_password_for_many_services_is_one_guess() -> None:
+    """A badly configured sender is not taken for an attacker."""
+    stage = Stage(access=PASSWORDS)
+    targets = [f"/http/applications_{name}" for name in ("sample-plan", "soap", "asleep")] * 4
+    assert {401} == {send(stage, basic("ems", "wrong"), target=target).status for target in targets}
+
+
+def test_a_head_that_repeats_is_judged_where_it_leads() -> None:
+    """What was let in to one service on this connection is asked again by another."""
+    stage = Stage(access=PASSWORDS, access_of={SOAP: Access(networks=("198.51.100.0/24",))})
+    client = stage.client()
+    assert [202, 202, 403, 202] == [
+        send(stage, basic(), client=client, target=f"/http/applications_{name}").status
+        for name in ("sample-plan", "sample-plan", "soap", "sample-plan")
+    ]
+
+
+def test_new_credentials_count_on_open_connections() -> None:
+    """Also where the same head was let in a moment ago."""
+    stage = Stage(access=PASSWORDS)
+    client = stage.client()
+    assert [202, 202] == [send(stage, basic(), client=client).status for _ in range(2)]
+    stage.gateway._doorman.configure(Access(networks=("198.51.100.0/24",)), {})
+    assert 403 == send(stage, basic(), client=client).status
+
+
 def test_a_flood_of_users_keeps_to_itself() -> None:
     """Nine users at a time from one place are too many; another place gets its turn."""
     stage = Stage(access=PASSWORDS)
