@@ -223,6 +223,7 @@ class TlsTransport(Protocol):
             try:
                 data = self._tls.recv(RECORD_BYTES)
             except SSL.WantReadError:
+                self._flush()  # an answer to something that is no data: a change of keys, a wish to renegotiate
                 return
             except SSL.ZeroReturnError:
                 self._peer_has_ended(connection)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
 
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.wire.misuse import Cause
@@ -228,6 +229,39 @@ def test_sessions_are_resumed() -> None:
     assert not stage.tls_client(context, session=session).shake_hands().tls.session_reused
 
 
+def test_nobody_renegotiates() -> None:
+    """The wish is answered with no_renegotiation, at once, and the connection goes on."""
+    stage = TlsStage(FILES)
+    raw = stage.client()
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    read = 0
+
+    def exchange() -> bytes:
+        nonlocal read
+        with contextlib.suppress(SSL.WantReadError):
+            raw.send(client.bio_read(65536))
+        fresh, read = raw.transport.written[read:], len(raw.transport.written)
+        if fresh:
+            client.bio_write(fresh)
+        return fresh
+
+    for _ in range(4):
+        with contextlib.suppress(SSL.WantReadError):
+            client.do_handshake()
+        exchange()
+    client.renegotiate()
+    with contextlib.suppress(SSL.WantReadError):
+        client.do_handshake()
+    answer = exchange()
+    assert 0x15 == answer[0], "an alert"
+    with pytest.raises(SSL.Error, match="no renegotiation"):
+        client.do_handshake()
+    assert not raw.transport.closed
+
+
 class TestClientCertificates:
     """Off, optional, required; held against a truststore, a list of fingerprints, or both."""
 
@@ -339,8 +373,6 @@ def test_every_name_gets_its_certificate() -> None:
 
 def test_a_staple_is_sent_to_those_who_ask() -> None:
     """The OCSP response that lies beside the certificate, as it is."""
-    from OpenSSL import SSL
-
     from agent.gateway.identity import Identity, Material
     from agent.gateway.served import Served
 
