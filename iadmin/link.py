@@ -117,6 +117,18 @@ class Link:
             raise
         return True
 
+    def strangers(self) -> dict[str, Any]:
+        """Connections that failed or were misused, as `/v1/strangers` has them."""
+        return self._ask("GET", "/v1/strangers")
+
+    def certificates(self) -> list[dict[str, Any]]:
+        """What the gateways present and trust at this moment."""
+        return self._list("/v1/certificates", "certificates")
+
+    def reload(self) -> dict[str, Any]:
+        """Let the agent take over its changed configuration; raises `Refused` when nothing of it was."""
+        return self._ask("POST", "/v1/reload")
+
     def stop(self, *, now: bool) -> None:
         """Ask the agent to stop; it does so after it has answered."""
         self._ask("POST", "/v1/stop", {"now": now})

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "service": ("iadmin.commands.service:service", "Look at integration services."),
     "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
     "secret": ("iadmin.commands.secret:secret", "Make credentials for senders: passwords, tokens, keys."),
+    "tls": ("iadmin.commands.tls:tls", "HTTPS: switch it, check it, see who fails at it."),
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
     "spool": ("iadmin.commands.spool:spool", "Check, count, compact and mend the store of events."),
@@ -247,7 +248,42 @@ def _real_tools(switches: Switches) -> Tools:
         safe_files=safe_files,
         ask_secret=_ask_secret,
         machine_names=machine_names,
+        key_material=_key_material,
+        prober=_prober,
     )
+
+
+def _key_material(home: Path, gateway: Any) -> Any:
+    """What this gateway would serve, read and checked as the agent does it."""
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from agent.gateway.keeper import Keeper, KeySupply
+    from agent.secret import Secret
+    from keystoretools import files
+
+    password = os.environ.get("IA_KEYSTORE_PASSWORD")
+    folder = home / "var" / "tls"
+    supply = KeySupply(
+        read=lambda path: files.load(Path(path)),
+        folder=folder,
+        now=lambda: datetime.now(UTC),
+        password=None if password is None else Secret(password),
+    )
+    keeper = Keeper(config=gateway, supply=supply)
+    material = keeper.load().material
+    if material.is_selfmade and os.geteuid() == 0:
+        # Root has just made it, and the agent runs as the one who owns the home.
+        owner = home.stat()
+        for path in (folder, keeper.own_path):
+            os.chown(path, owner.st_uid, owner.st_gid)
+    return material
+
+
+def _prober() -> Any:
+    from iadmin.probe import TlsProber
+
+    return TlsProber(environ=os.environ)
 
 
 def _exposures(home: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import attrs
@@ -33,3 +33,35 @@ class Outcome:
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     exit_status: ExitStatus = ExitStatus.OK
+
+
+@attrs.frozen(kw_only=True)
+class Anchors:
+    """Certificates that somebody trusts: as DER, or as a file and a folder of OpenSSL."""
+
+    name: str
+    certificates: tuple[bytes, ...] = ()
+    file: str = ""
+    folder: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Probed:
+    """What was found on a port. `speaks`: `tls`, `http`, `other`, or `nothing` where no connection came about.
+
+    `chain` holds the certificates as they were sent, DER. `versions` gives for each version of TLS the cipher that was
+    agreed on, empty where it was refused. `trouble` says why there is no more, as the rest of a sentence.
+    """
+
+    host: str
+    port: int
+    address: str = ""
+    name: str = ""
+    speaks: str = "nothing"
+    trouble: str = ""
+    chain: tuple[bytes, ...] = ()
+    versions: Mapping[str, str] = attrs.field(factory=dict)
+    is_stapled: bool = False
+    asks_for_certificate: bool = False
+    answer: str = ""
+    """The first line of the HTTP answer, printable; empty where there was none."""

@@ -36,8 +36,10 @@ class NotEditable(ValueError):
     """The edit was not made; the message is the sentence for the operator."""
 
 
-def set_attribute(data: bytes, element: str, name: str, value: str | None) -> bytes:
+def set_attribute(data: bytes, element: str, name: str, value: str | None, *, number: int | None = None) -> bytes:
     """Return `data` with `name="value"` on every `element` (by local name); None takes the attribute away.
+
+    `number` chooses one of several elements, counted from 0 in the order of the file.
 
     Raises `NotEditable` when the file is not well-formed, has no such element, or when reading the result again shows
     any other difference than the one asked for.
@@ -50,13 +52,15 @@ def set_attribute(data: bytes, element: str, name: str, value: str | None) -> by
     for tag in _start_tags(text):
         if tag["name"].rpartition(":")[2] == element:
             found += 1
+            if number not in (None, found - 1):
+                continue
             start, end = tag.span("attributes")
             pieces += [text[done:start], _changed(tag["attributes"], name, value)]
             done = end
-    if not found:
+    if not found or (number is not None and number >= found):
         raise NotEditable(f"there is no <{element}> in the file; write one, then do it again")
     result = "".join([*pieces, text[done:]]).encode(encoding)
-    _require_only_that(data, result, element, name, value)
+    _require_only_that(data, result, element, name, value, number)
     return result
 
 
@@ -83,14 +87,17 @@ def _changed(attributes: str, name: str, value: str | None) -> str:
     return attributes[:start] + written + attributes[end:]
 
 
-def _require_only_that(before: bytes, after: bytes, element: str, name: str, value: str | None) -> None:
+def _require_only_that(
+    before: bytes, after: bytes, element: str, name: str, value: str | None, number: int | None
+) -> None:
     old, new = parse_document("file", before), parse_document("file", after)
     if isinstance(old, Problem):
         raise NotEditable(old.text)
     if isinstance(new, Problem):
         raise NotEditable(f"{value!r} cannot stand in an attribute")
-    for one in old.iter():
-        if local_name(one) == element:
+    alike = [one for one in old.iter() if local_name(one) == element]
+    for place, one in enumerate(alike):
+        if number in (None, place):
             if name in one.attrib:
                 del one.attrib[name]
             if value is not None:

@@ -23,7 +23,7 @@ from twisted.logger import Logger, LogLevel
 from agent.gateway.reception import InThread
 from agent.wire.misuse import Cause, Misuse
 from agent.wire.strangerbook import MOST_BYTES, StrangerBook, read_book
-from agent.wire.strangers import explain
+from agent.wire.strangers import explain, is_own_check
 
 log = Logger(namespace="gateway")
 
@@ -89,6 +89,8 @@ class StrangerDesk:
 
     def __call__(self, misuse: Misuse) -> None:
         """Take note of one connection."""
+        if is_own_check(misuse):
+            return  # it tries old versions because it wants to see them refused
         self._book.note(misuse, self._now_us())
         self._is_changed = True
         key = (misuse.peer, misuse.cause in _HARMLESS)

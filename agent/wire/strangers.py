@@ -26,12 +26,15 @@ EXPORT: Final = "give it the file that this prints, to be trusted there: iadmin 
 RENEW: Final = "Java 8, OpenSSL 1.0.1, .NET 4.6 and everything newer speak TLS 1.2"
 
 
+def is_own_check(misuse: Misuse) -> bool:
+    """Whether it was a trial of `iadmin tls check` on this machine. From elsewhere anybody might say so."""
+    if misuse.hello is None or CHECK_PROTOCOL not in misuse.hello.alpn:
+        return False
+    return misuse.peer == "::1" or misuse.peer.startswith("127.")
+
+
 def explain(misuse: Misuse) -> str:
     """The sentence; without a full stop at its end, so that a count can follow."""
-    if misuse.hello is not None and CHECK_PROTOCOL in misuse.hello.alpn:
-        return (
-            f"{misuse.peer}: iadmin tls check tried what port {misuse.port} speaks; this was refused, as it should be"
-        )
     return _SENTENCES[misuse.cause](misuse)
 
 

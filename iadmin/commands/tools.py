@@ -10,15 +10,19 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 import attrs
 import click
 
-from agent.config.model import AgentConfig
+from agent.config.model import AgentConfig, GatewayConfig
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Switches
+
+if TYPE_CHECKING:
+    from iadmin.model import Anchors, Probed
+    from keystoretools import Certificate
 
 CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
 """What the configuration file in `conf/` may be called; one of them makes a folder a home."""
@@ -51,6 +55,12 @@ class AgentLink(LetterChanges, Protocol):
     def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
 
     def letter_body(self, letter_id: str) -> bytes | None: ...
+
+    def strangers(self) -> dict[str, Any]: ...
+
+    def certificates(self) -> list[dict[str, Any]]: ...
+
+    def reload(self) -> dict[str, Any]: ...
 
     def stop(self, *, now: bool) -> None: ...
 
@@ -122,6 +132,51 @@ class SafeFiles(Protocol):
     ) -> SavedFile: ...
 
 
+class Prober(Protocol):
+    """Looks at a port from outside; `iadmin.probe` is the real one. Each call waits for at most some seconds."""
+
+    def look(self, host: str, port: int, *, name: str) -> Probed:
+        """What `port` of `host` speaks, asked for `name` (SNI; empty: for nobody). Never raises for what it meets."""
+
+    def trusts(self, chain: Sequence[bytes], anchors: Anchors) -> str:
+        """Why somebody with these anchors does not accept a chain (DER, own certificate first); empty: accepted."""
+
+    def system_anchors(self) -> Anchors | None:
+        """What this machine's own programs trust; None where it has no such list."""
+
+    def java_truststores(self) -> Sequence[Path]:
+        """Java's default trust stores on this machine."""
+
+
+class Presented(Protocol):
+    """A key with its certificates as a gateway presents them; without the key's secrets."""
+
+    @property
+    def alias(self) -> str: ...
+
+    @property
+    def chain(self) -> Sequence[Certificate]: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+
+class KeyMaterial(Protocol):
+    """What a gateway would serve; the first identity to those who name nobody."""
+
+    @property
+    def identities(self) -> Sequence[Presented]: ...
+
+    @property
+    def anchors(self) -> Sequence[Certificate]: ...
+
+    @property
+    def warnings(self) -> Sequence[str]: ...
+
+    @property
+    def is_selfmade(self) -> bool: ...
+
+
 @attrs.frozen(kw_only=True)
 class PostAnswer:
     """What the service gateway said to a posted event."""
@@ -157,10 +212,12 @@ class Tools:
     can get at; `effective` turns a configuration into
     JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
     tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
-    function to be called with it. `ask` puts a question that is answered with yes or no, None where nobody is there to
-    ask; `edit_file` opens that person's editor on a file and waits. `open_changes` holds the lock of a home without an
-    agent while its dead letters are changed. `ask_secret` puts a question to that person and returns the
-    answer, None where nobody is there to ask. `machine_names` are what other machines may call this one.
+    function to be called with it. `key_material` reads and checks what a gateway would serve (a self-signed certificate
+    is made where nothing is configured) and raises `AgentError`; `prober` looks at ports. `ask` puts a question that is
+    answered with yes or no, None where nobody is there to ask; `edit_file` opens that person's editor on a file and
+    waits. `open_changes` holds the lock of a home without an agent while its dead letters are changed. `ask_secret`
+    puts a question to that person and returns the answer, None where nobody is there to ask. `machine_names` are what
+    other machines may call this one.
     """
 
     switches: Switches
@@ -186,6 +243,8 @@ class Tools:
     safe_files: Callable[[], SafeFiles]
     ask_secret: Callable[[str], str | None]
     machine_names: Callable[[], Sequence[str]]
+    key_material: Callable[[Path, GatewayConfig], KeyMaterial]
+    prober: Callable[[], Prober]
 
     @property
     def home(self) -> Path:

@@ -106,3 +106,12 @@ def test_the_reader_finds_what_the_editor_wrote():
     data = "<iaconfig><service-gateway port='1'/></iaconfig>"
     assert "new cert" == parse(edit(data, "new cert")).config.gateways[0].alias
     assert "" == parse(data).config.gateways[0].alias
+
+
+def test_one_of_several_elements_can_be_chosen() -> None:
+    """By its place in the file; the others stay, and so does one in a comment, which does not count."""
+    data = b'<a><!-- <g ssl="x"/> --><g ssl="false"/><g ssl="false" port="1"/></a>'
+    expected = b'<a><!-- <g ssl="x"/> --><g ssl="false"/><g ssl="true" port="1"/></a>'
+    assert expected == set_attribute(data, "g", "ssl", "true", number=1)
+    with pytest.raises(NotEditable):
+        set_attribute(data, "g", "ssl", "true", number=2)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from agent.gateway.desk import DAY_S, MOST_PEERS, QUIET_S, SAVE_S, StrangerDesk
+from agent.wire.hello import ClientHello
 from agent.wire.misuse import Cause, Misuse
+from agent.wire.strangers import CHECK_PROTOCOL
 from tests.support.twisted_results import result_of
 
 
@@ -147,3 +150,11 @@ def test_a_disk_that_refuses_is_one_warning_and_no_more(office: Office, lines: l
     office.wait(SAVE_S + 10)
     assert "cannot be written" in lines[-1]
     assert [office.path] == list(office.path.parent.iterdir())
+
+
+def test_trials_of_our_own_check_leave_no_trace(office: Office, lines: list[str]) -> None:
+    """Neither a line nor an entry: the page is about others."""
+    hello = ClientHello(alpn=(CHECK_PROTOCOL, "http/1.1"))
+    office.desk(attrs.evolve(seen(Cause.NO_SHARED_VERSION, peer="127.0.0.1"), hello=hello))
+    assert [] == lines
+    assert [] == office.desk.document()["strangers"]

@@ -217,6 +217,10 @@ class FakeLink:
     shown: dict[str, Any] | None = attrs.field(factory=detail)
     asked: list[Any] = attrs.field(factory=list)
     stops: list[bool] = attrs.field(factory=list)
+    reloads: int = 0
+    restart_needed: list[str] = attrs.field(factory=list)
+    book: dict[str, Any] = attrs.field(factory=lambda: {"strangers": [], "forgotten": {}})
+    presented: list[dict[str, Any]] = attrs.field(factory=list)
     failure: Exception | None = None
     letters: FakeLetters = attrs.field(factory=FakeLetters)
 
@@ -262,6 +266,19 @@ class FakeLink:
     def stop(self, *, now: bool) -> None:
         self._fail()
         self.stops.append(now)
+
+    def strangers(self) -> dict[str, Any]:
+        self._fail()
+        return self.book
+
+    def certificates(self) -> list[dict[str, Any]]:
+        self._fail()
+        return self.presented
+
+    def reload(self) -> dict[str, Any]:
+        self._fail()
+        self.reloads += 1
+        return {"changes": ["it has changed"], "restart_needed": self.restart_needed, "warnings": []}
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -363,6 +380,9 @@ class World:
     edits: list[Callable[[bytes], bytes]] = attrs.field(factory=list)
     bars: list[tuple[str, int, list[int]]] = attrs.field(factory=list)
     locks: list[Path] = attrs.field(factory=list)
+    material: Any = None
+    material_asked: list[GatewayConfig] = attrs.field(factory=list)
+    prober: Any = None
     secrets: list[str] = attrs.field(factory=list)
     questions: list[str] = attrs.field(factory=list)
     exposures: list[Problem] = attrs.field(factory=list)
@@ -406,7 +426,15 @@ class World:
             safe_files=lambda: files,
             ask_secret=self._ask_secret,
             machine_names=lambda: ["plant7.example.com", "plant7"],
+            key_material=self._key_material,
+            prober=lambda: self.prober,
         )
+
+    def _key_material(self, home: Path, gateway: GatewayConfig) -> Any:
+        self.material_asked.append(gateway)
+        if isinstance(self.material, Exception):
+            raise self.material
+        return self.material
 
     @contextlib.contextmanager
     def _progress(self, what: str, total: int) -> Iterator[Callable[[int], object]]:

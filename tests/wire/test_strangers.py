@@ -10,7 +10,7 @@ import pytest
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.hello import ClientHello
 from agent.wire.misuse import Cause, Misuse
-from agent.wire.strangers import CHECK_PROTOCOL, covers_name, explain
+from agent.wire.strangers import CHECK_PROTOCOL, covers_name, explain, is_own_check
 
 HELLO = ClientHello(server_name="agent.example.com", versions=("TLS 1.3", "TLS 1.2"), ciphers=("AES",))
 OLD = ClientHello(versions=("TLS 1.0",), ciphers=("RSA-RC4-MD5", "RSA-RC4-SHA"))
@@ -119,9 +119,12 @@ def test_names_match_as_clients_match_them() -> None:
 
 
 def test_our_own_check_is_no_stranger() -> None:
-    """Its trials of old versions are refused on purpose."""
+    """Its trials of old versions are refused on purpose; from another machine the word alone does not count."""
     hello = attrs.evolve(OLD, alpn=(CHECK_PROTOCOL,))
-    assert "iadmin tls check" in explain(seen(Cause.NO_SHARED_VERSION, hello=hello))
+    assert is_own_check(seen(Cause.NO_SHARED_VERSION, hello=hello, peer="127.0.0.1"))
+    assert is_own_check(seen(Cause.NO_SHARED_VERSION, hello=hello, peer="::1"))
+    assert not is_own_check(seen(Cause.NO_SHARED_VERSION, hello=hello))
+    assert not is_own_check(seen(Cause.NO_SHARED_VERSION, hello=OLD, peer="::1"))
 
 
 def test_texts_from_outside_are_bounded_and_printable() -> None:
