@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
     "spool": ("iadmin.commands.spool:spool", "Check, count, compact and mend the store of events."),
+    "reload": ("iadmin.commands.reload:reload", "Let the running agent take over the changed configuration."),
     "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
     "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
 }

@@ -14,7 +14,7 @@ from iadmin.commands.lazy import LazyGroup
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-GUIDE = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("iadmin.rst", "keystore.rst"))
+GUIDE = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("iadmin.rst", "keystore.rst", "https.rst"))
 API = (DOCS / "control-api.rst").read_text(encoding="utf-8")
 
 
