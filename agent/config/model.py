@@ -13,10 +13,10 @@ from typing import Final
 import attrs
 
 from agent.access import Access
+from agent.config.outbound import AnswerRule, Credentials, TriesPolicy
 from agent.config.platform import PlatformConfig
 from agent.config.tls import TlsConfig
 from agent.names import ServiceName
-from agent.secret import Secret
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -88,14 +88,6 @@ class GatewayConfig:
 
 
 @attrs.frozen(kw_only=True)
-class BasicCredentials:
-    """User and password for HTTP Basic (RFC 7617)."""
-
-    user: str
-    password: Secret
-
-
-@attrs.frozen(kw_only=True)
 class RetryPolicy:
     """When to try again: full-jitter exponential backoff (first delay, factor, cap), and when to give up."""
 
@@ -129,11 +121,14 @@ class HttpDestination:
     url: str
     method: str = "POST"
     headers: tuple[tuple[str, str], ...] = ()
-    credentials: BasicCredentials | None = None
+    credentials: Credentials | None = None
     timeout_s: float = 30.0
     """`OutboundTimeout` of the Integration Runtime, 30 s: the whole exchange."""
     concurrency: int = 4
     max_answer_bytes: int = 64 * KIB
+    tries: TriesPolicy = attrs.field(factory=TriesPolicy)
+    answers: tuple[AnswerRule, ...] = ()
+    """Exceptions from the meaning of statuses (`agent.upstream.verdict`); the first that fits counts."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
 
 

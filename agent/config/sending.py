@@ -7,29 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from agent.config.document import line_of
-from agent.config.lookup import Files, relative_name, resolved, slashed
+from agent.config.lookup import Files
 from agent.config.model import (
     MIB,
-    BasicCredentials,
     Destination,
     HttpDestination,
     OutboxDestination,
     RetryPolicy,
 )
+from agent.config.reading_outbound import read_answers, read_credentials, read_tries
 from agent.config.section import Section
-from agent.config.values import choice, decimal, header_name, header_value, name, text, web_url, whole
-from agent.secret import Secret
+from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
 
 DEFAULT_DESTINATION: Final = "outbox"
 OUTBOX_FOLDER: Final = PurePath("var", "outbox")
-MAX_PASSWORD_FILE_BYTES: Final = 4096
-"""A password is one line; whoever names a larger file has named the wrong one."""
-
 DAY_S: Final = 24 * 3600
 
 RETRY: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
@@ -117,21 +112,32 @@ def _read_destination(section: Section, own: str, around: Surroundings) -> Desti
                 section.error("an outbox is a file and has none; did you mean type http?", at=f"@{surplus}")
         return _outbox(own, retry, around)
     url = section.required_attribute("url", web_url(query=True))
-    credentials = _read_basic(section, url or "", around)
+    credentials = read_credentials(section, url or "", around)
     return HttpDestination(
         name=own,
         url=url or "",
         method=section.attribute("method", choice(Method), Method.POST).value,
-        headers=_read_headers(section, has_basic=credentials is not None),
+        headers=_read_headers(section, has_credentials=credentials is not None),
         credentials=credentials,
-        timeout_s=section.value("timeout-s", decimal(0.1, 3600, "seconds"), 30.0),
+        timeout_s=_read_timeout_s(section),
         concurrency=section.value("concurrency", whole(1, 1000), 4),
         max_answer_bytes=section.value("max-answer-bytes", whole(1, 64 * MIB), 64 * 1024),
+        tries=read_tries(section),
+        answers=read_answers(section),
         retry=retry,
     )
 
 
-def _read_headers(section: Section, *, has_basic: bool) -> tuple[tuple[str, str], ...]:
+def _read_timeout_s(section: Section) -> float:
+    """`OutboundTimeout` is the same in the words of the Integration Runtime, in seconds as well."""
+    timeout_s = section.value("timeout-s", decimal(0.1, 3600, "seconds"), None)
+    outbound_s = section.value("OutboundTimeout", decimal(0.1, 3600, "seconds"), None)
+    if timeout_s is not None and outbound_s is not None:
+        section.error("timeout-s and OutboundTimeout are two names of one setting; keep one of them", at="timeout-s")
+    return timeout_s or outbound_s or 30.0
+
+
+def _read_headers(section: Section, *, has_credentials: bool) -> tuple[tuple[str, str], ...]:
     headers: list[tuple[str, str]] = []
     for header in section.children("header"):
         field = header.required_attribute("name", header_name)
@@ -140,50 +146,7 @@ def _read_headers(section: Section, *, has_basic: bool) -> tuple[tuple[str, str]
             continue
         if field.lower() in _OURS:
             header.error(f'"{field}" is written by the agent itself; take the element out', at="@name")
-        if field.lower() == "authorization" and has_basic:
-            header.error("the element basic already gives this header; keep one of the two", at="@name")
+        if field.lower() == "authorization" and has_credentials:
+            header.error("the credentials already give this header; keep one of the two", at="@name")
         headers.append((field, value))
     return tuple(headers)
-
-
-def _read_basic(section: Section, url: str, around: Surroundings) -> BasicCredentials | None:
-    basic = section.child("basic")
-    if basic is None:
-        return None
-    user = basic.required_value("user", text) or ""
-    if ":" in user:
-        basic.error("a user name of HTTP Basic cannot hold a colon (RFC 7617)", at="user")
-    place = basic.required_child("password-file")
-    path = None if place is None else place.text(slashed, None)
-    if place is None or path is None:
-        return None
-    if urlsplit(url).scheme == "http" and not _is_loopback(urlsplit(url).hostname or ""):
-        section.warning("user and password travel unprotected over http; use https", at="@url")
-    return BasicCredentials(user=user, password=Secret(_read_password(place, path, around)))
-
-
-def _read_password(place: Section, path: str, around: Surroundings) -> str:
-    """Return the first line of a password file; blanks count, the end of the line does not."""
-    whole_path = resolved(around.folder, path)
-    shown_path = relative_name(whole_path, around.home)
-    found = around.files.read(whole_path, max_bytes=MAX_PASSWORD_FILE_BYTES)
-    if found.trouble:
-        place.error(f"the password file {shown_path} {found.trouble}")
-        return ""
-    if found.readable_by_others:
-        place.warning(f"every account of this machine can read {shown_path}; chmod 600 would mend it")
-    try:
-        password = found.data.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].removesuffix(b"\r").decode("utf-8")
-    except UnicodeDecodeError:
-        place.error(f"the password file {shown_path} is not UTF-8 text")
-        return ""
-    if not password:
-        place.error(f"the first line of the password file {shown_path} is empty; it must hold the password")
-    # RFC 7617, section 2: no control characters. The sentence must not repeat the value.
-    elif any(ord(c) < 32 or ord(c) == 127 for c in password):
-        place.error(f"the first line of the password file {shown_path} holds a control character")
-    return password
-
-
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredList
@@ -15,11 +15,14 @@ from agent.boundaries import Counters, Spool, StoredRequest
 from agent.config.model import Destination, OutboxDestination
 from agent.upstream.http import HttpSender
 from agent.upstream.lane import Lane
+from agent.upstream.login import read_small_file
 from agent.upstream.outbox import OutboxSender
 from agent.upstream.sender import Sender
 from agent.upstream.trust import system_context
 
 log = Logger(namespace="upstream")
+
+Result = TypeVar("Result")
 
 
 class Courier:
@@ -114,7 +117,13 @@ class Courier:
                 now_us=self._now_us,
                 run_in_thread=self._run_in_thread,
             )
-        return HttpSender(destination=destination, reactor=self._reactor, now_us=self._now_us, context=system_context)
+        return HttpSender(
+            destination=destination,
+            reactor=self._reactor,
+            now_us=self._now_us,
+            context=system_context,
+            read=lambda path: self._run_in_thread(lambda: read_small_file(path)),
+        )
 
-    def _run_in_thread(self, work: Callable[[], None]) -> Deferred[None]:
+    def _run_in_thread(self, work: Callable[[], Result]) -> Deferred[Result]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)

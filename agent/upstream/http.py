@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
@@ -24,7 +25,11 @@ from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
 from agent.upstream.exchange import BodyReader, Exchange, ExchangeEndpoints, NotedPool, Phase
 from agent.upstream.faults import fault_of, is_cancelled, is_lost, timed_out
+from agent.upstream.login import Login, ReadFile, fields_of
+from agent.upstream.tries import Tries, is_unauthorized
 from agent.upstream.verdict import refusal_of, shown_url
+
+log = Logger(namespace="upstream")
 
 USER_AGENT: Final = "integration-agent"
 
@@ -62,13 +67,18 @@ class HttpSender:
         reactor: IReactorTime,
         now_us: Callable[[], int],
         context: Callable[[], SSL.Context],
+        read: ReadFile | None = None,
         agent: Callable[[Exchange], Any] | None = None,
     ) -> None:
-        """`context` is called once, at the first https request. `agent` makes the IAgent of an exchange, for tests."""
+        """`context` is called once, at the first https request. `read` reads the credentials again, None: never.
+
+        `agent` makes the IAgent of an exchange, for tests.
+        """
         self._destination = destination
         self._reactor = reactor
         self._now_us = now_us
         self._context = functools.cache(context)
+        self._login = Login(destination.credentials, name=destination.name, read=read)
         self._agent = agent or self._pooled_agent
         self._pool = NotedPool(reactor, max_idle=destination.concurrency, idle_s=IDLE_S)
         self.kind: Final = urlsplit(destination.url).scheme.lower()
@@ -76,11 +86,34 @@ class HttpSender:
         self.concurrency: Final = destination.concurrency
 
     async def send(self, request: StoredRequest, attempt: int) -> Answer:
+        """The tries of one attempt; see `agent.upstream.tries`."""
+        tries = Tries(self._destination.tries, attempt=attempt)
+        while True:
+            await self._login.settle()
+            try:
+                return await self._try(request)
+            except DestinationError as error:
+                if is_unauthorized(error):
+                    self._login.refused()
+                pause_s = tries.pause_after(error)
+                if pause_s is None:
+                    raise
+                log.info(
+                    "{name}: tries {id} again in {pause_s:g} s: {reason}",
+                    name=self._destination.name,
+                    id=request.id,
+                    pause_s=pause_s,
+                    reason=error.sentence,
+                    event_id=request.id.partition("/")[0],
+                )
+            await deferLater(self._reactor, pause_s)
+
+    async def _try(self, request: StoredRequest) -> Answer:
         """One exchange, bounded by the destination's time-out from the name look-up to the answer's last byte."""
         sent = request.request
         method = method_of(self._destination, sent)
         url = url_of(self._destination.url, sent.path)
-        headers = headers_of(self._destination, request)
+        headers = headers_of(self._destination, request, self._login.fields)
         for _ in range(self.concurrency + 1):
             exchange = Exchange()
             try:
@@ -134,6 +167,7 @@ class HttpSender:
             retry_after=_first(response.headers, "retry-after"),
             location=_first(response.headers, "location"),
             now_s=self._now_us() / 1e6,
+            rules=self._destination.answers,
         )
         if refusal is not None:
             raise refusal
@@ -192,16 +226,17 @@ def url_of(base: str, path: str) -> str:
     return parts._replace(path=joined, query=queries, fragment="").geturl()
 
 
-def headers_of(destination: HttpDestination, request: StoredRequest) -> Headers:
+def headers_of(destination: HttpDestination, request: StoredRequest, login: Mapping[str, str] | None = None) -> Headers:
     """All headers of a request: ours, the destination's, the service's; the later wins over the earlier.
 
+    `login` takes the place of the destination's own credentials, which may be older.
     Raises `DestinationError` for a name or value that would be more than one header, and for headers of the connection.
     """
     chosen: dict[str, list[str]] = {"user-agent": [USER_AGENT]}
     if request.request.content_type:
         chosen["content-type"] = [request.request.content_type]
-    if destination.credentials is not None:
-        chosen["authorization"] = [_basic(destination.credentials.user, destination.credentials.password.reveal())]
+    for name, value in (fields_of(destination.credentials) if login is None else login).items():
+        chosen[name] = [value]
     for given in (destination.headers, request.request.headers):
         chosen.update(_by_name(given))
     chosen["idempotency-key"] = [request.id]
@@ -224,10 +259,6 @@ def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
             raise _unfit(f"the header {name} is set by the agent itself")
         found.setdefault(name.lower(), []).append(value)
     return found
-
-
-def _basic(user: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode('ascii')}"
 
 
 def _unfit(sentence: str) -> DestinationError:

@@ -4,8 +4,15 @@
 |---|---|
 | 2xx | delivered |
 | 408, 429, 5xx | try again, after `Retry-After` where it is given |
-| 3xx | dead: redirects are not followed, and a request repeated would be redirected again |
+| 401, 403, 407 | try again, not sooner than in a minute: it is the account that is wrong, and not this request |
+| 3xx | dead: a request repeated would be redirected again |
 | other | dead: the same request would be refused again |
+
+A destination may have rules of its own for single statuses (`AnswerRule`); they go first.
+
+Why 401, 403 and 407 are not final: a password that ran out at night would turn every event of that night into a dead
+letter within minutes. So they wait like an outage, until the account is mended or the policy's age ends it. The minute
+keeps an account from being locked for too many wrong passwords.
 
 The status alone decides. A body that is cut off afterwards takes nothing back: the far end has decided by then.
 """
@@ -13,15 +20,23 @@ The status alone decides. A body that is cut off afterwards takes nothing back: 
 from __future__ import annotations
 
 import email.utils
+from collections.abc import Sequence
 from datetime import UTC
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from agent.config.outbound import AnswerRule, Then
 from agent.delivery import Answer
 from agent.upstream.sender import Refusal
 
 RETRYABLE: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+ACCESS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
+
+ACCESS_PAUSE_S: Final = 60.0
+"""Least pause after them. Directories lock an account after 3 to 10 wrong passwords within a quarter of an hour or so;
+once a minute is found out by whoever looks, and mended without help once the password is right."""
 
 MAX_DELTA_DIGITS: Final = 9
 """Thirty years in seconds. More digits are no time, and `int` of thousands of them costs."""
@@ -29,12 +44,23 @@ MAX_DELTA_DIGITS: Final = 9
 MAX_SHOWN_CHARS: Final = 200
 
 
-def refusal_of(answer: Answer, *, retry_after: str = "", location: str = "", now_s: float) -> Refusal | None:
+def refusal_of(
+    answer: Answer, *, retry_after: str = "", location: str = "", now_s: float, rules: Sequence[AnswerRule] = ()
+) -> Refusal | None:
     """None when the answer is a success, otherwise what to raise. `now_s`: wall clock, for dates."""
     status = answer.status
+    said = f"{answer.where} answered {named(status)}"
+    after_s = seconds_of(retry_after, now_s=now_s)
+    asked = f" and asks for {after_s:.0f} s of patience" if after_s is not None else ""
+    rule = next((rule for rule in rules if rule.first <= status <= rule.last), None)
+    if rule is not None:
+        if rule.then is Then.DELIVERED:
+            return None
+        if rule.then is Then.RETRY:
+            return Refusal("answered-retryable", f"{said}{asked}", answer=answer, after_s=after_s)
+        return Refusal("answered-final", f"{said}, final by the rule in iaconfig.xml", answer=answer, retryable=False)
     if 200 <= status < 300:
         return None
-    said = f"{answer.where} answered {named(status)}"
     if 300 <= status < 400:
         pointed = f" and points to {shown_url(location)}" if location else ""
         return Refusal(
@@ -44,9 +70,10 @@ def refusal_of(answer: Answer, *, retry_after: str = "", location: str = "", now
             retryable=False,
         )
     if status in RETRYABLE or 500 <= status < 600:
-        after_s = seconds_of(retry_after, now_s=now_s)
-        asked = f" and asks for {after_s:.0f} s of patience" if after_s is not None else ""
         return Refusal("answered-retryable", f"{said}{asked}", answer=answer, after_s=after_s)
+    if status in ACCESS:
+        pause_s = max(after_s or 0.0, ACCESS_PAUSE_S)
+        return Refusal("access-refused", f"{said}; {_advice(status)}", answer=answer, after_s=pause_s)
     return Refusal("answered-final", f"{said}; {_advice(status)}", answer=answer, retryable=False)
 
 
@@ -86,10 +113,12 @@ def shown_url(url: str) -> str:
 
 def _advice(status: int) -> str:
     match status:
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            return "check the credentials of the destination"
+        case HTTPStatus.UNAUTHORIZED:
+            return "put the right credentials into the destination's file: it is read again before the next attempt"
+        case HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            return "the proxy on the way wants user and password: put them into the Proxy of the destination"
         case HTTPStatus.FORBIDDEN:
-            return "the account of the destination lacks the right to do this"
+            return "give the account of the destination the right to do this"
         case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.GONE:
             return "check the URL and the method of the destination"
         case _:

@@ -10,7 +10,6 @@ import attrs
 from agent.config.changes import changed_sections, same
 from agent.config.model import (
     AgentConfig,
-    BasicCredentials,
     GatewayConfig,
     HttpDestination,
     LogConfig,
@@ -18,6 +17,7 @@ from agent.config.model import (
     OutboxDestination,
     ServiceConfig,
 )
+from agent.config.outbound import BasicCredentials
 from agent.names import ServiceName
 from agent.secret import Secret
 

@@ -18,6 +18,8 @@ from agent.config.model import (
     SpoolLimits,
     WorkerLimits,
 )
+from agent.config.outbound import TriesPolicy
+from agent.config.reading_outbound import TRIES
 from agent.config.sending import RETRY
 from agent.config.storing import SPOOL
 from agent.config.working import MAX_POOL_SIZE, MIN_POOL_SIZE
@@ -39,6 +41,13 @@ def test_retry(name):
     """Each setting of the retry policy stands in the page with its default."""
     field, read = RETRY[name]
     assert getattr(RetryPolicy(), field) == read(ROWS[name])
+
+
+@pytest.mark.parametrize("name", TRIES)
+def test_tries(name):
+    """Each setting of the RetryPolicy stands in the page with its default, in its own unit."""
+    field, read = TRIES[name]
+    assert getattr(TriesPolicy(), field) == read(ROWS[name])
 
 
 @pytest.mark.parametrize("name", SPOOL)

@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from agent.config.model import HttpDestination, OutboxDestination, RetryPolicy
+from agent.config.outbound import AnswerRule, Then, TokenCredentials, TriesPolicy
 from agent.config.sending import RETRY
 from tests.config.memory import HOME, MemoryFiles, config_of, wrapped_problems
 
@@ -58,10 +59,10 @@ def test_every_field_of_the_retry_policy_can_be_set():
     ("content", "sentence"),
     [
         (None, "the password file conf/pw does not exist"),
-        (b"", "the first line of the password file conf/pw is empty; it must hold the password"),
-        (b"\nsecond", "the first line of the password file conf/pw is empty; it must hold the password"),
+        (b"", "the password file conf/pw has an empty first line; it must hold the password"),
+        (b"\nsecond", "the password file conf/pw has an empty first line; it must hold the password"),
         (b"\xff", "the password file conf/pw is not UTF-8 text"),
-        (b"canary\x07", "the first line of the password file conf/pw holds a control character"),
+        (b"canary\x07", "the password file conf/pw has a control character in its first line"),
         (b"x" * 5000, "the password file conf/pw is larger than 4096 bytes, the limit for it"),
     ],
 )
@@ -108,3 +109,59 @@ def test_basic_over_http_warns(url, warned):
 def test_faults_of_a_destination(text, sentence):
     """Each fault gets its sentence."""
     assert any(sentence in problem for problem in wrapped_problems(text)), wrapped_problems(text)
+
+
+def test_the_policies_of_the_integration_runtime_are_read():
+    """With its names and units: RetryDelay is in milliseconds, OutboundTimeout in seconds."""
+    inner = (
+        "<OutboundTimeout>7</OutboundTimeout><RetryPolicy><MaximumRetries>5</MaximumRetries>"
+        "<RetryDelay>2000</RetryDelay><BackoffMultiplier>2</BackoffMultiplier>"
+        "<UnauthorizedRetries>1</UnauthorizedRetries></RetryPolicy>"
+        '<answer status="409" then="delivered"/><answer status="500-599" then="dead"/>'
+    )
+    found = config_of(http(inner)).destinations[0]
+    assert isinstance(found, HttpDestination)
+    tries = TriesPolicy(maximum_retries=5, retry_delay_s=2.0, backoff_multiplier=2.0, unauthorized_retries=1)
+    rules = (
+        AnswerRule(first=409, last=409, then=Then.DELIVERED),
+        AnswerRule(first=500, last=599, then=Then.DEAD),
+    )
+    assert (7.0, tries, rules) == (found.timeout_s, found.tries, found.answers)
+
+
+@pytest.mark.parametrize(
+    ("inner", "header", "scheme"),
+    [
+        ("<bearer><token-file>pw</token-file></bearer>", "Authorization", "Bearer"),
+        ("<appKey><key-file>pw</key-file></appKey>", "appKey", ""),
+    ],
+)
+def test_tokens_come_from_files(inner, header, scheme):
+    """And their place is remembered, to be read again when the far end does not take them."""
+    found = config_of(http(inner), MemoryFiles({"conf/pw": "t0ken\n"})).destinations[0]
+    assert isinstance(found, HttpDestination)
+    assert isinstance(found.credentials, TokenCredentials)
+    assert (header, scheme, "t0ken", HOME / "conf/pw") == (
+        found.credentials.header,
+        found.credentials.scheme,
+        found.credentials.token.reveal(),
+        found.credentials.path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("inner", "sentence"),
+    [
+        ('<answer status="99" then="dead"/>', '"99" is not an HTTP status from 200 to 599'),
+        ('<answer status="500-400" then="dead"/>', '"500-400" ends before it begins'),
+        ('<answer status="500" then="die"/>', '"die" is not delivered, retry or dead'),
+        (f"{BASIC}<bearer><token-file>pw</token-file></bearer>", "keep one of basic, bearer and appKey"),
+        ("<timeout-s>1</timeout-s><OutboundTimeout>1</OutboundTimeout>", "two names of one setting"),
+        ("<RetryPolicy><RetryDelay>1.5</RetryDelay></RetryPolicy>", '"1.5" is not a number of milliseconds'),
+        ("<bearer><token-file>two</token-file></bearer>", "what its file holds is no token"),
+    ],
+)
+def test_faults_of_the_policies(inner, sentence):
+    """Each fault gets its sentence."""
+    problems = wrapped_problems(http(inner), MemoryFiles({"conf/pw": "x", "conf/two": "a b"}))
+    assert any(sentence in problem for problem in problems), problems

@@ -38,7 +38,7 @@ def test_everything_is_shown_with_its_default():
     assert "active" == shown["services"][0]["initial_state"]
     first, second = shown["destinations"]
     assert ("http", "outbox") == (first["type"], second["type"])
-    assert {"user": "ia_user", "password": "********"} == first["credentials"]
+    assert {"user": "ia_user", "password": "********", "path": "/home-of-agent/conf/pw"} == first["credentials"]
     assert [{"name": "X-Api-Key", "value": "********"}, {"name": "Accept", "value": "text/plain"}] == first["headers"]
     assert "/home-of-agent/var/outbox/outbox.jsonl" == second["path"]
 

@@ -25,11 +25,13 @@ from twisted.internet.defer import Deferred
 
 from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
+from agent.config.outbound import TriesPolicy
 from agent.delivery import OutboundRequest
 from agent.errors import DestinationError
 from agent.upstream.http import HttpSender
 from agent.upstream.trust import system_context
 
+ONE_TRY = TriesPolicy(maximum_retries=0)
 YEAR = datetime.timedelta(days=365)
 
 
@@ -132,7 +134,9 @@ async def post(sender, number=1):
 
 def sender_for(url, **fields):
     return HttpSender(
-        destination=HttpDestination(name="out", url=url, **{"timeout_s": 10.0, **fields}),
+        destination=HttpDestination(
+            name="out", url=url, **{"timeout_s": 10.0, "tries": TriesPolicy(maximum_retries=0), **fields}
+        ),
         reactor=reactor,
         now_us=lambda: int(time.time() * 1e6),
         context=system_context,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, DNSLookupError
@@ -11,7 +13,8 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 
-from agent.config.model import BasicCredentials, HttpDestination
+from agent.config.model import HttpDestination
+from agent.config.outbound import BasicCredentials, TokenCredentials, TriesPolicy
 from agent.errors import DestinationError
 from agent.secret import Secret
 from agent.upstream import Refusal
@@ -20,6 +23,7 @@ from tests.support.fake_spool import FakeSpool
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
 URL = "http://x.example/api?k=1"
+ONE_TRY = TriesPolicy(maximum_retries=0, unauthorized_retries=0)
 
 
 class StubResponse:
@@ -68,19 +72,30 @@ class StubAgent:
 
 
 class Desk:
-    def __init__(self, **fields):
+    def __init__(self, *, read=None, tries=ONE_TRY, **fields):
         self.clock = Clock()
         self.agent = StubAgent()
         self.sender = HttpSender(
-            destination=HttpDestination(name="out", url=URL, **fields),
+            destination=HttpDestination(name="out", url=URL, tries=tries, **fields),
             reactor=self.clock,
             now_us=lambda: 1_795_195_525_000_000,
             context=lambda: None,
+            read=read,
             agent=self.agent.for_exchange,
         )
 
-    def send(self, **fields):
-        return Deferred.fromCoroutine(self.sender.send(FakeSpool().put(**fields), 1))
+    def send(self, *, number=1, **fields):
+        return Deferred.fromCoroutine(self.sender.send(FakeSpool().put(**fields), number))
+
+    def answers(self, *statuses, headers=None):
+        """Prepare whole answers, in this order."""
+        for status in statuses:
+            response = StubResponse(status, headers)
+            response.deliverBody = lambda reader: reader.connectionLost(Failure(ResponseDone()))
+            self.agent.outcomes.append(succeed(response))
+
+    def authorizations(self):
+        return [headers.getRawHeaders(b"Authorization") for _, _, headers, _ in self.agent.requests]
 
     def answered(self, response):
         self.agent.outcomes.append(succeed(response))
@@ -314,3 +329,88 @@ def test_a_path_cannot_leave_the_destinations_own(path):
     """A path that was built from an event is the sender's choice."""
     with pytest.raises(DestinationError, match="dot segment"):
         url_of("https://h/api", path)
+
+
+def test_an_overloaded_far_end_is_tried_again_at_once():
+    """MaximumRetries times after RetryDelay, which BackoffMultiplier makes longer; then it is the queue's."""
+    desk = Desk(tries=TriesPolicy(maximum_retries=2, retry_delay_s=1.0, backoff_multiplier=2.0))
+    desk.answers(503, 503, 503)
+    sending = desk.send()
+    counts = []
+    for pause_s in (0.9, 0.1, 1.9, 0.1):
+        desk.clock.advance(pause_s)
+        counts.append(len(desk.agent.requests))
+    assert [1, 2, 2, 3] == counts
+    assert 503 == failure_of(sending).answer.status
+
+
+def test_a_refused_connection_is_tried_again_at_once():
+    """And the request that goes through is the same one, with the same id."""
+    desk = Desk(tries=TriesPolicy())
+    desk.agent.outcomes.append(fail(ConnectionRefusedError()))
+    desk.answers(202)
+    sending = desk.send()
+    desk.clock.advance(1)
+    assert 202 == result_of(sending).status
+    assert 1 == len({headers.getRawHeaders(b"Idempotency-Key")[0] for _, _, headers, _ in desk.agent.requests})
+
+
+@pytest.mark.parametrize(("status", "headers"), [(503, {"Retry-After": ["7"]}), (500, None), (404, None), (403, None)])
+def test_what_a_second_does_not_change_is_not_tried_at_once(status, headers):
+    """A far end that asks for more patience gets it from the queue, which holds no connection meanwhile."""
+    desk = Desk(tries=TriesPolicy())
+    desk.answers(status, headers=headers)
+    assert status == failure_of(desk.send()).answer.status
+
+
+def test_later_attempts_are_one_try_each():
+    """A far end that comes back is not met by three requests for each one that waits."""
+    desk = Desk(tries=TriesPolicy())
+    desk.answers(503)
+    assert 503 == failure_of(desk.send(number=2)).answer.status
+
+
+def test_a_401_reads_the_credentials_again():
+    """The second try carries what stands in the file by then."""
+    path = PurePath("/conf/pw")
+    credentials = BasicCredentials(user="u", password=Secret("old"), path=path)
+    asked = []
+
+    def read(asked_path):
+        asked.append(asked_path)
+        return succeed(b"new\nrest")
+
+    desk = Desk(tries=TriesPolicy(), read=read, credentials=credentials)
+    desk.answers(401, 200)
+    sending = desk.send()
+    desk.clock.advance(1)
+    assert 200 == result_of(sending).status
+    assert [[b"Basic dTpvbGQ="], [b"Basic dTpuZXc="]] == desk.authorizations()
+    assert [path] == asked
+
+
+def test_an_account_that_stays_refused_waits_for_its_mending():
+    """After UnauthorizedRetries the request is the queue's; its next attempt reads the file first."""
+    files = [b"old", b"old", b"new"]
+    credentials = TokenCredentials(token=Secret("old"), path=PurePath("/conf/token"))
+    desk = Desk(tries=TriesPolicy(), read=lambda _: succeed(files.pop(0)), credentials=credentials)
+    desk.answers(401, 401, 401, 200)
+    sending = desk.send()
+    desk.clock.pump([1, 1])
+    refusal = failure_of(sending)
+    assert (True, 60.0) == (refusal.retryable, refusal.after_s)
+    assert 200 == result_of(desk.send(number=2)).status
+    assert [[b"Bearer old"]] * 3 + [[b"Bearer new"]] == desk.authorizations()
+
+
+@pytest.mark.parametrize("found", [OSError(13, "Permission denied"), b"", b"x" * 5000, b"\xff"])
+def test_credentials_that_cannot_be_read_again_stay(found):
+    """A file that is just being written must not take the destination down."""
+    read = (lambda _: fail(found)) if isinstance(found, OSError) else (lambda _: succeed(found))
+    credentials = TokenCredentials(token=Secret("old"), header="appKey", scheme="", path=PurePath("/k"))
+    desk = Desk(tries=TriesPolicy(retry_delay_s=0), read=read, credentials=credentials)
+    desk.answers(401, 200)
+    sending = desk.send()
+    desk.clock.advance(0)
+    assert 200 == result_of(sending).status
+    assert [[b"old"]] * 2 == [headers.getRawHeaders(b"appKey") for _, _, headers, _ in desk.agent.requests]

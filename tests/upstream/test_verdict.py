@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.outbound import AnswerRule, Then
 from agent.delivery import Answer
 from agent.upstream.verdict import refusal_of, seconds_of, shown_url
 
@@ -29,11 +30,31 @@ def test_these_are_tried_again(status):
     assert judged(status).retryable
 
 
-@pytest.mark.parametrize("status", [101, 300, 302, 308, 400, 401, 403, 404, 409, 410, 422, 600, 999])
+@pytest.mark.parametrize("status", [101, 300, 302, 308, 400, 404, 409, 410, 422, 600, 999])
 def test_these_are_final(status):
     """The same request would get the same answer. The answer is kept."""
     refusal = judged(status)
     assert (False, status) == (refusal.retryable, refusal.answer.status)
+
+
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_a_refused_account_waits(status):
+    """At least a minute: a wrong password must neither cost an hour's events nor lock the account."""
+    refusal = judged(status)
+    assert (True, 60.0) == (refusal.retryable, refusal.after_s)
+    assert 90.0 == judged(status, retry_after="90").after_s
+
+
+@pytest.mark.parametrize(
+    ("status", "then", "outcome"),
+    [(409, "delivered", None), (404, "retry", True), (503, "dead", False), (200, "dead", False)],
+)
+def test_a_rule_of_the_destination_goes_first(status, then, outcome):
+    """Each status can be made a success, a reason to wait, or final; others keep their meaning."""
+    rules = (AnswerRule(first=status, last=status, then=Then(then)),)
+    refusal = judged(status, rules=rules)
+    assert outcome == (None if refusal is None else refusal.retryable)
+    assert judged(201, rules=rules) is None
 
 
 def test_a_redirect_says_where_it_pointed():

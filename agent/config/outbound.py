@@ -1,0 +1,63 @@
+"""How an HTTP destination is dealt with: records that are parts of `HttpDestination`.
+
+Names and defaults of the settings are those of the Integration Runtime (`integrationRuntime-settings.json`); where it
+is silent, the reason stands beside the default.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import PurePath
+
+import attrs
+
+from agent.secret import Secret
+
+
+@attrs.frozen(kw_only=True)
+class BasicCredentials:
+    """User and password for HTTP Basic (RFC 7617). `path`: the file to read the password from again."""
+
+    user: str
+    password: Secret
+    path: PurePath | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TokenCredentials:
+    """A token in a header: `Authorization: Bearer ...` (RFC 6750), or ThingWorx's `appKey: ...` without a scheme."""
+
+    token: Secret
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    path: PurePath | None = None
+
+
+Credentials = BasicCredentials | TokenCredentials
+
+
+@attrs.frozen(kw_only=True)
+class TriesPolicy:
+    """`<RetryPolicy>`: the tries that follow a failed one at once; after them the durable queue goes on (`<retry>`)."""
+
+    maximum_retries: int = 2
+    retry_delay_s: float = 1.0
+    backoff_multiplier: float = 1.0
+    unauthorized_retries: int = 2
+
+
+class Then(enum.StrEnum):
+    """What follows an answer: `<answer status="409" then="delivered"/>`."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    DEAD = "dead"
+
+
+@attrs.frozen(kw_only=True)
+class AnswerRule:
+    """An exception from the table of statuses, for `first` to `last`."""
+
+    first: int
+    last: int
+    then: Then
