@@ -23,6 +23,10 @@ from agent.host.service import Service
 
 log = Logger(namespace="host")
 
+START_PATIENCE_S: Final = 2.0
+"""How long the start of the agent waits for its services. Nearly all are ready by then; a service that hangs must not
+keep the others' events out."""
+
 
 class WorkerHost:
     """The services of one agent; a Part and a `ServiceHost`. One service's trouble never touches another."""
@@ -62,15 +66,16 @@ class WorkerHost:
         )
         self._configs = tuple(services)
         self._spool = spool
+        self._reactor = reactor
         self._now_us = now_us
         self._services: dict[str, Service] = {
             config.name.client_id: Service(config, edges) for config in services if config.is_active
         }
 
     async def start(self) -> None:
-        """Start all active services; return when each is ready or has failed once. Never raises for a service.
+        """Start all active services; return when each is ready or has failed once, or after `START_PATIENCE_S`.
 
-        Raises `MachineError` when the spool cannot be read.
+        Never raises for a service. Raises `MachineError` when the spool cannot be read.
         """
         for service in self._services.values():
             service.restore(await self._spool.remembered(service.name))
@@ -78,22 +83,48 @@ class WorkerHost:
         for service in self._services.values():
             service.start()
         try:
-            # They all run already; one after the other, so that a start that is called off says so plainly.
-            for service in self._services.values():
-                await service.first_verdict
+            await self._first_verdicts()
         except CancelledError:
             for service in self._services.values():
                 service.kill()
             raise
+        late = [service.name for service in self._services.values() if not service.first_verdict.called]
+        if late:
+            log.warn(
+                "still starting after {patience_s:g} s: {services}; their events are stored meanwhile",
+                patience_s=START_PATIENCE_S,
+                services=", ".join(late),
+            )
+
+    async def _first_verdicts(self) -> None:
+        """Wait until all services are ready or have failed once, but not for those that take long."""
+        enough: Deferred[None] = Deferred()
+        missing = set(self._services)
+
+        def has_verdict(_: object, name: str) -> None:
+            missing.discard(name)
+            if not missing and not enough.called:
+                enough.callback(None)
+
+        for name, service in self._services.items():
+            service.first_verdict.addCallback(has_verdict, name)
+        if not missing:
+            return
+        timer = self._reactor.callLater(START_PATIENCE_S, lambda: None if enough.called else enough.callback(None))
+        try:
+            await enough
+        finally:
+            if timer.active():
+                timer.cancel()
 
     async def stop(self, patience_s: float) -> None:
         """Begin nothing more; let hooks in hand end within `patience_s`, run `on_shutdown`, end the workers."""
         await gatherResults([Deferred.fromCoroutine(service.stop(patience_s)) for service in self._services.values()])
 
     def answers_http(self, service: str) -> bool:
-        """Whether this service answers senders itself. Known from the first successful start on."""
+        """Whether this service answers senders itself; see `Service.answers_http`."""
         running = self._services.get(service)
-        return running is not None and "on_http" in running.hooks
+        return running is not None and running.answers_http
 
     def ask(self, event: Event, request: HttpRequest) -> Deferred[HttpResponse | None]:
         """See `ServiceHost.ask`."""

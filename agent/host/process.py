@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Final, Protocol
 
 import attrs
@@ -34,7 +35,9 @@ from agent.host.messages import (
     Result,
 )
 from agent.host.output import Allowance, LineReader, printable
+from agent.host.prints import PRINTED
 from agent.host.reading import from_worker
+from agent.host.stacks import whereabouts
 from agent.sdk import SDK_VERSION
 from agent.wire.frames import Decoder, FrameError, encode
 
@@ -47,6 +50,9 @@ DUMP_PATIENCE_S: Final = 0.25
 
 LAST_LINES: Final = 40
 """Of stderr, kept for the reason of a failure: a traceback, or the stacks of a few threads."""
+
+MAX_STACK_LINES: Final = 1000
+"""Of all threads' stacks, to look for the service's own lines in."""
 
 Call = EventCall | HttpCall
 
@@ -109,6 +115,7 @@ class Worker:
         self._timer: IDelayedCall | None = None
         self._broken: Broken | None = None
         self._doom = ""
+        self._stacks: deque[str] = deque(maxlen=MAX_STACK_LINES)
         self.is_ready = False
         self._is_finishing = False
 
@@ -186,7 +193,8 @@ class Worker:
         if self._broken is not None:
             sentence, detail = self._broken.sentence, self._broken.detail or detail
         else:
-            sentence = self._doom or f"the worker process {how}"
+            where = whereabouts(self._stacks, PurePath(self._load.script).parent)
+            sentence = f"{self._doom}{where}" if self._doom else f"the worker process {how}"
         gone = Gone(
             sentence=printable(sentence),
             detail=detail,
@@ -206,9 +214,10 @@ class Worker:
                 raise FrameError(f"a result for call {message.call}, which is not in hand")
         elif isinstance(message, LogLine):
             now_s = self._reactor.seconds()
-            if self._allowance.take(now_s):
+            allowance = self._stdout.allowance if message.level == PRINTED else self._allowance
+            if allowance.take(now_s):
                 self._owner.said(message.level, printable(message.text), printable(message.event_id[:64]))
-            self._report_dropped(self._allowance, now_s)
+            self._report_dropped(allowance, now_s)
         elif self.is_ready or self._broken is not None:
             raise FrameError("a second handshake")
         elif isinstance(message, Ready):
@@ -229,7 +238,12 @@ class Worker:
     def _print(self, line: str, *, is_stderr: bool) -> None:
         if is_stderr:
             self._last_lines.append(line)
-        self._owner.said("warn" if is_stderr else "info", line, "")
+        if is_stderr and self._doom:
+            # Where its threads are, asked for by us: one sentence is made of it, the rest is for those who debug.
+            self._stacks.append(line)
+            self._owner.said("debug", line, "")
+        else:
+            self._owner.said("warn" if is_stderr else "info", line, "")
 
     def _report_dropped(self, allowance: Allowance, now_s: float) -> None:
         dropped = allowance.report_dropped(now_s)
@@ -257,6 +271,8 @@ class Worker:
         if self._doom:
             return
         self._doom = sentence
+        # What the service wrote before must not use up the room of the answer.
+        self._stderr.allowance = Allowance()
         self._to_link().signal(signal.SIGUSR1)
         self._arm(DUMP_PATIENCE_S, self.kill)
 

@@ -5,6 +5,7 @@ Runs in the worker process. No Twisted.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -47,6 +48,30 @@ def load(path: Path) -> Mapping[str, Callable[..., Any]]:
     except BaseException as error:
         raise ScriptError(f"{where(error, path)}: {summary(error)}", format_traceback(error)) from error
     return find_hooks(module, path)
+
+
+def names_hook(path: Path, hook: str) -> bool:
+    """Whether the script seems to define this hook, without running it. Does not raise: `load` says what is wrong.
+
+    For the time before a worker has loaded it: what is imported with a star is not seen.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names = {name}
+            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
+                names = {alias.asname or alias.name for alias in aliases}
+            case ast.Assign(targets=targets):
+                names = {target.id for target in targets if isinstance(target, ast.Name)}
+            case _:
+                continue
+        if hook in names:
+            return True
+    return False
 
 
 def find_hooks(module: ModuleType, path: Path) -> Mapping[str, Callable[..., Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -32,12 +33,16 @@ from agent.host.orders import event_call, load_order
 from agent.host.process import Call, Gone, Worker
 from agent.host.record import Record
 from agent.host.restarts import TAIL_LINES, Restarts
+from agent.host.script import names_hook
 from agent.host.state import ServiceState
 from agent.host.telling import OwnLog, tell_gone, tell_settled
 from agent.host.verdict import culprit_of, settlement
 from agent.wire.frames import FrameError
 
 log = Logger(namespace="host")
+
+STARTING_AFTER_S: Final = 5.0
+"""When a sender is told to come back to a service that has never been ready: most take a second or two."""
 
 
 class Service:
@@ -48,6 +53,7 @@ class Service:
         self.name: Final = config.name.client_id
         self.state = ServiceState.FAILING
         self.hooks: tuple[str, ...] = ()
+        self._looks_like_answering = False
         self.started_us = 0
         self.last_request_us = 0
         self.restarts = Restarts()
@@ -106,6 +112,8 @@ class Service:
         """Launch a worker. `first_verdict` tells when the first one is ready or gone."""
         self._restart = None
         self.state = ServiceState.STARTING
+        if not self.hooks:
+            self._looks_like_answering = names_hook(Path(self.config.script), "on_http")
         config = self.config
         load = load_order(config, self._edges, counted=self._counted.entries())
         worker = Worker(load=load, hook_timeout_s=config.hook_timeout_s, owner=self, reactor=self._edges.reactor)
@@ -114,6 +122,11 @@ class Service:
             worker.start(self._edges.launcher)
         except MachineError as error:
             self.gone(Gone(sentence=error.sentence, detail="", was_ready=False))
+
+    @property
+    def answers_http(self) -> bool:
+        """Whether it defines `on_http`; as long as no worker has said so, whether its script looks like it."""
+        return "on_http" in self.hooks if self.hooks else self._looks_like_answering
 
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
@@ -125,6 +138,8 @@ class Service:
         """Have `on_http` called. Raises `ServiceError`, or the Deferred fails with it."""
         if self.state is ServiceState.STOPPING:
             raise ServiceError("service-stopping", f"{self.name} is being stopped")
+        if not self.hooks:
+            raise ServiceError("service-starting", f"{self.name} has not started yet", after_s=STARTING_AFTER_S)
         self.last_request_us = event.received_us
         waiting = self._asks.add(event, request)
         self._feed()
@@ -186,11 +201,12 @@ class Service:
 
     def gone(self, gone: Gone) -> None:
         self._worker = None
-        self._put_down(gone)
         if self.state is ServiceState.STOPPING:
+            self._put_down(gone, next_start_s=0.0)
             log.info("{service} has stopped", service=self.name)
         else:
-            self._start_later(gone)
+            next_start_s = self._start_later(gone)
+            self._put_down(gone, next_start_s=next_start_s)
         self._tell_first_verdict()
         self._tell_idle()
         if self._over is not None:
@@ -238,7 +254,7 @@ class Service:
         log.info("handed to {service}, attempt {attempt}", service=self.name, attempt=call.attempt, event_id=call.id)
         return True
 
-    def _judge(self, ticket: Ticket[Job], result: Result, begun_us: int) -> None:
+    def _judge(self, ticket: Ticket[Job], result: Result, begun_us: int, *, next_start_s: float = 0.0) -> None:
         edges = self._edges
         stored = ticket.item.stored
         ended_us = edges.now_us()
@@ -259,11 +275,11 @@ class Service:
         else:
             self._backlog.settled(ticket)
         edges.counters.count(f"host.{settled.outcome.name.lower()}", self.name)
-        tell_settled(self.name, stored.event.id, settled)
+        tell_settled(self.name, stored.event.id, settled, next_start_s=next_start_s)
         self._record.store(settled)
 
-    def _put_down(self, gone: Gone) -> None:
-        """Everything the worker had in hand: blame, suspect or let go."""
+    def _put_down(self, gone: Gone, *, next_start_s: float) -> None:
+        """Everything the worker had in hand: blame, suspect or let go. The next worker starts in `next_start_s`."""
         now_us = self._edges.now_us()
         is_stopping = self.state is ServiceState.STOPPING
         events = [call for call in gone.in_hand if isinstance(call, EventCall)]
@@ -280,18 +296,20 @@ class Service:
                 log.info("{service} was interrupted, again at once", service=self.name, event_id=begun.id)
         if isinstance(culprit, EventCall):
             result = Result(call=culprit.call, verdict=Verdict.ERROR, reason=gone.sentence, detail=gone.detail)
-            self._judge(self._tickets.pop(culprit.call), result, now_us)
+            self._judge(self._tickets.pop(culprit.call), result, now_us, next_start_s=next_start_s)
         elif culprit is not None:
             code = "service-timeout" if culprit is gone.overran else "service-crashed"
             self._asks.failed(culprit.call, ServiceError(code, f"{self.name}: {gone.sentence}"))
 
-    def _start_later(self, gone: Gone) -> None:
+    def _start_later(self, gone: Gone) -> float:
+        """Have another worker started; return in how many seconds."""
         is_news = gone.sentence != self.restarts.last_error
         pause_s = self.restarts.note(gone, jitter=self._edges.jitter())
         self.state = ServiceState.CRASH_LOOP if self.restarts.is_loop else ServiceState.FAILING
         self._restart = self._edges.reactor.callLater(pause_s, self.start)
         self._edges.counters.count("host.worker_gone", self.name)
         tell_gone(self.name, gone, pause_s=pause_s, is_news=is_news, is_loop=self.restarts.is_loop)
+        return pause_s
 
     async def _until_idle(self, patience_s: float) -> None:
         self._idle = Deferred()

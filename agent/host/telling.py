@@ -12,8 +12,8 @@ from agent.host.process import Gone
 log = Logger(namespace="host")
 
 
-def tell_settled(service: str, event_id: str, settled: EventSettlement) -> None:
-    """What became of one attempt at an event."""
+def tell_settled(service: str, event_id: str, settled: EventSettlement, *, next_start_s: float = 0.0) -> None:
+    """What became of one attempt at an event. `next_start_s`: there is no worker until then, so it waits that long."""
     reason = printable(settled.reason)
     if settled.outcome is Outcome.SUCCEED:
         count = len(settled.requests)
@@ -21,7 +21,7 @@ def tell_settled(service: str, event_id: str, settled: EventSettlement) -> None:
     elif settled.outcome is Outcome.SUPPRESS:
         log.info("{reason}", reason=reason, event_id=event_id)
     elif settled.outcome is Outcome.POSTPONE:
-        pause_s = (settled.due_us - settled.ended_us) / 1e6
+        pause_s = max((settled.due_us - settled.ended_us) / 1e6, next_start_s)
         log.warn(
             "{service} failed, again in {pause_s:.1f} s: {reason}",
             service=service,

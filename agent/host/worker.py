@@ -15,10 +15,12 @@ import sys
 
 from agent import sdk
 from agent.host.apart import live_apart
-from agent.host.messages import Broken, EventCall, HttpCall, Load, Ready
+from agent.host.messages import Broken, EventCall, HttpCall, Load, LogLine, Ready
 from agent.host.pipes import FROM_AGENT_FD, TO_AGENT_FD, Link
+from agent.host.prints import Prints
 from agent.host.runner import Runner
 from agent.host.script import ScriptError
+from agent.sdk.context import event_in_hand
 from agent.wire.frames import FrameError
 
 
@@ -28,7 +30,13 @@ def main() -> None:
     # Whatever the service prints is seen when it is printed, not when four KiB have come together.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    serve(Link(FROM_AGENT_FD, TO_AGENT_FD))
+    link = Link(FROM_AGENT_FD, TO_AGENT_FD)
+    sys.stdout = Prints(
+        sys.stdout,
+        say=lambda level, text, event_id: link.say(LogLine(level=level, text=text, event_id=event_id)),
+        event_id=event_in_hand,
+    )
+    serve(link)
 
 
 def serve(link: Link) -> None:

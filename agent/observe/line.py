@@ -23,6 +23,10 @@ from agent.errors import AgentError
 MAX_TEXT_CHARS: Final = 8192
 """Longest line that is written whole: syslog daemons cut at 8 KiB (rsyslog) or less."""
 
+MAX_ROOM_CHARS: Final = 40
+"""The column of the room is as wide as the longest room or service that has spoken, up to this; never cut, because
+people search by it. Python's libraries have long names and do not widen it."""
+
 INDENT: Final = "    "
 
 WORDS: Final = {
@@ -41,6 +45,7 @@ class Liner:
         """`tracebacks`: also for errors that are not ours. `offset_s`: seconds east of UTC at a time, for tests."""
         self._tracebacks = tracebacks
         self._offset_s = offset_s or _local_offset_s
+        self._room_chars = 8
         self._second = -1
         self._head = ""
         self._tail = ""
@@ -67,7 +72,9 @@ class Liner:
             text = f"{text[:MAX_TEXT_CHARS]} ... ({len(text) - MAX_TEXT_CHARS} more characters)"
         room = event.get("log_namespace") or "-"
         event_id = event.get("event_id") or "-"
-        facts = f"{WORDS.get(event['log_level'], 'INFO'):5} {room:8} {event_id} {text}"
+        if self._room_chars < len(room) <= MAX_ROOM_CHARS and "." not in room:
+            self._room_chars = len(room)
+        facts = f"{WORDS.get(event['log_level'], 'INFO'):5} {room:{self._room_chars}} {event_id} {text}"
         if not facts.isprintable():
             facts = escaped(facts)
         line = f"{self.stamp(event['log_time'])} {facts}\n"

@@ -202,8 +202,7 @@ class Context:
         return call
 
     def _log(self, level: str, text: str) -> None:
-        call = self._call.get()
-        self._surroundings.log(level, text, call.event_id if call is not None else "")
+        self._surroundings.log(level, text, event_in_hand())
 
 
 def _to_bytes(json: Any, body: bytes | str | None) -> tuple[bytes, str]:
@@ -251,6 +250,12 @@ context: Final = Context()
 def settle_in(surroundings: Surroundings) -> None:
     """Tell the context where it is. For the worker process and for tests, not for services."""
     context._surroundings = surroundings
+
+
+def event_in_hand() -> str:
+    """The id of the event of the call that this is; empty outside of one. For the worker process."""
+    call = context._call.get()
+    return call.event_id if call is not None else ""
 
 
 @contextmanager

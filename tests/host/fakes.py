@@ -242,10 +242,10 @@ class FakeCounters:
 
 
 def service_config(name: str = "pump-alarms", **more: Any) -> ServiceConfig:
+    more.setdefault("script", PurePath(f"/home/services/{name}/{name.replace('-', '_')}.py"))
     return ServiceConfig(
         name=ServiceName(domain="applications", name=name),
         descriptor=PurePath(f"/home/services/{name}/{name}.xml"),
-        script=PurePath(f"/home/services/{name}/{name.replace('-', '_')}.py"),
         **more,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -9,11 +11,13 @@ from twisted.internet.task import Clock
 from agent.boundaries import HttpResponse
 from agent.config.model import InitialState
 from agent.delivery import OutboundRequest, Outcome
-from agent.errors import MachineError
+from agent.errors import MachineError, ServiceError
 from agent.host import WorkerHost
+from agent.host.host import START_PATIENCE_S
 from agent.host.messages import Response, Result, Verdict
 from tests.host.fakes import (
     NOW_US,
+    Bench,
     FakeCounters,
     FakeLauncher,
     MemorySpool,
@@ -70,6 +74,40 @@ def test_start_waits_for_every_first_verdict() -> None:
     assert not is_waiting(started)
     assert ["active", "failing", "inactive"] == [told["state"] for told in desk.host.describe()]
     assert "doors.py:1: SyntaxError" == desk.host.describe()[1]["last_error"]
+
+
+def test_start_does_not_wait_for_a_service_that_hangs() -> None:
+    """After two seconds the agent comes up without it; it goes on starting, and its events wait on disk."""
+    desk = Desk()
+    started = Deferred.fromCoroutine(desk.host.start())
+    good, slow = desk.launcher.processes
+    good.ready()
+    desk.clock.advance(START_PATIENCE_S - 0.1)
+    waits = is_waiting(started)
+    desk.clock.advance(0.1)
+    desk.spool.put(event("d", service="applications|doors"))
+    told = [each["state"] for each in desk.host.describe()]
+    slow.ready()
+
+    assert waits
+    assert not is_waiting(started)
+    assert ["active", "starting", "inactive"] == told
+    assert ["d"] == slow.ids
+
+
+def test_sender_of_a_service_that_is_starting_is_told_to_come_back(tmp_path: Path) -> None:
+    """Before its first start a service is taken to answer itself when its script defines `on_http`."""
+    script = tmp_path / "soap.py"
+    script.write_text("def on_http(request):\n    return None\n")
+    bench = Bench(script=script)
+    bench.service.start()
+
+    assert bench.service.answers_http
+    with pytest.raises(ServiceError) as caught:
+        bench.service.ask(event("a"), http_request())
+    assert ("service-starting", 5.0) == (caught.value.code, caught.value.after_s)
+    bench.worker.ready("on_event")
+    assert not bench.service.answers_http
 
 
 def test_start_that_is_called_off_leaves_no_process() -> None:

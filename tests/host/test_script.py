@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.script import ScriptError, format_traceback, load, summary, where
+from agent.host.script import ScriptError, format_traceback, load, names_hook, summary, where
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,24 @@ def test_nasty_exceptions_do_no_harm(tmp_path: Path) -> None:
     assert "_Nasty" in summary(error)
     assert "_Nasty" in format_traceback(error)
     assert str(tmp_path / "x.py") == where(error, tmp_path / "x.py")
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("def on_http(request): pass", True),
+        ("async def on_http(request): pass", True),
+        ("from lib import answer as on_http", True),
+        ("def on_event(event): pass\non_http = on_event", True),
+        ("def on_event(event):\n    def on_http(): pass", False),
+        ("# on_http", False),
+        ("def on_http(", False),
+        ("\0", False),
+    ],
+)
+def test_a_hook_is_seen_without_running_the_script(tmp_path: Path, script: str, expected: bool) -> None:
+    """For the time before a worker has loaded it; a script that cannot be read defines nothing."""
+    path = tmp_path / "s.py"
+    path.write_text(script)
+    assert expected is names_hook(path, "on_http")
+    assert not names_hook(tmp_path / "none.py", "on_http")

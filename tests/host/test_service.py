@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from signal import SIGKILL
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from agent.config.model import DedupFilter, RetryPolicy
 from agent.delivery import Outcome, State
@@ -195,6 +197,63 @@ def test_where_a_hook_hangs_is_kept() -> None:
     worker.exit()
 
     assert '  File "pump_alarms.py", line 7 in on_event' == bench.spool.settlements[0].detail
+
+
+def test_where_a_hook_hangs_is_one_warning() -> None:
+    """The reason names the service's own line; the interpreter's dozens of lines are for those who debug."""
+    bench = Bench()
+    worker = bench.running()
+    said: list[tuple[str, str]] = []
+    bench.service.said = lambda level, text, event_id: said.append((level, text))  # type: ignore[method-assign]
+    bench.spool.put(event("slow"))
+    worker.listener.printed(b"before\n", is_stderr=True)
+    bench.clock.advance(10)
+    frames = b'  File "/usr/lib/x.py", line 1 in wait\n' * 300
+    own = b'  File "/home/services/pump-alarms/pump_alarms.py", line 7 in on_event\n'
+    worker.listener.printed(b"Thread 0x1 (most recent call first):\n" + frames[:-5], is_stderr=True)
+    worker.listener.printed(frames[-5:] + own, is_stderr=True)
+    worker.exit()
+
+    assert "on_event took longer than 10 s" == bench.spool.settlements[0].reason.partition(",")[0]
+    assert ["before"] == [text for level, text in said if level == "warn"]
+
+
+def test_where_a_hook_hangs_is_said_in_the_reason() -> None:
+    """File, line and function of the service's own code stand behind the time."""
+    bench = Bench()
+    worker = bench.running()
+    bench.spool.put(event("slow"))
+    bench.clock.advance(10)
+    own = "/home/services/pump-alarms/pump_alarms.py"
+    worker.listener.printed(
+        f'Thread 0x1 (most\n  File "{own}", line 7 in on_event\n  File "{own[:9]}'.encode(), is_stderr=True
+    )
+    worker.exit()
+
+    assert f"on_event took longer than 10 s, in on_event ({own}:7)" == bench.spool.settlements[0].reason
+
+
+def test_one_time_is_told_and_it_is_the_later_one() -> None:
+    """An event that took its worker down cannot be tried before the next worker starts: the log does not say it is."""
+    bench = Bench(retry=RetryPolicy(first_delay_s=0.5, max_attempts=3))
+    lines: list[str] = []
+
+    def observer(told: dict[str, Any]) -> None:
+        lines.append(told["log_format"].format_map(told))
+
+    bench.running().exit()
+    bench.clock.advance(60)
+    bench.worker.ready()
+    bench.spool.put(event("a"))
+    globalLogPublisher.addObserver(observer)
+    try:
+        bench.worker.exit()
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    ended = next(line for line in lines if "worker ended" in line)
+    failed = next(line for line in lines if "failed, again in" in line)
+    seconds = ended.partition("next start in ")[2].split()[0]
+    assert f"again in {seconds} s" in failed
 
 
 def test_result_between_overrun_and_kill_counts() -> None:
@@ -425,7 +484,7 @@ def test_senders_do_not_wait_behind_events() -> None:
 def test_senders_wait_has_an_end() -> None:
     """A sender who stands in line longer than a hook may take is sent away; too many are refused at once."""
     bench = Bench()
-    bench.service.start()
+    bench.running("on_http").exit()
 
     waiting = [bench.service.ask(event(f"q{number}"), http_request()) for number in range(100)]
     with pytest.raises(ServiceError, match="busy"):

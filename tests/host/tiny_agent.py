@@ -99,7 +99,12 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
 
 def main() -> None:
     globalLogBeginner.beginLoggingTo(
-        [lambda record: tell(log=record["log_namespace"], text=formatEvent(record))], redirectStandardIO=False
+        [
+            lambda record: tell(
+                log=record["log_namespace"], text=formatEvent(record), event_id=record.get("event_id", "")
+            )
+        ],
+        redirectStandardIO=False,
     )
     home, script, hook_timeout, *event_ids = sys.argv[1:]
 

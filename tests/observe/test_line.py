@@ -111,3 +111,17 @@ def test_at_debug_level_even_our_errors_have_tracebacks():
     """For whoever looks for the cause behind the cause."""
     error = failure(DestinationError("refused", "no one home"))
     assert "Traceback" in line_of("", level=LogLevel.error, tracebacks=True, log_failure=error)
+
+
+def test_the_columns_are_as_wide_as_the_longest_name():
+    """Once a service with a long name has spoken, all lines stand below one another; a library does not widen them."""
+    liner = Liner(offset_s=east)
+
+    def column(room):
+        event = {"log_level": LogLevel.info, "log_namespace": room, "log_time": AT_S, "log_format": "text"}
+        return liner.line(event).index(" - text")
+
+    service = "applications|sample-plan"
+    assert column("host") < column(service) == column("host") == column("gateway")
+    column("twisted.internet.protocol.Factory")
+    assert column(service) == column("host")
