@@ -55,10 +55,12 @@ class Plan:
     def apply(self, keystore: Keystore) -> Keystore:
         """The keystore with all steps taken. Raises `OperationError` where it has changed too much meanwhile."""
         for step in self.steps:
-            if step.replaces is not None and fold_alias(step.replaces) != fold_alias(step.entry.alias):
+            if step.replaces is None:
+                continue
+            if fold_alias(step.replaces) != fold_alias(step.entry.alias):
                 keystore = keystore.rename(step.replaces, step.entry.alias)
-            keystore = keystore.add(step.entry, replace=step.replaces is not None)
-        return keystore
+            keystore = keystore.add(step.entry, replace=True)
+        return keystore.add_all(step.entry for step in self.steps if step.replaces is None)
 
 
 def plan_import(keystore: Keystore, found: Assembly, wishes: Wishes) -> Plan:

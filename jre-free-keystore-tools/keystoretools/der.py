@@ -11,6 +11,7 @@ Source: ITU-T X.690.  Why not a library: docs/decisions/keystore-der.rst.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -88,7 +89,8 @@ def read_header(data: bytes, at: int, end: int, limits: Limits = _DEFAULT) -> He
     return Header(tag=tag, body=body, length=int.from_bytes(data[at + 2 : body], "big"))
 
 
-@attrs.frozen(kw_only=True, eq=False)
+# Not frozen: a frozen class with slots takes five times as long to make, and hostile files have two million elements.
+@attrs.define(eq=False)
 class Element:
     """One tag-length-value: `data[start:stop]` with the value in `data[body:end]` (before the end mark)."""
 
@@ -120,20 +122,17 @@ class Element:
         if not self.is_constructed:
             raise self.wrong("elements inside")
         found: list[Element] = []
-        at = self.body
-        while at < self.end:
-            check(
-                "elements inside one ASN.1 element",
-                len(found) + 1,
-                self.limits.der_elements,
-                offset=self.start,
-            )
-            try:
-                child = _element(self.data, at, self.end, self.depth + 1, self.limits, is_file=False)
-            except TruncatedError as error:  # the file is whole here: only the parent's length is too short
-                raise self.wrong("an element that ends inside this one") from error
-            found.append(child)
-            at = child.stop
+        data, at, end, depth, limits = self.data, self.body, self.end, self.depth + 1, self.limits
+        most = limits.der_elements
+        try:
+            while at < end:
+                if len(found) >= most:
+                    check("elements inside one ASN.1 element", len(found) + 1, most, offset=self.start)
+                child = _element(data, at, end, depth, limits, is_file=False)
+                found.append(child)
+                at = child.stop
+        except TruncatedError as error:  # the file is whole here: only the parent's length is too short
+            raise self.wrong("an element that ends inside this one") from error
         return found
 
     def sequence(self, least: int = 0, what: str = "SEQUENCE") -> list[Element]:
@@ -186,15 +185,7 @@ class Element:
         content = self.expect(OID, "OBJECT IDENTIFIER").content
         if not content or content[-1] & 0x80 or len(content) > 64:
             raise self.wrong("OBJECT IDENTIFIER with a value")
-        arcs: list[int] = []
-        value = 0
-        for octet in content:
-            value = value << 7 | octet & 0x7F
-            if not octet & 0x80:
-                arcs.append(value)
-                value = 0
-        first = min(arcs[0] // 40, 2)
-        return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
+        return _dotted(content)
 
     def bits(self) -> bytes:
         """The octets of a BIT STRING, without the count of unused bits in front."""
@@ -222,6 +213,20 @@ class Element:
             return _moment(text)
         except (ValueError, OverflowError) as error:
             raise self.wrong("a date") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _dotted(content: bytes) -> str:
+    """A file has a few dozen identifiers, thousands of times."""
+    arcs: list[int] = []
+    value = 0
+    for octet in content:
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(value)
+            value = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
 
 _SEGMENTED: Final = frozenset(
@@ -270,7 +275,13 @@ def _moment(text: str) -> datetime:
 
 
 def _element(data: bytes, at: int, end: int, depth: int, limits: Limits, *, is_file: bool) -> Element:
-    check("ASN.1 nesting with a depth", depth, limits.der_depth, offset=at)
+    if depth > limits.der_depth:
+        check("ASN.1 nesting with a depth", depth, limits.der_depth, offset=at)
+    # The short form, which nearly all elements have, without the detour.
+    if at + 1 < end and (length := data[at + 1]) < 0x80 and (tag := data[at]) & 0x1F != 0x1F:
+        body = at + 2
+        if body + length <= end:
+            return Element(data, tag, at, body, body + length, body + length, depth, limits)
     header = read_header(data, at, end, limits)
     if header.length is None:
         inner, stop = _find_end(data, header.body, end, depth + 1, limits, [0])
@@ -283,16 +294,7 @@ def _element(data: bytes, at: int, end: int, depth: int, limits: Limits, *, is_f
                 f"The ASN.1 structure is damaged: the element at octet {at} is longer than its parent.",
                 offset=at,
             )
-    return Element(
-        data=data,
-        tag=header.tag,
-        start=at,
-        body=header.body,
-        end=inner,
-        stop=stop,
-        depth=depth,
-        limits=limits,
-    )
+    return Element(data, header.tag, at, header.body, inner, stop, depth, limits)
 
 
 def _find_end(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from keystoretools import der
+from keystoretools import der, hashing
 from keystoretools.errors import CorruptError, WrongKeyPasswordError
 from keystoretools.limits import Budget, check
 from keystoretools.secret import Password
@@ -36,6 +36,7 @@ def open_jks_key(octets: bytes, password: Password, budget: Budget) -> bytes:
     if len(octets) < 2 * _SALT:
         raise CorruptError("The protected key is damaged: it is shorter than its own salt and check value.")
     check("a private key with a length", len(octets), budget.limits.key_bytes)
+    budget.work(len(octets) // _SALT, "a private key")
     salt, body, expected = octets[:_SALT], octets[_SALT:-_SALT], octets[-_SALT:]
     given = password.utf16be()
     plain = _xor_stream(body, given, salt)
@@ -71,7 +72,7 @@ def open_jceks_octets(
     """
     parts = der.parse(parameters).sequence(2, "parameters of the key protection")
     salt, iterations = parts[0].octet_string(), parts[1].integer()
-    budget.spend(iterations, "an iteration count for a key", alias=alias)
+    budget.spend(iterations, "an iteration count for a key", steps=2, alias=alias)
     if len(salt) != 8:
         raise CorruptError("The protected key is damaged: its salt must have 8 octets.", alias=alias)
     check("a protected key with a length", len(octets), budget.limits.key_bytes)
@@ -112,10 +113,10 @@ def _jceks_material(password: bytes, salt: bytes, iterations: int) -> bytes:
     first, second = salt[:4], salt[4:]
     if first == second:
         first = first[::-1]
-    material = b""
+    material, md5 = b"", hashing.constructor("md5")
     for half in (first, second):
         digest = half
         for _ in range(iterations):
-            digest = hashlib.md5(digest + password, usedforsecurity=False).digest()
+            digest = md5(digest + password).digest()
         material += digest
     return material

@@ -21,9 +21,11 @@ class Limits:
     # ceiling PBKDF2 costs 1 s, a PKCS#12 derivation 2 s per 20 octets, JCEKS 7 s.  OpenSSL, cryptography: no
     # ceiling.
     iterations: int = 5_000_000
-    # Several bags at the ceiling; bounds one call to about half a minute.
-    iterations_in_all: int = 20_000_000
-    # scrypt: 256 MiB is N = 2**18, r = 8 and takes 0.7 s.  OpenSSL bounds memory (32 MiB) but not p.
+    # What one call may calculate altogether, in steps: one digest of a few octets, about 0.4 us in Python.  This is
+    # 8 s.  An iteration costs one step (PBKDF2 with SHA-256, every block of its key), two (RC2, JCEKS) or three
+    # (3DES under PKCS#12's derivation): one such key at Java's ceiling passes, two in one call do not.
+    steps_in_all: int = 20_000_000
+    # scrypt: 256 MiB is N = 2**18, r = 8 and takes 0.7 s (N*r*p steps).  OpenSSL bounds memory (32 MiB) but not p.
     scrypt_memory_bytes: int = 256 * _MIB
     scrypt_parallel: int = 64
     # N*r*p is time as N*r is memory: four times the largest memory, about 3 s.
@@ -59,10 +61,10 @@ class Budget:
     """What one call may still calculate: shared by all keys, contents and MACs that the call opens."""
 
     limits: Limits = attrs.field(factory=Limits)
-    iterations_spent: int = 0
+    steps_spent: int = 0
 
-    def spend(self, iterations: int, what: str, *, alias: str | None = None) -> None:
-        """Account for `iterations` rounds of key derivation before they run.
+    def spend(self, iterations: int, what: str, *, steps: int = 1, alias: str | None = None) -> None:
+        """Account for `iterations` rounds of key derivation, of `steps` steps each, before they run.
 
         `what` completes "The file asks for ..." ("an iteration count for the MAC").
         Raises LimitError for less than 1, more than the ceiling, or more than is left.
@@ -70,14 +72,18 @@ class Budget:
         limits = self.limits
         if not 1 <= iterations <= limits.iterations:
             raise LimitError(what, found=iterations, ceiling=limits.iterations, alias=alias)
-        if self.iterations_spent + iterations > limits.iterations_in_all:
+        self.work(iterations * steps, what, alias=alias)
+
+    def work(self, steps: int, what: str, *, alias: str | None = None) -> None:
+        """Account for `steps` steps of calculation, of any kind, before they run.  Raises LimitError."""
+        if self.steps_spent + steps > self.limits.steps_in_all:
             raise LimitError(
-                f"{what}, together with those before it a sum",
-                found=self.iterations_spent + iterations,
-                ceiling=limits.iterations_in_all,
+                f"{what}, together with those before it an effort in steps",
+                found=self.steps_spent + steps,
+                ceiling=self.limits.steps_in_all,
                 alias=alias,
             )
-        self.iterations_spent += iterations
+        self.steps_spent += steps
 
 
 def check(name: str, found: int, ceiling: int, *, offset: int | None = None) -> None:

@@ -8,12 +8,11 @@ Source: RFC 7292 appendix C (PKCS#12), RFC 8018 (PBES1, PBES2).
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 import attrs
 
-from keystoretools import cbc, der, pbes2
+from keystoretools import cbc, der, hashing, pbes2, pkcs12kdf
 from keystoretools.cbc import BlockCipher
 from keystoretools.errors import KeystoreError, UnsupportedError, WrongKeyPasswordError, quoted
 from keystoretools.javaprotection import RandomOctets
@@ -73,6 +72,7 @@ def decrypt(
         salt, iterations = _salt_and_count(parts[1], budget)
         if scheme.digest is not None:
             budget.spend(iterations, "an iteration count for a key", alias=alias)
+            budget.work(_cipher_steps(scheme, octets), "octets under a slow cipher", alias=alias)
             return _open_pbes1(scheme, octets, password.utf8(), salt, iterations)
         return _open_pkcs12(scheme, octets, password, salt, iterations, budget, alias)
     except WrongKeyPasswordError as error:
@@ -134,8 +134,9 @@ def _salt_and_count(parameters: der.Element, budget: Budget) -> tuple[bytes, int
 def _open_pbes1(scheme: _Scheme, octets: bytes, password: bytes, salt: bytes, iterations: int) -> bytes:
     """PBKDF1 gives 16 octets: key and vector (RFC 8018 6.1)."""
     digest = password + salt
+    step = hashing.constructor(scheme.digest or "")
     for _ in range(iterations):
-        digest = hashlib.new(scheme.digest or "", digest, usedforsecurity=False).digest()
+        digest = step(digest).digest()
     assert scheme.cipher is not None  # the table says so
     return cbc.decrypt(scheme.cipher, digest[:8], digest[8:16], octets)
 
@@ -151,7 +152,8 @@ def _open_pkcs12(
 ) -> bytes:
     second_choice: bytes | None = None
     for given in password_octets(password):
-        budget.spend(iterations, "an iteration count for a key", alias=alias)
+        budget.spend(iterations, "an iteration count for a key", steps=_derivation_steps(scheme), alias=alias)
+        budget.work(_cipher_steps(scheme, octets), "octets under a slow cipher", alias=alias)
         try:
             if scheme.cipher is None:
                 plain = _rc4(scheme, given, salt, iterations, octets)
@@ -166,6 +168,17 @@ def _open_pkcs12(
     if second_choice is None:
         raise WrongKeyPasswordError("The password does not open the encrypted octets.", alias=alias)
     return second_choice
+
+
+def _derivation_steps(scheme: _Scheme) -> int:
+    """What one iteration costs: key and vector are derived apart."""
+    if scheme.cipher is None:
+        return pkcs12kdf.steps(scheme.key_bytes)
+    return pkcs12kdf.steps(scheme.cipher.key_bytes) + pkcs12kdf.steps(scheme.cipher.block_bytes)
+
+
+def _cipher_steps(scheme: _Scheme, octets: bytes) -> int:
+    return len(octets) // 2 if scheme.cipher is None else cbc.steps(scheme.cipher, len(octets))
 
 
 def _rc4(scheme: _Scheme, password: bytes, salt: bytes, iterations: int, octets: bytes) -> bytes:

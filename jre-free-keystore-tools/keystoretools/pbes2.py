@@ -106,7 +106,8 @@ def derive(
     limits = budget.limits
     check("a salt with a length", len(how.salt), limits.salt_bytes)
     if how.prf:
-        budget.spend(how.iterations, f"an iteration count for {what}", alias=alias)
+        blocks = -(-size // hashlib.new(how.prf, usedforsecurity=False).digest_size)
+        budget.spend(how.iterations, f"an iteration count for {what}", steps=blocks, alias=alias)
         return hashlib.pbkdf2_hmac(how.prf, password, how.salt, how.iterations, size)
     n, r, p = how.cost
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
@@ -118,7 +119,7 @@ def derive(
     ):
         if found > ceiling:
             raise LimitError(name, found=found, ceiling=ceiling, alias=alias)
-    budget.spend(max(1, n * r * p // 2), f"scrypt with a cost for {what}", alias=alias)
+    budget.work(n * r * p, f"scrypt with a cost for {what}", alias=alias)
     memory = 128 * r * (n + p + 2) + 1024 * 1024
     return hashlib.scrypt(password, salt=how.salt, n=n, r=r, p=p, maxmem=memory, dklen=size)
 
@@ -164,6 +165,7 @@ def decrypt(
     """The plain text.  Raises WrongKeyPasswordError (bad padding), UnsupportedError, CorruptError, LimitError."""
     how, cipher, iv = read_parameters(parameters)
     key = derive(how, password, cipher.key_bytes, budget, "a key", alias=alias)
+    budget.work(cbc.steps(cipher, len(octets)), "octets under a slow cipher", alias=alias)
     return cbc.decrypt(cipher, key, iv, octets)
 
 

@@ -19,8 +19,26 @@ def test_counts_out_of_range_are_refused(iterations: int) -> None:
 
 def test_the_sum_is_bounded() -> None:
     """Many keys at the ceiling are refused when their sum is beyond it."""
-    budget = Budget(limits=Limits(iterations_in_all=10_000_000))
+    budget = Budget(limits=Limits(steps_in_all=10_000_000))
     budget.spend(5_000_000, "a count")
     budget.spend(5_000_000, "a count")
     with pytest.raises(LimitError):
         budget.spend(1, "a count")
+
+
+def test_iterations_cost_what_they_take() -> None:
+    """Schemes that calculate several digests in an iteration use up the budget so much faster."""
+    budget = Budget(limits=Limits(steps_in_all=10_000_000))
+    budget.spend(3_000_000, "a count", steps=3)
+    assert 9_000_000 == budget.steps_spent
+    with pytest.raises(LimitError, match="an effort in steps of 12000000"):
+        budget.spend(1_000_000, "a count", steps=3)
+    assert 9_000_000 == budget.steps_spent
+
+
+def test_other_work_counts_too() -> None:
+    """Slow ciphers, scrypt and key streams share the sum with the iterations."""
+    budget = Budget(limits=Limits(steps_in_all=100))
+    budget.work(60, "octets under a slow cipher")
+    with pytest.raises(LimitError, match="octets under a slow cipher"):
+        budget.work(41, "octets under a slow cipher")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from keystoretools import (
@@ -83,3 +85,25 @@ def test_a_new_store_password_takes_the_keys_along_unless_told_otherwise() -> No
     shortcut = open_keystore(save_keystore(store, "second"), "second")
     assert (both.locked_apart(), only.locked_apart(), shortcut.locked_apart()) == ((), ("server",), ())
     assert only.unlock("server", PASSWORD) == KEY
+
+
+def test_many_entries_are_added_in_one_go() -> None:
+    """A store of a hundred thousand entries is imported in seconds: nothing is searched entry by entry."""
+    many = tuple(TrustedCertificateEntry(alias=f"a{number}", certificate=CERTIFICATE) for number in range(100_000))
+    source = Keystore(format=Format.JKS, entries=many)
+    start = time.process_time()
+    result = Keystore(format=Format.PKCS12, password=Password(PASSWORD)).import_(source)
+    assert (100_000, "a99999") == (len(result), result["A99999"].alias)
+    assert time.process_time() - start < 10
+
+
+def test_adding_several_sees_those_added_before() -> None:
+    """Twice the same alias in one go is refused, or the last one stands in the first one's place."""
+    first, second, other = (
+        TrustedCertificateEntry(alias=alias, certificate=CERTIFICATE, created_ms=at)
+        for at, alias in enumerate(("ca", "CA", "other"))
+    )
+    store = Keystore(format=Format.JKS)
+    with pytest.raises(OperationError, match="already in the keystore"):
+        store.add_all([first, second])
+    assert (second, other) == store.add_all([first, other, second], replace=True).entries

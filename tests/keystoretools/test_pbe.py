@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from keystoretools import (
     Password,
     UnsupportedError,
     WrongKeyPasswordError,
+    cbc,
     der,
     pbe,
 )
@@ -171,7 +173,7 @@ def test_absurd_numbers_are_refused_before_work(identifier: der.Element) -> None
 
 def test_the_sum_of_all_counts_is_bounded() -> None:
     """Many keys at the ceiling share one budget; the refusal names the sum."""
-    budget = Budget(iterations_spent=20_000_000)
+    budget = Budget(steps_spent=20_000_000)
     with pytest.raises(LimitError, match="together with those before it"):
         pbe.decrypt(pbes2_with(pbkdf2(1)), bytes(32), Password("x"), budget)
 
@@ -211,7 +213,36 @@ def test_damaged_identifiers_give_documented_errors(draw: st.DataObject) -> None
     try:
         element = der.parse(bytes(damaged))
         assert isinstance(pbe.describe(element), str)
-        budget = Budget(iterations_spent=19_800_000)  # damage can make the count large
+        budget = Budget(steps_spent=19_800_000)  # damage can make the count large
         assert isinstance(pbe.decrypt(element, octets, Password("x"), budget), bytes)
     except KeystoreError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("1.2.840.113549.1.12.1.1", 1),  # RC4-128: 16 octets
+        ("1.2.840.113549.1.12.1.3", 3),  # 3DES: 24 octets, and 8 of vector
+        ("1.2.840.113549.1.12.1.6", 2),  # RC2-40: 5 octets, and 8 of vector
+        ("1.2.840.113549.1.5.3", 1),  # PBKDF1 gives both at once
+    ],
+)
+def test_old_schemes_pay_for_each_digest(name: str, steps: int) -> None:
+    """What is charged follows from the lengths of key and vector, so that no scheme is a cheaper attack."""
+    budget, octets = Budget(), bytes(64)
+    identifier = der.parse(der.algorithm(name, der.sequence(der.octet_string(b"saltsalt"), der.integer(1000))))
+    with contextlib.suppress(WrongKeyPasswordError):
+        pbe.decrypt(identifier, octets, Password("secret"), budget)
+    slow = {"1.2.840.113549.1.12.1.1": 32, "1.2.840.113549.1.12.1.6": 384}.get(name, 0)
+    assert 1000 * steps + slow == budget.steps_spent
+
+
+def test_many_contents_under_a_slow_cipher_are_refused() -> None:
+    """RC2 is ours and slow: its octets count, a single content at the ceiling passes, a second one does not."""
+    budget = Budget()
+    budget.work(2 * cbc.SLOW_CIPHER_BYTES * 3, "octets under a slow cipher")
+    parameters = der.sequence(der.octet_string(b"saltsalt"), der.integer(1))
+    identifier = der.parse(der.algorithm("1.2.840.113549.1.12.1.6", parameters))
+    with pytest.raises(LimitError, match="slow cipher"):
+        pbe.decrypt(identifier, bytes(cbc.SLOW_CIPHER_BYTES), Password("x"), budget)

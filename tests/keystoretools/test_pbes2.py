@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from keystoretools import Budget, LimitError, UnsupportedError, der, pbes2
+from keystoretools import Budget, LimitError, Limits, UnsupportedError, der, pbes2
 
 
 def pbkdf2(*values: bytes) -> der.Element:
@@ -34,7 +34,17 @@ def test_what_is_derived_was_paid_for() -> None:
     budget = Budget()
     how = pbes2.read_derivation(pbkdf2(der.integer(7)))
     assert hashlib.pbkdf2_hmac("sha1", b"pw", b"saltsalt", 7, 20) == pbes2.derive(how, b"pw", 20, budget, "a key")
-    assert 7 == budget.iterations_spent
+    assert 7 == budget.steps_spent
+
+
+def test_long_keys_are_paid_block_by_block() -> None:
+    """PBMAC1 may ask for keys of many digests, each of which costs all iterations."""
+    budget = Budget(limits=Limits(steps_in_all=12))
+    how = pbes2.read_derivation(pbkdf2(der.integer(1)))
+    pbes2.derive(how, b"pw", 240, budget, "a key")
+    assert 12 == budget.steps_spent
+    with pytest.raises(LimitError):
+        pbes2.derive(how, b"pw", 1, budget, "a key")
 
 
 def test_scrypt_is_bounded_in_all_directions() -> None:
@@ -43,7 +53,7 @@ def test_scrypt_is_bounded_in_all_directions() -> None:
     cheap = pbes2.Derivation(salt=b"salt", key_bytes=None, prf="", cost=(16, 1, 1))
     expected = hashlib.scrypt(b"pw", salt=b"salt", n=16, r=1, p=1, dklen=32)
     assert expected == pbes2.derive(cheap, b"pw", 32, budget, "a key")
-    assert 8 == budget.iterations_spent
+    assert 16 == budget.steps_spent
     for cost in ((2**22, 8, 1), (2, 1, 65), (2**40, 1, 1), (2**17, 8, 32)):
         with pytest.raises(LimitError):
             pbes2.derive(pbes2.Derivation(salt=b"", key_bytes=None, prf="", cost=cost), b"pw", 32, budget, "a key")

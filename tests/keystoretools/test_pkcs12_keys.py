@@ -54,7 +54,7 @@ def test_a_locked_key_is_carried() -> None:
     """Without a reason nothing is touched, and nothing is calculated."""
     one = locker("whatever")
     assert (CARRIED.octets, False) == one.locked(entry())
-    assert 0 == one.budget.iterations_spent
+    assert 0 == one.budget.steps_spent
 
 
 @pytest.mark.parametrize(("profile", "stays"), [(PORTABLE, True), (MODERN, True), (LEGACY, False)])

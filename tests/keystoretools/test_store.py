@@ -133,7 +133,7 @@ def test_one_budget_covers_a_whole_command() -> None:
     """Opening spends from the budget that is handed in."""
     budget = Budget()
     open_keystore(save_keystore(store_of(Format.PKCS12), profile=FAST), PASSWORD, budget=budget)
-    assert 2000 == budget.iterations_spent
+    assert 2000 == budget.steps_spent
 
 
 @given(st.binary(max_size=300))
