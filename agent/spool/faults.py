@@ -9,6 +9,9 @@ import apsw
 from agent.errors import ExitStatus, MachineError, SenderError
 from agent.spool.batch import FAULTS_OF_ONE
 
+FULL: Final = "store-full"
+"""The code of a full disk: it is neither damaged nor doubtful, and recovers by itself."""
+
 RETRY_FULL_S: Final = 30
 """Space does not come back by itself within seconds."""
 RETRY_FAILED_S: Final = 10
@@ -29,7 +32,7 @@ def refusal(error: Exception) -> SenderError:
             title="Event cannot be stored",
         )
     if isinstance(error, apsw.FullError):
-        return unavailable("store-full", "the agent's disk is full", RETRY_FULL_S)
+        return unavailable(FULL, "the agent's disk is full", RETRY_FULL_S)
     return unavailable("store-failed", "the agent's disk reported an error", RETRY_FAILED_S)
 
 
@@ -50,7 +53,7 @@ def trouble(error: Exception, folder: object) -> MachineError:
         return error
     if isinstance(error, apsw.FullError):
         return MachineError(
-            "store-full",
+            FULL,
             f"{folder}: the disk is full, so events are refused (503) until there is space again; "
             "free some or move the spool to a larger disk",
             exit_status=ExitStatus.IO_ERROR,

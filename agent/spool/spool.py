@@ -108,6 +108,7 @@ class SqliteSpool:
             look_back=self._open_work.oldest,
             newest_seq=lambda: self._writer.last_seq,
             max_age_s=limits.max_age_s,
+            then=lambda: self._telling.seen_space(has_reserve=self._lookout.sight.has_reserve),
         )
         self._intake = Intake(
             reactor=reactor,

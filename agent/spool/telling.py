@@ -17,7 +17,7 @@ from agent.errors import AgentError, MachineError
 from agent.event import Event
 from agent.spool.batch import FAULTS_OF_ONE, Change, Report, announced
 from agent.spool.changes import Answered, ImpossibleChange
-from agent.spool.faults import refusal, trouble
+from agent.spool.faults import FULL, refusal, trouble
 from agent.spool.mending import Mended
 from agent.spool.room import Room
 
@@ -44,6 +44,7 @@ class Telling:
         self._request_listeners: list[Callable[[Sequence[StoredRequest]], None]] = []
         self._pending: set[Change] = set()
         self._trouble: MachineError | None = None
+        self._was_full_since_look = False
 
     def on_events(self, listener: Callable[[Sequence[StoredEvent]], None]) -> None:
         """See `Spool.on_events`."""
@@ -93,14 +94,28 @@ class Telling:
             tell(_deferred(change).callback, change.result)
         if report.accepts or report.repeats or report.changes:
             self._counters.count("spool.commits")
-            self._note_recovery()
+            # On a full disk settlements go on in the space of the reserve: they do not show that it has space again.
+            if report.accepts or report.repeats or not self._is_full:
+                self._note_recovery()
         for change, error in report.failed:
             self._take_failed(change, error)
         self._announce(report)
 
+    def seen_space(self, *, has_reserve: bool) -> None:
+        """The disk was looked at. A full one has recovered when the reserve is there again, and since the look before
+        it nobody was told that it is full: then nobody needs to send first for the warning to end."""
+        if has_reserve and self._is_full and not self._was_full_since_look:
+            self._note_recovery()
+        self._was_full_since_look = False
+
+    @property
+    def _is_full(self) -> bool:
+        return self._trouble is not None and self._trouble.code == FULL
+
     def note_trouble(self, error: Exception) -> None:
         """One line when the trouble begins, not one for each event it refuses."""
         sentence = trouble(error, self._folder)
+        self._was_full_since_look |= sentence.code == FULL
         if self._trouble is None or self._trouble.code != sentence.code:
             log.error("{sentence}", sentence=sentence.sentence)
         self._trouble = sentence

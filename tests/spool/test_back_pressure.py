@@ -215,6 +215,29 @@ def test_on_a_full_disk_settlements_do_not_fall_with_the_offers(begin, disk, fol
     assert left.event.id == event(2).id
 
 
+def test_work_that_goes_on_is_no_recovery_from_a_full_disk(begin, disk, folder):
+    """Said once, and for as long as it lasts; settlements that use the reserve change nothing about it."""
+    agent = begin(disk)
+    agent.offer(1, 2, 3)
+    disk.fail["write"] = full()
+    agent.free[0] = 0
+    assert agent.offer(4) == [("store-full", "30")]
+    disk.fail.clear()
+    for number in (1, 2):
+        agent.settle(number)
+        assert agent.offer(4 + number) == [("store-full", "30")]
+    assert len([line for line in agent.said() if "the disk is full" in line]) == 1
+    assert "the disk is full" in agent.spool.trouble
+    agent.settle(3)
+    agent.free[0] = 10_000 * MIB
+    agent.look_again()
+    assert "the disk is full" in agent.spool.trouble, "somebody was refused since the look before"
+    agent.look_again()
+
+    assert agent.spool.trouble == ""
+    assert "stores events again" in agent.said()[-1]
+
+
 class Small(dict):
     """A disk of `capacity` bytes, for `FaultyDisk.fail`."""
 
