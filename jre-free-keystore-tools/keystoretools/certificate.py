@@ -220,7 +220,5 @@ def _read_extensions(rest: list[Element]) -> tuple[Extension, ...]:
             for extension in item.sequence():
                 values = extension.sequence(2, "extension")
                 critical = len(values) > 2 and values[1].boolean()
-                found.append(
-                    Extension(oid=values[0].oid(), critical=critical, value=values[-1].octet_string())
-                )
+                found.append(Extension(oid=values[0].oid(), critical=critical, value=values[-1].octet_string()))
     return tuple(found)

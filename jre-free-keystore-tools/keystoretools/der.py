@@ -72,9 +72,7 @@ def read_header(data: bytes, at: int, end: int, limits: Limits = _DEFAULT) -> He
         raise TruncatedError("the ASN.1 element", offset=at, missing=at + 2 - end)
     tag, first = data[at], data[at + 1]
     if tag & 0x1F == 0x1F:
-        raise CorruptError(
-            f"The octet {tag:02X} at {at} starts no ASN.1 element that keystores use.", offset=at
-        )
+        raise CorruptError(f"The octet {tag:02X} at {at} starts no ASN.1 element that keystores use.", offset=at)
     if first < 0x80:
         return Header(tag=tag, body=at + 2, length=first)
     if first == 0x80:
@@ -144,9 +142,7 @@ class Element:
 
     def expect(self, tag: int, what: str) -> Element:
         """This element, when it has that tag; BER's constructed form of a string counts too."""
-        if self.tag != tag and not (
-            self.tag == tag | CONSTRUCTED and tag < CONSTRUCTED and tag in _SEGMENTED
-        ):
+        if self.tag != tag and not (self.tag == tag | CONSTRUCTED and tag < CONSTRUCTED and tag in _SEGMENTED):
             raise self.wrong(what)
         return self
 
@@ -229,14 +225,10 @@ def _dotted(content: bytes) -> str:
     return ".".join(map(str, [first, arcs[0] - 40 * first, *arcs[1:]]))
 
 
-_SEGMENTED: Final = frozenset(
-    {OCTET_STRING, BIT_STRING, UTF8_STRING, PRINTABLE_STRING, IA5_STRING, BMP_STRING}
-)
+_SEGMENTED: Final = frozenset({OCTET_STRING, BIT_STRING, UTF8_STRING, PRINTABLE_STRING, IA5_STRING, BMP_STRING})
 
 
-def parse(
-    data: bytes, *, limits: Limits = _DEFAULT, is_file: bool = False, allow_trailing: bool = False
-) -> Element:
+def parse(data: bytes, *, limits: Limits = _DEFAULT, is_file: bool = False, allow_trailing: bool = False) -> Element:
     """The one element that `data` holds.
 
     `is_file`: a length behind the end means a cut file (TruncatedError), not a damaged structure
@@ -297,9 +289,7 @@ def _element(data: bytes, at: int, end: int, depth: int, limits: Limits, *, is_f
     return Element(data, header.tag, at, header.body, inner, stop, depth, limits)
 
 
-def _find_end(
-    data: bytes, at: int, end: int, depth: int, limits: Limits, passed: list[int]
-) -> tuple[int, int]:
+def _find_end(data: bytes, at: int, end: int, depth: int, limits: Limits, passed: list[int]) -> tuple[int, int]:
     """Where an indefinite-length element ends: before and after its end-of-contents octets.
 
     `passed` counts the elements stepped over in the whole search, so that nesting does not multiply the work.

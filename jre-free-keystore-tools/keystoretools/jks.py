@@ -165,9 +165,7 @@ def _read_entry(reader: OctetReader, kind: Format, version: int, budget: Budget)
     start = reader.at
     tag = reader.s4("an entry")
     if tag not in (_PRIVATE, _TRUSTED) and not (tag == _SECRET and kind is Format.JCEKS):
-        raise CorruptError(
-            f"The file is damaged: the entry at octet {start} has the unknown kind {tag}.", offset=start
-        )
+        raise CorruptError(f"The file is damaged: the entry at octet {start} has the unknown kind {tag}.", offset=start)
     alias, created = reader.utf("an alias"), reader.s8("a creation date")
     if tag == _TRUSTED:
         return TrustedCertificateEntry(
@@ -233,9 +231,7 @@ class _Writer:
         if self._kind is Format.JKS:
             octets = protect_jks_key(key.pkcs8.reveal(), password, self._random)
             return der.sequence(der.algorithm(oids.JKS_PROTECTION), der.octet_string(octets))
-        octets, parameters = protect_jceks_octets(
-            key.pkcs8.reveal(), password, self._random, self._iterations
-        )
+        octets, parameters = protect_jceks_octets(key.pkcs8.reveal(), password, self._random, self._iterations)
         return der.sequence(der.algorithm(oids.JCEKS_PROTECTION, parameters), der.octet_string(octets))
 
     def _may_carry(self, key: LockedKey) -> bool:

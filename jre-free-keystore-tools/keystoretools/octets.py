@@ -51,9 +51,7 @@ class OctetReader:
         start = self.at
         size = self.s4(what)
         if size < 0:
-            raise CorruptError(
-                f"The file is damaged: the length of {what} at octet {start} is negative.", offset=start
-            )
+            raise CorruptError(f"The file is damaged: the length of {what} at octet {start} is negative.", offset=start)
         check(f"{what} with a length", size, ceiling, offset=start)
         return self.take(size, what)
 
@@ -84,9 +82,7 @@ def decode_modified_utf8(octets: bytes, *, offset: int = 0) -> str:
             width, unit = 0, 0
         rest = octets[at + 1 : at + width]
         if not width or at + width > size or any(octet & 0xC0 != 0x80 for octet in rest):
-            raise CorruptError(
-                f"The file is damaged: the text at octet {offset} is not UTF-8.", offset=offset
-            )
+            raise CorruptError(f"The file is damaged: the text at octet {offset} is not UTF-8.", offset=offset)
         for octet in rest:
             unit = unit << 6 | octet & 0x3F
         units.append(unit)

@@ -86,17 +86,13 @@ def _public_key(key: PrivateKey) -> PublicKey:
             values = der.parse(body).sequence(3, "RSA key")
             point = der.sequence(der.integer(values[1].integer()), der.integer(values[2].integer()))
         elif key.algorithm == "DSA":
-            p, _, g = (
-                value.integer() for value in identifier.sequence(2)[1].sequence(3, "DSA parameters")[:3]
-            )
+            p, _, g = (value.integer() for value in identifier.sequence(2)[1].sequence(3, "DSA parameters")[:3])
             x = der.parse(body).integer()
             # 16384 bits cost seconds; real DSA keys end at 3072
             if 0 < p.bit_length() <= 8192 and 0 < x < p:
                 point = der.integer(pow(g, x, p))
         elif key.algorithm == "EC":
-            point = next(
-                (p.children()[0].bits() for p in der.parse(body).sequence(2) if p.tag == der.context(1)), None
-            )
+            point = next((p.children()[0].bits() for p in der.parse(body).sequence(2) if p.tag == der.context(1)), None)
     except (KeystoreError, IndexError) as error:
         raise CorruptError(f"The {key.algorithm} key is damaged inside.") from error
     spki = _calculated(key) if point is None else der.sequence(identifier.raw, der.bit_string(point))

@@ -31,13 +31,7 @@ class Profile:
     jceks_iterations: int = 200_000
 
 
-PORTABLE: Final = Profile(
-    name="portable", pbes2=True, encryption_iterations=10_000, mac="sha1", mac_iterations=10_000
-)
-MODERN: Final = Profile(
-    name="modern", pbes2=True, encryption_iterations=10_000, mac="sha256", mac_iterations=10_000
-)
-LEGACY: Final = Profile(
-    name="legacy", pbes2=False, encryption_iterations=50_000, mac="sha1", mac_iterations=100_000
-)
+PORTABLE: Final = Profile(name="portable", pbes2=True, encryption_iterations=10_000, mac="sha1", mac_iterations=10_000)
+MODERN: Final = Profile(name="modern", pbes2=True, encryption_iterations=10_000, mac="sha256", mac_iterations=10_000)
+LEGACY: Final = Profile(name="legacy", pbes2=False, encryption_iterations=50_000, mac="sha1", mac_iterations=100_000)
 PROFILES: Final = {profile.name: profile for profile in (PORTABLE, MODERN, LEGACY)}

@@ -151,9 +151,7 @@ def read_secret_key(data: bytes, limits: Limits) -> tuple[str, SecretBytes]:
 
 def write_secret_key(algorithm: str, raw: SecretBytes) -> bytes:
     """The stream that Java writes for a key of this algorithm."""
-    is_rep = algorithm.upper() in _KEYREP_ALGORITHMS[:2] or algorithm.upper().startswith(
-        _KEYREP_ALGORITHMS[2]
-    )
+    is_rep = algorithm.upper() in _KEYREP_ALGORITHMS[:2] or algorithm.upper().startswith(_KEYREP_ALGORITHMS[2])
     key = _STRING + utf(algorithm) + _ARRAY_CLASS + counted(raw.reveal())
     return _KEY_REP + key + _KEY_REP_END if is_rep else _KEY_SPEC + key
 

@@ -36,9 +36,7 @@ SAMPLES: Final = Path(__file__).parents[1] / "keystoretools" / "samples"
 NOW: Final = datetime(2026, 11, 20, tzinfo=UTC)
 PASSWORDS: Final = ("changeit", "alarmpoint", "storepass1", "changeme")
 # The limits of the library, but for what a calculation may cost: thousands of inputs must run in seconds.
-LIMITS: Final = Limits(
-    iterations=20_000, steps_in_all=60_000, scrypt_memory_bytes=1 << 20, scrypt_work_bytes=1 << 22
-)
+LIMITS: Final = Limits(iterations=20_000, steps_in_all=60_000, scrypt_memory_bytes=1 << 20, scrypt_work_bytes=1 << 22)
 MOST_SEED_BYTES: Final = 64 * 1024
 
 Target = Callable[[bytes], object]

@@ -63,9 +63,7 @@ def test_damage_never_raises(data: st.DataObject) -> None:
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     found = Certificate(bytes(octets[: data.draw(st.integers(0, len(octets)))]))
     values = [
-        getattr(found, name)
-        for name in dir(Certificate)
-        if not name.startswith("_") and name != "to_cryptography"
+        getattr(found, name) for name in dir(Certificate) if not name.startswith("_") and name != "to_cryptography"
     ]
     assert len(values) > 10
     assert isinstance(found.subject.text() + found.issuer.text(), str)

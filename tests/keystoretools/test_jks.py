@@ -44,9 +44,7 @@ def small_store(kind: Format = Format.JCEKS) -> Keystore:
     """One entry of each kind the format can hold."""
     key, certificate = identity()
     store = Keystore(format=kind, password=Password(PASSWORD))
-    store = store.add(
-        PrivateKeyEntry(alias="server", key=key, chain=(certificate,), created_ms=1_700_000_000_123)
-    )
+    store = store.add(PrivateKeyEntry(alias="server", key=key, chain=(certificate,), created_ms=1_700_000_000_123))
     store = store.add(TrustedCertificateEntry(alias="ca", certificate=certificate, created_ms=-5))
     if kind is Format.JCEKS:
         secret = SecretKey(algorithm="AES", raw=SecretBytes(bytes(range(16))))

@@ -33,9 +33,7 @@ def test_aliases_are_compared_as_java_does() -> None:
 
 def test_an_alias_spelt_exactly_comes_first() -> None:
     """A file may hold Server and server; each is found by its own spelling."""
-    one, two = (
-        TrustedCertificateEntry(alias=alias, certificate=CERTIFICATE) for alias in ("Server", "server")
-    )
+    one, two = (TrustedCertificateEntry(alias=alias, certificate=CERTIFICATE) for alias in ("Server", "server"))
     store = Keystore(format=Format.JKS, entries=(one, two))
     assert (store["Server"], store["server"], store["SERVER"]) == (one, two, one)
 
@@ -69,9 +67,7 @@ def test_an_import_comes_under_the_store_password() -> None:
     source = Keystore(format=Format.JKS, password=Password("pfx-password"))
     source = source.add(PrivateKeyEntry(alias="new", key=KEY, chain=(CERTIFICATE,), created_ms=1))
     source = open_keystore(save_keystore(source), "pfx-password")
-    target = Keystore(format=Format.JKS, password=Password(PASSWORD)).import_(
-        source, aliases={"NEW": "new-cert"}
-    )
+    target = Keystore(format=Format.JKS, password=Password(PASSWORD)).import_(source, aliases={"NEW": "new-cert"})
     written = open_keystore(save_keystore(target), PASSWORD)
     assert written.locked_apart() == ()
     assert written.unlock("new-cert") == KEY

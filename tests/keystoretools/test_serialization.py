@@ -28,9 +28,7 @@ def test_secret_keys_read_back(algorithm: str, raw: bytes) -> None:
 
 def test_java_writes_two_shapes() -> None:
     """DES and stored passwords are KeyRep, AES and HMAC keys SecretKeySpec."""
-    shapes = {
-        name: b"KeyRep" in write_secret_key(name, SecretBytes(b"k")) for name in ("DESede", "PBEWithX", "AES")
-    }
+    shapes = {name: b"KeyRep" in write_secret_key(name, SecretBytes(b"k")) for name in ("DESede", "PBEWithX", "AES")}
     assert shapes == {"DESede": True, "PBEWithX": True, "AES": False}
 
 
