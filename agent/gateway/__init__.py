@@ -14,9 +14,10 @@ The way of a request, and who has it in hand:
 What a TLS port presents: `identity` reads it from the files that are configured (or `selfsigned` makes it), `served`
 makes OpenSSL contexts of it, `keeper` watches the files, and `presenting` puts the next in the place of the last.
 
-Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk. A request's verified
-client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be had, with `portowner`
-who holds it.
+Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk (`desk.StrangerDesk`). A
+request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be had,
+with `portowner` who holds it. `gateways.Gateways` holds all gateways, and reloads them wholly or not at all; `expiry`
+watches the dates of what they present and trust.
 """
 
 from agent.gateway.desk import StrangerDesk

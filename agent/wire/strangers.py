@@ -158,7 +158,16 @@ def _handshake_reset(seen: Misuse) -> str:
 
 def _not_trusted(seen: Misuse) -> str:
     said = f' (it said "{seen.alert}")' if seen.alert else ""
-    return f"{seen.peer} does not trust our certificate{said}; {EXPORT}"
+    asked = seen.hello.server_name if seen.hello else ""
+    if seen.alert == "unknown ca" or asked:
+        return f"{seen.peer} does not trust our certificate{said}; {EXPORT}"
+    # Java says "certificate unknown" for a wrong name as well, and asks for nobody when it calls an address or a name
+    # without a dot.
+    ours = listed(seen.our_names) or "no name at all"
+    return (
+        f"{seen.peer} does not trust our certificate, or calls us by an address or name that is not in it{said}; "
+        f"{EXPORT}; and it must call us by one of these: {ours}"
+    )
 
 
 def _expired(seen: Misuse) -> str:

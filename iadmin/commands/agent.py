@@ -172,7 +172,13 @@ def _last_errors(found: Mapping[str, Any]) -> list[Block]:
 def _gateway(gateway: Mapping[str, Any]) -> str:
     host = str(gateway.get("host") or "*")
     scheme = "https" if gateway.get("ssl") else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{gateway.get('port', '')}"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{gateway.get('port', '')}"
+    presented = next(iter(dict(gateway.get("tls") or {}).get("certificates", ())), None)
+    if presented is None:
+        return url
+    days_left = presented.get("days_left")
+    left = "" if days_left is None else " (EXPIRED)" if days_left < 0 else f" ({days_left} days left)"
+    return f"{url} presents {presented.get('alias', '')}{left}"
 
 
 def _spool(counts: Mapping[str, Any]) -> list[Block]:

@@ -150,3 +150,12 @@ def test_an_agent_that_does_not_answer_is_a_failure(world: World) -> None:
             answer.status,
             answer.err,
         )
+
+
+def test_a_gateway_with_tls_shows_what_it_presents(world: World) -> None:
+    """The alias, and the days that its certificate has left."""
+    tls = {"certificates": [{"alias": "web", "days_left": 12}]}
+    world.link.status_answer["gateways"] = [{"host": "::", "port": 8443, "ssl": True, "tls": tls}]
+    assert "https://[::]:8443 presents web (12 days left)" in world.run("status").out
+    tls["certificates"][0]["days_left"] = -1
+    assert "presents web (EXPIRED)" in world.run("status").out

@@ -40,6 +40,11 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
     (Cause.HANDSHAKE_TIMEOUT, {"duration_s": 10.2}, ["did not end it within 10 s", "firewall"]),
     (Cause.HANDSHAKE_RESET, {"hello": HELLO}, ["without saying why", "agent.example.com", "iadmin tls export"]),
     (Cause.NOT_TRUSTED, {"alert": "unknown ca"}, ["does not trust our certificate", "unknown ca", "iadmin tls export"]),
+    (
+        Cause.NOT_TRUSTED,
+        {"alert": "certificate unknown"},
+        ["does not trust our certificate, or calls us by", "iadmin tls export", "agent.example.com, 10.0.0.1"],
+    ),
     (Cause.EXPIRED, {}, ["dates", "iadmin tls expiry", "clock"]),
     (Cause.WRONG_NAME, {"hello": HELLO, "our_names": ("a", "b")}, ['"agent.example.com"', "covers a, b", "--name"]),
     (Cause.REFUSED_BY_PEER, {"alert": "internal error"}, ['"internal error"', "iadmin tls check"]),
