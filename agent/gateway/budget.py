@@ -7,10 +7,16 @@ keep alarms out. Together they come to `max_connections` times `SMALL_BYTES` at 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from typing import Final
 
 SMALL_BYTES: Final = 64 * 1024
 """Up to here a body is never refused for the sake of the sum."""
+
+TIDY_FROM_BYTES: Final = 64 * 1024 * 1024
+"""The C library keeps what is freed for the next who asks, so that one hour with many large bodies would show in the
+process for ever. Below this it is not worth the call."""
 
 CRAWL_BYTES_S: Final = 16 * 1024
 PACE_S: Final = 5.0
@@ -23,6 +29,7 @@ class Budget:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self.held_bytes = 0
+        self._freed_bytes = 0
 
     @property
     def is_tight(self) -> bool:
@@ -41,6 +48,21 @@ class Budget:
     def give_back(self, size: int) -> None:
         """The memory is free again."""
         self.held_bytes -= size
+        self._freed_bytes += size
+
+    def is_to_be_tidied(self) -> bool:
+        """Whether so much was freed, and so little is held, that the system should have it back; true once."""
+        if self._freed_bytes < TIDY_FROM_BYTES or 4 * self.held_bytes > self._freed_bytes:
+            return False
+        self._freed_bytes = 0
+        return True
+
+
+def tidy_up() -> None:
+    """Give free memory back to the system, where the C library can (glibc; musl does so by itself). Takes some
+    milliseconds, in which the interpreter is not held."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Pace:

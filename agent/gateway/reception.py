@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -15,7 +15,7 @@ from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
 from agent.event.body import BodyReader, guess_kind
-from agent.gateway.budget import Budget
+from agent.gateway.budget import Budget, tidy_up
 from agent.gateway.doorman import Doorman
 from agent.gateway.keys import finder_for
 from agent.gateway.refusals import Refusals
@@ -53,7 +53,7 @@ class Reception:
         new_id: Callable[[], str],
         now_us: Callable[[], int],
         counters: Counters,
-        in_thread: InThread[tuple[BodyKind, str]],
+        in_thread: InThread[Any],
         key_source: KeySource,
         key_sources: Mapping[ServiceName, KeySource],
         doorman: Doorman,
@@ -81,6 +81,8 @@ class Reception:
         """Let the answers know what time it is, and write the lines that are due."""
         self.answers.tick(self._now_us() // 1_000_000)
         self._refusals.tick()
+        if self.budget.is_to_be_tidied():
+            self._in_thread(tidy_up).addErrback(lambda failure: log.failure("memory cannot be given back", failure))
 
     def admit(self, slot: Slot, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Decide from the head alone where a request goes, and whether its sender may send.

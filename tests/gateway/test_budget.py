@@ -1,7 +1,7 @@
 """The memory that all bodies together may take."""
 
 from agent.config.model import GatewayLimits
-from agent.gateway.budget import SMALL_BYTES
+from agent.gateway.budget import SMALL_BYTES, Budget, tidy_up
 from tests.support.gateway import Client, Stage, post
 
 MIB = 1024 * 1024
@@ -96,3 +96,17 @@ def test_who_crawls_has_to_go_when_room_is_short() -> None:
         slow.send(b"x" * 5000)
         quick.send(b"x" * 20_000)
     assert ([408], []) == (slow.statuses, quick.statuses)
+
+
+def test_much_that_was_freed_goes_back_to_the_system_once() -> None:
+    """After a crowd of large bodies, when they are gone; a normal day never comes to that."""
+    budget = Budget(most_bytes=10**9)
+    budget.take(10**8, of_bytes=10**8)
+    budget.take(10**7, of_bytes=10**7)
+    before = budget.is_to_be_tidied()
+    budget.give_back(10**8)
+    assert [False, True, False] == [before, budget.is_to_be_tidied(), budget.is_to_be_tidied()]
+    for _ in range(60):
+        budget.give_back(10**6)
+    assert not budget.is_to_be_tidied()
+    tidy_up()
