@@ -15,15 +15,15 @@ What a TLS port presents: `identity` reads it from the files that are configured
 makes OpenSSL contexts of it, `keeper` watches the files, and `presenting` puts the next in the place of the last.
 
 Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk (`desk.StrangerDesk`). A
-request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be had,
-with `portowner` who holds it. `gateways.Gateways` holds all gateways, and reloads them wholly or not at all; `expiry`
-watches the dates of what they present and trust.
+request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be
+had, with `portowner` who holds it. `gateways.Gateways` holds all gateways, and reloads them wholly or not at all;
+`expiry` watches the dates of what they present and trust.
 """
 
 from agent.gateway.desk import StrangerDesk
 from agent.gateway.expiry import ExpiryWatch
-from agent.gateway.gateways import Gateways
+from agent.gateway.gateways import Doors, Gateways
 from agent.gateway.keeper import KeySupply
 from agent.gateway.port import ServiceGateway
 
-__all__ = ["ExpiryWatch", "Gateways", "KeySupply", "ServiceGateway", "StrangerDesk"]
+__all__ = ["Doors", "ExpiryWatch", "Gateways", "KeySupply", "ServiceGateway", "StrangerDesk"]

@@ -45,11 +45,17 @@ def use(store: AgentKeystore, alias: str, names: tuple[str, ...]) -> Outcome:
     ]
     told = f"The service gateway presents {quoted(entry.alias)}"
     told += f" ({config.name} says so)." if saved else f": {config.name} said so already."
+    is_running = store.tools.agent_pid() is not None
     return Outcome(
         data={"config": str(config), "alias": entry.alias, "changed": saved, "findings": finding_data(found)},
         blocks=(
             Line(told, "good"),
             *([] if _is_secure(store) else [Line('It counts as soon as the service-gateway has ssl="true".')]),
+            *(
+                [Line("The running agent takes it over with: iadmin reload")]
+                if is_running and _is_secure(store)
+                else []
+            ),
             entry_table([entry], store.tools.now(), {}),
             *finding_blocks(found),
         ),

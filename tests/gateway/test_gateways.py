@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -10,8 +10,13 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from agent.config.model import GatewayConfig, GatewayLimits
+from agent.config.tls import TlsConfig
 from agent.errors import MachineError, OperatorError
 from agent.gateway.gateways import Gateways
+from agent.gateway.identity import Identity, Material
+from agent.gateway.served import Served
+from tests.keystoretools.authority import make
+from tests.support.tls import DAYS, NOW, START
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
 
@@ -218,3 +223,28 @@ def test_without_tls_there_are_no_certificates(host: str) -> None:
     row = Row(attrs.evolve(INSIDE, host=host))
     row.start()
     assert [] == row.gateways.certificates(datetime.now(UTC))
+
+
+def test_what_is_presented_and_trusted_is_listed() -> None:
+    """Own certificate, its issuers, the authorities for clients, each with the days it has left."""
+    issuer = make("Issuer", authority=True, start=START, days=DAYS)
+    own = make("h.example", issuer, names=("h.example",), start=START, days=DAYS)
+    material = Material(
+        identities=(Identity(alias="web", key=own.key, chain=(own.certificate, issuer.certificate)),),
+        anchors=(issuer.certificate,),
+    )
+    row = Row(OUTSIDE)
+    row.start()
+    row.made[0].served = Served(material, TlsConfig())
+    found = row.gateways.certificates(NOW)
+    assert [("presented", "web"), ("issuer", "web"), ("trusted for clients", "")] == [
+        (one["use"], one["alias"]) for one in found
+    ]
+    assert {
+        "host": "192.0.2.1",
+        "port": 8443,
+        "subject": "CN=h.example",
+        "issuer": "CN=Issuer",
+        "days_left": (START + timedelta(days=DAYS) - NOW).days,
+        "sha256": own.certificate.sha256.hex(),
+    }.items() <= found[0].items()

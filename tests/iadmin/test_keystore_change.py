@@ -155,6 +155,15 @@ def test_the_configuration_names_the_entry_and_keeps_its_layout(full: Site) -> N
     assert 1 == len(list(full.path.parent.glob("iaconfig.xml.*.bak")))
 
 
+def test_a_running_agent_is_not_said_to_present_it_before_it_does(full: Site) -> None:
+    """The configuration is changed; the agent takes it over with a reload."""
+    gateway = attrs.evolve(full.world.config.gateways[0], ssl=True)
+    full.world.config = attrs.evolve(full.world.config, gateways=(gateway,))
+    assert "iadmin reload" in full.run("use", "new-cert").out
+    full.world.running = False
+    assert "iadmin reload" not in full.run("use", "new-cert").out
+
+
 @pytest.mark.parametrize("alias", ["gone", "ca", "wrong"])
 def test_what_cannot_be_presented_is_not_used(full: Site, alias: str) -> None:
     """No such entry, a trusted certificate, a certificate of another key."""
