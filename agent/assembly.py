@@ -24,7 +24,7 @@ from agent.config.files import load_config
 from agent.config.model import GatewayConfig
 from agent.control import ControlGateway
 from agent.event.ids import EventIds
-from agent.gateway import ExpiryWatch, Gateways, KeySupply, ServiceGateway, StrangerDesk
+from agent.gateway import Doors, ExpiryWatch, Gateways, KeySupply, ServiceGateway, StrangerDesk
 from agent.host import WorkerHost
 from agent.lifecycle import Lifecycle, Part
 from agent.observe.counters import CounterStore
@@ -32,7 +32,7 @@ from agent.reload import Reload
 from agent.secret import Secret
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
-from agent.upstream import Courier
+from agent.upstream import Courier, PausedBook
 from agent.view import LiveView, TlsState
 from agent.wire.route import Routes
 from keystoretools import files
@@ -81,6 +81,7 @@ class Agent:
             now_us=wall_clock_us,
             jitter=random.random,
             counters=counters,
+            paused=PausedBook(home / "var" / "paused.json"),
         )
         routes = Routes(
             active=[service.name for service in config.services if service.is_active],
@@ -138,8 +139,9 @@ class Agent:
             tls=TlsState(strangers=desk.document, certificates=certificates, expiring=expiry.warnings),
             reload=self.reload,
         )
+        doors = Doors(configs=config.gateways, reactor=reactor)
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
-        parts: tuple[Part, ...] = (spool, _NewestId(spool, ids), courier, host, desk, gateways, expiry, control)
+        parts: tuple[Part, ...] = (doors, spool, _NewestId(spool, ids), courier, host, desk, gateways, expiry, control)
         self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)
 
     async def start(self) -> None:

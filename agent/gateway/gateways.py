@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from agent.config.model import GatewayConfig
 from agent.errors import OperatorError
 from agent.gateway.expiry import describe_certificate
-from agent.gateway.listening import shown_address
+from agent.gateway.listening import ensure_free, shown_address
 from agent.gateway.port import Prepared, ServiceGateway
 
 log = Logger(namespace="gateway")
@@ -39,6 +39,24 @@ class _Open:
 
     config: GatewayConfig
     gateway: ServiceGateway
+
+
+class Doors:
+    """A Part that goes before all others: sees that the ports can be had, before a service runs or a request leaves."""
+
+    name: Final = "doors"
+
+    def __init__(self, *, configs: Sequence[GatewayConfig], reactor: Any) -> None:
+        self._configs = configs
+        self._reactor = reactor
+
+    async def start(self) -> None:
+        """Raises `MachineError` for the first port that cannot be had."""
+        for config in self._configs:
+            await ensure_free(self._reactor, host=config.host, port=config.port)
+
+    async def stop(self, patience_s: float) -> None:
+        """There is nothing to stop."""
 
 
 class Gateways:

@@ -40,6 +40,14 @@ async def listen(reactor: Any, factory: ServerFactory, *, host: str, port: int) 
         raise _cannot_listen(error, host, port) from error
 
 
+async def ensure_free(reactor: Any, *, host: str, port: int) -> None:
+    """Raise what `listen` would raise now. For before other parts are started, which may take long or do things."""
+    nobody = ServerFactory()
+    nobody.noisy = False
+    taken = await listen(reactor, nobody, host=host, port=port)
+    await taken.stopListening()
+
+
 def _cannot_listen(error: CannotListenError, host: str, port: int) -> MachineError:
     number = getattr(error.socketError, "errno", None)
     where = f"port {port}" + (f" of {host}" if host else "")

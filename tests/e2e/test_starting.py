@@ -39,13 +39,15 @@ def test_ten_faults_are_ten_lines(home: LiveHome) -> None:
 
 
 def test_a_port_in_use_is_named_with_its_owner(home: LiveHome) -> None:
-    """One sentence, exit status 69."""
+    """One sentence, exit status 69; no service has been started in vain."""
+    home.add_service("eager", "from pathlib import Path\n\nPath('ran').touch()\n\n\ndef on_event(event):\n    pass\n")
     with socket.create_server(("127.0.0.1", home.port)):
         started = run(command("integration-agent"), "--home", home.folder)
     assert 69 == started.returncode
     last = lines(started.stderr)[-1]
     assert str(home.port) in last
     assert "python" in last
+    assert not (home.folder / "ran").exists()
 
 
 def test_the_second_agent_on_a_home_refuses(agent: LiveHome) -> None:
