@@ -6,7 +6,7 @@ place, so that no event can move the cursor, colour the screen or reorder a line
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final, Literal
 
@@ -116,6 +116,8 @@ class Cell:
 
     text: str
     tone: Tone = ""
+    brief: str = ""
+    """What says the same in a `brief` column that is to be narrow."""
 
 
 def state_cell(state: object) -> Cell:
@@ -125,20 +127,23 @@ def state_cell(state: object) -> Cell:
 
 
 def _cell(value: str | Cell) -> Cell:
-    return Cell(safe(value)) if isinstance(value, str) else Cell(safe(value.text), value.tone)
+    if isinstance(value, str):
+        return Cell(safe(value))
+    return Cell(safe(value.text), value.tone, safe(value.brief))
 
 
 @attrs.frozen
 class Column:
-    """One column. Where a terminal is too narrow, `spare` columns are left out, the last one first, and then `flexible`
-    columns are cut with an ellipsis, or continued below with `wraps`; all others are shown whole (an id that is cut is
-    worth nothing)."""
+    """One column. Where a terminal is too narrow, `spare` columns are left out, the last one first, then `brief` ones
+    show what their cells have for that, and then `flexible` ones are cut with an ellipsis, the widest first, or
+    continued below with `wraps`; all others are shown whole (an id that ends in an ellipsis is worth nothing)."""
 
     name: str
     align: Literal["left", "right"] = "left"
     spare: bool = False
     flexible: bool = False
     wraps: bool = False
+    brief: bool = False
 
 
 def _total(widths: Mapping[int, int]) -> int:
@@ -151,7 +156,7 @@ class Table:
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str | Cell]]
-    title: str = ""
+    title: str = attrs.field(default="", converter=safe)
     empty: str = ""
 
     def plain(self) -> Iterator[str]:
@@ -160,9 +165,9 @@ class Table:
         if not self.rows:
             yield self.empty
             return
-        lines = [[column.name for column in self.columns], *([_cell(c).text for c in row] for row in self.rows)]
-        widths = self._widths(range(len(self.columns)))
-        for line in lines:
+        cells = [[_cell(value) for value in row] for row in self.rows]
+        widths = self._widths(cells)
+        for line in [[column.name for column in self.columns], *([cell.text for cell in row] for row in cells)]:
             yield (" " * GAP).join(map(self._justified, self.columns, line, widths)).rstrip()
 
     def rich(self, width: int) -> object:
@@ -173,7 +178,7 @@ class Table:
         title = [Text(self.title, style="bold")] if self.title else []
         if not self.rows:
             return Group(*title, Text(self.empty, style="dim"))
-        widths = self._fitted(width)
+        widths, cells = self._fitted(width)
         table = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim")
         for index, column_width in widths.items():
             column = self.columns[index]
@@ -185,27 +190,42 @@ class Table:
                 min_width=column_width,
                 max_width=column_width,
             )
-        for row in self.rows:
-            cells = [_cell(row[index]) for index in widths]
-            table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in cells))
+        for row in cells:
+            table.add_row(*(Text(row[index].text, style=STYLES[row[index].tone]) for index in widths))
         return Group(*title, table)
 
-    def _fitted(self, width: int) -> dict[int, int]:
-        """Column index -> width. Spare columns are left out, the last first; what then is too wide, flexible ones lose.
+    def _fitted(self, width: int) -> tuple[dict[int, int], list[list[Cell]]]:
+        """Column index -> width, and the cells of all columns as they are to be shown.
 
         Rich's own shrinking would take from every column, ids included.
         """
-        natural = dict(enumerate(self._widths(range(len(self.columns)))))
+        cells = [[_cell(value) for value in row] for row in self.rows]
+        natural = dict(enumerate(self._widths(cells)))
         for index in [i for i in reversed(natural) if self.columns[i].spare]:
             if _total(natural) > width:
                 del natural[index]
-        for index in [i for i in natural if self.columns[i].flexible]:
-            excess = max(_total(natural) - width, 0)
-            natural[index] = max(natural[index] - excess, min(natural[index], MIN_FLEXIBLE))
-        return natural
+        if _total(natural) > width:
+            cells = [
+                [
+                    Cell(c.brief, c.tone) if column.brief and c.brief else c
+                    for column, c in zip(self.columns, row, strict=True)
+                ]
+                for row in cells
+            ]
+            narrower = self._widths(cells)
+            natural = {index: narrower[index] for index in natural}
+        excess = _total(natural) - width
+        flexible = [index for index in natural if self.columns[index].flexible]
+        while excess > 0 and flexible:
+            widest = max(flexible, key=natural.__getitem__)
+            if natural[widest] <= MIN_FLEXIBLE:
+                break
+            natural[widest] -= 1
+            excess -= 1
+        return natural, cells
 
-    def _widths(self, chosen: Iterable[int]) -> list[int]:
-        return [max([len(self.columns[i].name), *(len(_cell(row[i]).text) for row in self.rows)]) for i in chosen]
+    def _widths(self, cells: Sequence[Sequence[Cell]]) -> list[int]:
+        return [max([len(column.name), *(len(row[i].text) for row in cells)]) for i, column in enumerate(self.columns)]
 
     @staticmethod
     def _justified(column: Column, text: str, width: int) -> str:
@@ -217,10 +237,10 @@ class Facts:
     """Names and values, one pair per line; values that are empty are left out."""
 
     pairs: Sequence[tuple[str, str | Cell]]
-    title: str = ""
+    title: str = attrs.field(default="", converter=safe)
 
     def _shown(self) -> list[tuple[str, Cell]]:
-        cells = [(name, _cell(value)) for name, value in self.pairs]
+        cells = [(safe(name), _cell(value)) for name, value in self.pairs]
         return [(name, cell) for name, cell in cells if cell.text]
 
     def plain(self) -> Iterator[str]:
@@ -265,7 +285,7 @@ class Body:
     """A text of several lines from outside: its line ends and tabs are kept, everything else is made safe."""
 
     text: str
-    title: str = ""
+    title: str = attrs.field(default="", converter=safe)
 
     def plain(self) -> Iterator[str]:
         if self.title:

@@ -14,7 +14,7 @@ from iadmin.commands.lazy import Command, Group
 from iadmin.commands.letterfiles import INDEX, LetterFolder, letter_facts, with_body
 from iadmin.commands.letteroptions import letter_choice, letter_filters
 from iadmin.commands.letters import Letter, open_letters
-from iadmin.commands.naming import short_names
+from iadmin.commands.naming import id_cells, short_names
 from iadmin.commands.ordering import order
 from iadmin.commands.rewriting import rewritten
 from iadmin.commands.road import road_blocks
@@ -184,22 +184,23 @@ def export(tools: Tools, /, ids: Sequence[str], is_all: bool, target: str | None
 def _table(tools: Tools, letters: Sequence[Letter], *, empty: str) -> Table:
     now = tools.now()
     named = short_names([str(letter.get("service", "")) for letter in letters])
+    ids = id_cells([str(letter.get("id", "")) for letter in letters])
     return Table(
         columns=(
             Column("DIED"),
             Column("SERVICE", flexible=True),
             Column("TO", flexible=True),
-            Column("ID"),
+            Column("ID", brief=True),
             Column("TRIES", "right", spare=True),
             Column("SIZE", "right", spare=True),
-            Column("REASON", flexible=True, spare=True),
+            Column("REASON", flexible=True),
         ),
         rows=[
             (
                 clock(letter.get("died"), now),
                 named[str(letter.get("service", ""))],
                 str(letter.get("destination") or ""),
-                str(letter.get("id", "")),
+                ids[str(letter.get("id", ""))],
                 str(letter.get("attempt", "")),
                 size(int(letter.get("size_bytes") or 0)),
                 str(letter.get("reason") or "").partition("\n")[0],

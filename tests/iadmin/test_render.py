@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,18 @@ def test_a_terminal_of_80_columns_shows_ids_whole() -> None:
     assert "REASON" not in lines[0]
 
 
+def test_where_it_is_narrow_ids_are_shown_by_their_beginnings() -> None:
+    """So that the reason has room; a pipe has the whole ids, and no beginning has an ellipsis."""
+    table = Table(
+        columns=(Column("ID", brief=True), Column("SERVICE", flexible=True), Column("REASON", flexible=True)),
+        rows=[(Cell("0" * 36, brief="0" * 18), "applications|a-service-with-a-long-name", "no such pump: " + "p" * 90)],
+    )
+    line = drawn(table).splitlines()[1]
+    assert ("0" * 18, True) == (line.split()[0], "no such pump" in line)
+    assert "0" * 36 in drawn(table, width=200)
+    assert "0" * 36 in page([table])
+
+
 def test_a_wide_terminal_shows_everything() -> None:
     """What fits is not left out."""
     assert "no such pump" in drawn(WIDE, width=160)
@@ -183,6 +196,20 @@ def test_a_body_keeps_its_lines_and_nothing_else() -> None:
     body = Body(title="Body", text="<a>\r\n\t<b/>\rX\x1b[2J\n</a>")
     assert "Body\n<a>\n\t<b/>\\rX\\x1b[2J\n</a>\n" == page([body])
     assert "\x1b" not in drawn(body)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        Body(title="of \x1b]0;x\x07", text="y"),
+        Facts(title="of \x1b]0;x\x07", pairs=(("\x1b[2J", "y"),)),
+        Table(title="of \x1b]0;x\x07", columns=(Column("A"),), rows=(("y",),)),
+    ],
+)
+def test_titles_and_names_are_as_safe_as_texts(block: Any) -> None:
+    """A reason or the name of a destination stands in them, too."""
+    assert "\x1b" not in "".join(block.plain())
+    assert "\x1b]" not in drawn(block)
 
 
 def test_markup_of_rich_is_not_obeyed() -> None:
