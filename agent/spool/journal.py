@@ -17,13 +17,15 @@ from agent.delivery import OPEN_STATES, State
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout, rows
 from agent.spool.ages import oldest
+from agent.spool.deliveries import deliveries
 from agent.spool.letters import dead_letters
 from agent.spool.shapes import Shape, iso, request, road, summary, text
 
 MAX_LIMIT: Final = 10_000
 
 _SUMMARY: Final = (
-    "event.seq AS seq, id, service, state, received_us, attempt, size_bytes, peer, priority, grp, reason, stored_us"
+    "event.seq AS seq, id, service, state, received_us, attempt, size_bytes, peer, priority, grp, reason, stored_us, "
+    "due_us"
 )
 
 
@@ -72,7 +74,8 @@ class Journal:
         query = f"SELECT {_SUMMARY} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
         with self.reading() as connection:
             found = _rows(connection, query, (*bindings, max(1, min(limit, MAX_LIMIT))))
-            return [summary(row) for row in found]
+            ways = deliveries(connection, [row["seq"] for row in found])
+            return [{**summary(row), **ways[row["seq"]]} for row in found]
 
     def event(self, event_id: str) -> Shape | None:
         """The whole road of the event with this id, or whose id alone begins like this; None where there is none."""

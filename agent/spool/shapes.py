@@ -43,7 +43,13 @@ def summary(row: Shape) -> Shape:
         "priority": "high" if row["priority"] else "normal",
         "group": row["grp"],
         "reason": row["reason"],
+        "due": due(row),
     }
+
+
+def due(row: Shape) -> str | None:
+    """When it is tried again, None for what does not wait. By the wall clock at the time of the failure."""
+    return iso(row["due_us"]) if row["state"] == State.WAITING.value and row["due_us"] else None
 
 
 def request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
@@ -72,6 +78,7 @@ def request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
         "created": iso(row["created_us"]),
         "answer": answer,
         "reason": row["reason"],
+        "due": due(row),
         "steps": [
             {"at": iso(row["created_us"]), "step": "stored", "text": f"for {row['destination']}"},
             *road(steps, f"sending to {row['destination']}"),

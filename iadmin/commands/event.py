@@ -12,13 +12,13 @@ from agent.delivery import State
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.arguments import find_moment, find_service
 from iadmin.commands.lazy import Command, Group
-from iadmin.commands.naming import service_filter, short_names
+from iadmin.commands.naming import id_cells, service_filter, short_names
 from iadmin.commands.records import open_records
 from iadmin.commands.road import road_blocks
 from iadmin.commands.sending import answer_outcome, content_type_of, gateway_url, read_file
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
-from iadmin.render import Column, Table, clock, moment, size, state_cell
+from iadmin.render import Cell, Column, Table, clock, moment, size, state_cell
 
 MAX_LISTED = 1000
 """The control API's own limit for one answer."""
@@ -48,27 +48,30 @@ def list_events(tools: Tools, service: str, state: str | None, since: str, limit
     # The newest come first and are limited first, so leaving out the old ones here is the same as never reading them.
     events = [one for one in records.events(filters) if oldest is None or _is_since(one, oldest)]
     named = short_names([str(one.get("service", "")) for one in events])
+    ids = id_cells([str(one.get("id", "")) for one in events])
     table = Table(
         columns=(
             Column("RECEIVED"),
             Column("STATE"),
             Column("SERVICE", flexible=True),
-            Column("ID"),
+            Column("ID", brief=True),
+            Column("SENT"),
             Column("TRIES", "right", spare=True),
             Column("SIZE", "right", spare=True),
             Column("FROM", spare=True),
-            Column("REASON", spare=True),
+            Column("REASON", flexible=True),
         ),
         rows=[
             (
                 clock(one.get("received"), now),
                 state_cell(one.get("state", "")),
                 named[str(one.get("service", ""))],
-                str(one.get("id", "")),
+                ids[str(one.get("id", ""))],
+                sent_cell(one),
                 str(one.get("attempt", "")),
                 size(int(one.get("size_bytes") or 0)),
                 str(one.get("peer") or ""),
-                str(one.get("reason") or ""),
+                str(one.get("reason") or one.get("lost") or "").partition("\n")[0],
             )
             for one in events
         ],
@@ -125,6 +128,13 @@ def send(tools: Tools, service: str, file: str, content_type: str | None) -> Out
     with tools.working(f"sending to {url}"):
         answer = tools.post(url, content_type or content_type_of(body), body)
     return answer_outcome(answer, url=url, service=name)
+
+
+def sent_cell(event: Mapping[str, Any]) -> Cell:
+    """What became of the requests of an event, the worst first: its own state does not tell of them."""
+    parts = [(name, int(event.get(f"requests_{name}") or 0)) for name in ("dead", "open", "done")]
+    text = ", ".join(f"{number} {name}" for name, number in parts if number)
+    return Cell(text, "bad" if parts[0][1] else "warn" if parts[1][1] else "")
 
 
 def _is_since(event: Mapping[str, Any], oldest: datetime) -> bool:

@@ -62,6 +62,19 @@ def test_a_list_has_one_line_per_event(world: World) -> None:
     assert ["a|x", "b|x"] == [line.split()[2] for line in world.run("event", "list").out.splitlines()[1:]]
 
 
+def test_a_lost_delivery_does_not_look_like_success(world: World) -> None:
+    """The event is done; what it produced was not taken, and the list says so, with the reason."""
+    world.link.listed = [
+        summary(requests_done=2, requests_dead=1, lost="request 3 to xmatters: connection refused"),
+        summary(requests_open=1),
+        summary(requests_done=1),
+    ]
+    lines = world.run("event", "list").out.splitlines()
+    assert "SENT" in lines[0].split()
+    assert ("1 dead, 2 done" in lines[1], lines[1].endswith("to xmatters: connection refused")) == (True, True)
+    assert ("1 open" in lines[2], "1 done" in lines[3]) == (True, True)
+
+
 def test_no_match_is_told_from_no_events(world: World) -> None:
     """A filter that fits nothing is not an empty spool."""
     world.link.listed = []

@@ -53,8 +53,29 @@ def test_a_summary_says_what_a_list_needs(road):
             "priority": "high",
             "group": "g",
             "reason": "",
+            "due": "2025-11-24T16:00:00.010+00:00",
+            "requests_open": 0,
+            "requests_done": 0,
+            "requests_dead": 0,
+            "lost": "",
         }
     ]
+
+
+def test_a_list_tells_of_what_was_not_delivered(writer, folder):
+    """The event is done, and one of its requests is lost: which, and why."""
+    writer.commit(Batch(accepts=[(event(1), None), (event(2), None)]))
+    requests = tuple(OutboundRequest(destination=name, body=b"{}") for name in ("a", "b", "c"))
+    for what in (
+        settlement(1, requests=requests),
+        sent(1),
+        sent(2, Outcome.GIVE_UP, reason="connection refused"),
+    ):
+        assert writer.commit(Batch(changes=[Change(what=what)])).failed == []
+    [other, done] = Journal(folder).events()
+    assert (done["state"], done["requests_done"], done["requests_dead"], done["requests_open"]) == ("done", 1, 1, 1)
+    assert done["lost"] == "request 2 to b: connection refused"
+    assert (other["requests_dead"], other["lost"]) == (0, "")
 
 
 @pytest.mark.parametrize(
