@@ -235,6 +235,17 @@ class ServiceHost(Protocol):
         """
 
 
+class Asking(Protocol):
+    """Destinations, as those see them who wait for the answer."""
+
+    def ask(self, request: OutboundRequest, *, event_id: str, timeout_s: float) -> Awaitable[Answer]:
+        """Send at once, not stored, and give the answer, whatever its status.
+
+        Fails with `DestinationError` where there is no answer within `timeout_s` seconds; not `retryable` where the
+        request could never be sent. `event_id` is what the log names, and may be empty.
+        """
+
+
 class Counters(Protocol):
     """Where the edges count. Names are dotted and lower case, `gateway.refused`; labels are few and bounded."""
 
@@ -277,6 +288,14 @@ class AgentView(Protocol):
     def strangers(self) -> Mapping[str, object]: ...
 
     def certificates(self) -> Sequence[Mapping[str, object]]: ...
+
+    def destinations(self) -> Sequence[Mapping[str, object]]: ...
+
+    def pause(self, destination: str, *, is_paused: bool) -> bool:
+        """Hold back what is stored for a destination, or let it go; False when there is none of that name."""
+
+    def ask(self, request: OutboundRequest, *, timeout_s: float) -> Awaitable[Answer]:
+        """As `Asking.ask`, for the operator: also while the destination is paused."""
 
     def reload(self) -> Awaitable[Mapping[str, object]]:
         """Take over what has changed in the configuration; fails with `AgentError`, and then nothing has changed."""

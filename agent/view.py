@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from agent.config import AgentConfig
-from agent.delivery import attention
+from agent.delivery import Answer, OutboundRequest, attention
 from agent.errors import AgentError, SenderError
 
 Result = TypeVar("Result")
@@ -31,6 +31,16 @@ class Described(Protocol):
     """A part that can say how its members are."""
 
     def describe(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Destinations(Described, Protocol):
+    """The way out, as the operator changes and asks it; see `agent.boundaries.AgentView`."""
+
+    def pause(self, name: str, *, is_paused: bool) -> bool: ...
+
+    def ask(
+        self, request: OutboundRequest, *, event_id: str, timeout_s: float, even_paused: bool
+    ) -> Awaitable[Answer]: ...
 
 
 class Listening(Protocol):
@@ -129,7 +139,7 @@ class LiveView:
         *,
         config: AgentConfig,
         host: Described,
-        courier: Described,
+        courier: Destinations,
         gateways: Iterable[Listening],
         spool: Letters,
         journal: EventJournal,
@@ -172,6 +182,7 @@ class LiveView:
         spool = await self._look()
         services = self._host.describe()
         gateways = [dict(gateway.describe()) for gateway in self._gateways]
+        destinations = self._courier.describe()
         return {
             "state": self._state,
             "version": version("integration-agent"),
@@ -182,11 +193,11 @@ class LiveView:
             "uptime_s": max(0, self._now_us() - self._started_us) // 1_000_000,
             "gateways": gateways,
             "services": services,
-            "destinations": self._courier.describe(),
+            "destinations": destinations,
             "counters": self._counters.snapshot(),
             "spool": spool.counts,
             "dead_letters": {**attention.dead_letters(spool.counts), "oldest": spool.oldest.get("dead")},
-            "warnings": self._warnings(spool, services, gateways),
+            "warnings": [*self._warnings(spool, services, gateways), *attention.paused_warnings(destinations)],
         }
 
     def services(self) -> Sequence[Mapping[str, object]]:
@@ -225,6 +236,15 @@ class LiveView:
 
     def certificates(self) -> Sequence[Mapping[str, object]]:
         return self._tls.certificates()
+
+    def destinations(self) -> Sequence[Mapping[str, object]]:
+        return self._courier.describe()
+
+    def pause(self, destination: str, *, is_paused: bool) -> bool:
+        return self._courier.pause(destination, is_paused=is_paused)
+
+    def ask(self, request: OutboundRequest, *, timeout_s: float) -> Awaitable[Answer]:
+        return self._courier.ask(request, event_id="", timeout_s=timeout_s, even_paused=True)
 
     def reload(self) -> Awaitable[Mapping[str, object]]:
         return self._reload()

@@ -117,6 +117,18 @@ class Link:
             raise
         return True
 
+    def destinations(self) -> list[dict[str, Any]]:
+        """Where services send to, as `/v1/destinations` has them."""
+        return self._list("/v1/destinations", "destinations")
+
+    def pause(self, destination: str, *, is_paused: bool) -> None:
+        """Hold back what is for a destination, or let it go."""
+        self._ask("POST", f"/v1/destinations/{quote(destination, safe='')}/{'pause' if is_paused else 'resume'}")
+
+    def ask_destination(self, destination: str, question: Mapping[str, object]) -> dict[str, Any]:
+        """Have the agent send something at once; fields as in `/v1/destinations/NAME/ask`."""
+        return self._ask("POST", f"/v1/destinations/{quote(destination, safe='')}/ask", question)
+
     def strangers(self) -> dict[str, Any]:
         """Connections that failed or were misused, as `/v1/strangers` has them."""
         return self._ask("GET", "/v1/strangers")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 from urllib.parse import unquote
 
 import attrs
@@ -21,9 +22,13 @@ from agent.control.asking import (
     letter_query,
     no_body,
     no_query,
+    question,
     stop_now,
 )
-from agent.errors import AgentError, OperatorError, SenderError
+from agent.errors import AgentError, DestinationError, OperatorError, SenderError
+
+ASK_PATIENCE_S: Final = 15.0
+"""Below the 20 s in which this API answers at all."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +88,10 @@ class ControlApi:
             ("v1", "dead-letters", "purge"): {"POST": self._purge},
             ("v1", "dead-letters", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
             ("v1", "dead-letters", "*", "*", "body"): {"GET": self._letter_body, "PUT": self._edit},
+            ("v1", "destinations"): {"GET": self._destinations},
+            ("v1", "destinations", "*", "pause"): {"POST": self._pause},
+            ("v1", "destinations", "*", "resume"): {"POST": self._resume},
+            ("v1", "destinations", "*", "ask"): {"POST": self._ask},
             ("v1", "strangers"): {"GET": self._strangers},
             ("v1", "certificates"): {"GET": self._certificates},
             ("v1", "reload"): {"POST": self._reload},
@@ -106,7 +115,7 @@ class ControlApi:
                 "no-such-resource",
                 f"there is no {request.path[:200]!r} here; this agent speaks version 1: "
                 "/v1/status, /v1/services, /v1/events, /v1/events/<id>, /v1/dead-letters, "
-                "/v1/strangers, /v1/certificates, /v1/reload, /v1/stop",
+                "/v1/destinations, /v1/strangers, /v1/certificates, /v1/reload, /v1/stop",
                 status=404,
                 title="Not found",
             )
@@ -181,6 +190,44 @@ class ControlApi:
             raise _no_letter(letter_id)
         return ApiAnswer(status=200, document={"id": letter_id, "size_bytes": len(request.body)})
 
+    async def _destinations(self, request: ApiRequest) -> ApiAnswer:
+        no_query(request.path, request.query)
+        return ApiAnswer(status=200, document={"destinations": [dict(one) for one in self._view.destinations()]})
+
+    async def _pause(self, request: ApiRequest) -> ApiAnswer:
+        return self._set_paused(request, is_paused=True)
+
+    async def _resume(self, request: ApiRequest) -> ApiAnswer:
+        return self._set_paused(request, is_paused=False)
+
+    def _set_paused(self, request: ApiRequest, *, is_paused: bool) -> ApiAnswer:
+        no_body(request.body)
+        name = _segments(request)[2]
+        if not self._view.pause(name, is_paused=is_paused):
+            raise _no_destination(name)
+        return ApiAnswer(status=200, document={"destination": name, "paused": is_paused})
+
+    async def _ask(self, request: ApiRequest) -> ApiAnswer:
+        name = _segments(request)[2]
+        asked = question(name, request.body)
+        try:
+            answer = await self._view.ask(asked, timeout_s=ASK_PATIENCE_S)
+        except DestinationError as error:
+            if error.code == "no-destination":
+                raise _no_destination(name) from error
+            raise SenderError(error.code, error.sentence, status=502, title="No answer") from error
+        return ApiAnswer(
+            status=200,
+            document={
+                "destination": name,
+                "status": answer.status,
+                "where": answer.where,
+                "content_type": answer.content_type,
+                "body": answer.body.decode("utf-8", "replace"),
+                "body_cut": answer.is_cut,
+            },
+        )
+
     async def _strangers(self, request: ApiRequest) -> ApiAnswer:
         no_query(request.path, request.query)
         return ApiAnswer(status=200, document=dict(self._view.strangers()))
@@ -217,6 +264,15 @@ def _letter_id(request: ApiRequest) -> str:
     if not LETTER_ID.fullmatch(letter_id):
         raise _no_letter(letter_id)
     return letter_id
+
+
+def _no_destination(name: str) -> SenderError:
+    return SenderError(
+        "no-such-destination",
+        f"the running agent has no destination {name[:60]!r}",
+        status=404,
+        title="No such destination",
+    )
 
 
 def _no_letter(letter_id: str) -> SenderError:

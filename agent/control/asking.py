@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from agent.delivery import State
+from agent.delivery import OutboundRequest, State
 from agent.errors import SenderError
 
 DEFAULT_LISTED: Final = 50
@@ -26,6 +26,7 @@ LETTER_ID: Final = re.compile(r"[0-9a-f-]{36}(/[0-9]{1,9})?", re.ASCII)
 EVENT_FILTERS: Final = ("service", "state", "limit", "after", "before")
 """`after` and `before` are event ids: pages of a long list stay put while new events come in."""
 LETTER_FILTERS: Final = ("service", "destination", "since", "before", "match", "limit")
+QUESTION_FIELDS: Final = ("body", "content_type", "path", "method")
 STATES: Final = tuple(state.label for state in State)
 
 
@@ -83,6 +84,33 @@ def no_body(body: bytes) -> None:
     """Raise 400 where an order without parameters is given some."""
     if body.strip() not in (b"", b"{}"):
         raise SenderError("bad-body", "the body must be empty", status=400, title="Bad body")
+
+
+def question(destination: str, body: bytes) -> OutboundRequest:
+    """Read what is to be sent to a destination: all fields are texts and may be left out, `headers` is an object."""
+    fault = SenderError(
+        "bad-body",
+        f"the body must be a JSON object of texts: {', '.join(QUESTION_FIELDS)}, and an object of texts: headers; "
+        "nothing was sent",
+        status=400,
+        title="Bad body",
+    )
+    document = _document(body, fault, {*QUESTION_FIELDS, "headers"})
+    texts = {name: document.get(name, "") for name in QUESTION_FIELDS}
+    headers = document.get("headers", {})
+    if not isinstance(headers, dict) or not all(isinstance(one, str) for one in (*texts.values(), *headers.values())):
+        raise fault
+    path = texts["path"]
+    if path and path[0] not in "/?":
+        raise fault
+    return OutboundRequest(
+        destination=destination,
+        body=texts["body"].encode("utf-8", "replace"),
+        content_type=texts["content_type"],
+        headers=tuple(headers.items()),
+        path=path,
+        method=texts["method"],
+    )
 
 
 def stop_now(body: bytes) -> bool:

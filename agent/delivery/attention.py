@@ -38,6 +38,15 @@ def dead_letters(counts: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
+def paused_warnings(destinations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Somebody has paused a destination, and may have forgotten it."""
+    names = [str(one.get("destination")) for one in destinations if one.get("paused")]
+    return [
+        f'{name} is paused, what is for it waits on disk: "iadmin destination resume {name}" lets it go'
+        for name in names
+    ]
+
+
 def letters_warning(counts: Mapping[str, Any], oldest: object, now: datetime) -> list[str]:
     """There are dead letters. `oldest` is the ISO 8601 time at which the first of them died, None where not known."""
     found = dead_letters(counts)

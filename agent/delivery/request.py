@@ -32,3 +32,5 @@ class Answer:
     where: str
     body: bytes = b""
     content_type: str = ""
+    is_cut: bool = False
+    """Whether `body` is not the whole: over the limit, or the connection broke off."""

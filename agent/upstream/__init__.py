@@ -8,6 +8,7 @@
 """
 
 from agent.upstream.courier import Courier
+from agent.upstream.paused import PausedBook
 from agent.upstream.sender import Refusal, Sender
 
-__all__ = ["Courier", "Refusal", "Sender"]
+__all__ = ["Courier", "PausedBook", "Refusal", "Sender"]

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from agent.boundaries import Counters, Spool, StoredRequest
 from agent.config.model import Destination, OutboxDestination
+from agent.delivery import Answer, OutboundRequest
+from agent.errors import DestinationError
+from agent.upstream.asking import Asker
 from agent.upstream.http import HttpSender
 from agent.upstream.lane import Lane
 from agent.upstream.login import read_small_file
 from agent.upstream.outbox import OutboxSender
+from agent.upstream.paused import PausedBook
 from agent.upstream.sender import Sender
 from agent.upstream.trust import system_context
 
@@ -26,9 +30,12 @@ Result = TypeVar("Result")
 
 
 class Courier:
-    """A Part. `jitter` gives numbers evenly spread over [0, 1); `home` is where a relative outbox path begins.
+    """A Part, and `agent.boundaries.Asking`. `jitter` gives numbers evenly spread over [0, 1).
 
-    `senders` replaces the ways out by name; for tests.
+    `home` is where a relative outbox path begins.
+
+    `senders` replaces the ways out by name; for tests. `paused` keeps which destinations the operator holds back;
+    without it that is forgotten at the end.
     """
 
     name: Final = "upstream"
@@ -44,6 +51,7 @@ class Courier:
         jitter: Callable[[], float],
         counters: Counters,
         senders: Callable[[Destination], Sender] | None = None,
+        paused: PausedBook | None = None,
     ) -> None:
         self._home = home
         self._spool = spool
@@ -51,10 +59,13 @@ class Courier:
         self._now_us = now_us
         self._strangers: set[str] = set()
         make = senders or self._sender
+        ways = {destination.name: make(destination) for destination in destinations}
+        self._asker = Asker(senders=ways, reactor=reactor, now_us=now_us, counters=counters)
+        self._paused = paused
         self._lanes = {
             destination.name: Lane(
                 name=destination.name,
-                sender=make(destination),
+                sender=ways[destination.name],
                 policy=destination.retry,
                 spool=spool,
                 reactor=reactor,
@@ -71,7 +82,10 @@ class Courier:
         if not self._is_subscribed:
             self._spool.on_requests(self._stored)
             self._is_subscribed = True
-        for lane in self._lanes.values():
+        for name, lane in self._lanes.items():
+            if self._paused is not None and name in self._paused.names:
+                log.warn('{name} is paused: nothing is sent there until "iadmin destination resume"', name=name)
+                lane.hold(True)
             lane.open()
 
     async def stop(self, patience_s: float) -> None:
@@ -80,6 +94,30 @@ class Courier:
         for closed, failure in await DeferredList(closing, consumeErrors=True):
             if not closed:
                 log.failure("a destination did not close well", failure)
+
+    def pause(self, name: str, *, is_paused: bool) -> bool:
+        """Hold back what is stored for a destination, or let it go; kept over restarts. False: there is none so named.
+
+        Raises `MachineError` where that cannot be kept; nothing is changed then.
+        """
+        lane = self._lanes.get(name)
+        if lane is None:
+            return False
+        if self._paused is not None:
+            others = self._paused.names - {name}
+            self._paused.write(others | {name} if is_paused else others)
+        lane.hold(is_paused)
+        log.info("{name} is {what} by the operator", name=name, what="paused" if is_paused else "resumed")
+        return True
+
+    def ask(
+        self, request: OutboundRequest, *, event_id: str, timeout_s: float, even_paused: bool = False
+    ) -> Deferred[Answer]:
+        """See `agent.boundaries.Asking`. Refused while the operator has paused the destination, or `even_paused`."""
+        lane = self._lanes.get(request.destination)
+        if lane is not None and lane.is_held and not even_paused:
+            return fail(DestinationError("paused", f"{request.destination} is paused by the operator"))
+        return self._asker.ask(request, event_id=event_id, timeout_s=timeout_s)
 
     def describe(self) -> list[dict[str, object]]:
         """One mapping per destination; see `Lane.describe`."""

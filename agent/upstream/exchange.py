@@ -17,7 +17,8 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, HTTPConnectionPool
+from twisted.web.client import URI, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
@@ -126,6 +127,8 @@ class BodyReader(Protocol):
         self.done: Deferred[None] = Deferred(lambda _: self._stop())
         self._exchange = exchange
         self._room = max_bytes
+        self.is_cut = False
+        """Whether there was more than the limit, or the connection ended too early."""
         self._chunks: list[bytes] = []
 
     @property
@@ -141,10 +144,14 @@ class BodyReader(Protocol):
             self._stop()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        # Complete or cut off: the status has decided, and what came of the body is kept.
+        # Complete or cut off: the status has decided, and what came of the body is kept. Without a length in the head
+        # nobody can tell (PotentialDataLoss), and it counts as complete.
+        if not self.done.called and not isinstance(reason.value, ResponseDone | PotentialDataLoss):
+            self.is_cut = True
         self._finish()
 
     def _stop(self) -> None:
+        self.is_cut = True
         self._exchange.abort()
         self._finish()
 

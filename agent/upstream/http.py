@@ -160,6 +160,7 @@ class HttpSender:
             status=response.code,
             where=shown_url(url),
             body=reader.body,
+            is_cut=reader.is_cut,
             content_type=_first(response.headers, "content-type"),
         )
         refusal = refusal_of(

@@ -75,6 +75,7 @@ class Lane:
         self._reading: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self._paused_until_s = 0.0
+        self._is_held = False
         self._is_open = False
         self._idle: Deferred[None] | None = None
         self._is_going_on = False
@@ -86,6 +87,16 @@ class Lane:
     def open(self) -> None:
         """Begin to send; the first thing is to read what the spool still has."""
         self._is_open = True
+        self._go_on()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the operator has paused it."""
+        return self._is_held
+
+    def hold(self, is_held: bool) -> None:
+        """The operator's pause: while it is held, nothing more is begun. What is in hand goes on."""
+        self._is_held = is_held
         self._go_on()
 
     def offer(self, requests: Sequence[StoredRequest]) -> None:
@@ -122,6 +133,7 @@ class Lane:
             "destination": self._name,
             "kind": self._sender.kind,
             "target": self._sender.target,
+            "paused": self._is_held,
             "backlog": len(self._lineup),
             "in_hand": len(self._in_hand),
             "last_success": self._health.last_success,
@@ -165,7 +177,7 @@ class Lane:
         self._set_timer()
 
     def _may_begin(self) -> bool:
-        return not self._coming_back and self._reactor.seconds() >= self._paused_until_s
+        return not self._is_held and not self._coming_back and self._reactor.seconds() >= self._paused_until_s
 
     def _set_timer(self) -> None:
         """Wake up when the first postponed request is due, or a pause ends."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from agent.control.api import ApiAnswer, ApiRequest, ControlApi
 from agent.control.asking import MAX_IDS, MAX_LISTED
-from agent.errors import MachineError, OperatorError, SenderError
+from agent.errors import DestinationError, MachineError, OperatorError, SenderError
 from tests.control.view import EVENT, FakeView
 
 LETTER = EVENT["id"]
@@ -242,3 +242,35 @@ def test_a_reload_that_is_not_possible_says_why_and_that_nothing_has_changed(vie
             document(answer)["code"],
             document(answer)["detail"],
         )
+
+
+def test_destinations_are_listed_paused_and_resumed(view: FakeView) -> None:
+    """By name; one that the agent does not have is 404."""
+    assert {"destinations": [{"destination": "tickets", "paused": False}]} == document(
+        ask(view, "GET", "/v1/destinations")
+    )
+    paused = ask(view, "POST", "/v1/destinations/tickets/pause")
+    assert {"destination": "tickets", "paused": True} == document(paused)
+    ask(view, "POST", "/v1/destinations/tickets/resume")
+    missing = ask(view, "POST", "/v1/destinations/a%2Fb/pause")
+    assert (404, "no-such-destination") == (missing.status, document(missing)["code"])
+    assert [("tickets", True), ("tickets", False), ("a/b", True)] == view.paused
+
+
+def test_a_question_of_the_operator_is_answered_whatever_the_status(view: FakeView) -> None:
+    """404 of the far end is 200 here, with what it said; no answer is 502 with the sentence."""
+    body = b'{"body": "{}", "content_type": "application/json", "path": "/x", "headers": {"A": "b"}}'
+    answer = ask(view, "POST", "/v1/destinations/tickets/ask", body=body)
+    assert (200, 404, "no such \ufffd") == (answer.status, document(answer)["status"], document(answer)["body"])
+    [asked] = view.questions
+    assert ("tickets", b"{}", "/x", (("A", "b"),)) == (asked.destination, asked.body, asked.path, asked.headers)
+    view.failure = DestinationError("refused", "nobody listens")
+    failed = ask(view, "POST", "/v1/destinations/tickets/ask", body=b"{}")
+    assert (502, "nobody listens") == (failed.status, document(failed)["detail"])
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"body": 1}', b'{"headers": []}', b'{"path": "x"}', b'{"to": ""}'])
+def test_a_question_that_is_not_understood_sends_nothing(view: FakeView, body: bytes) -> None:
+    """400, before anybody is asked."""
+    answer = ask(view, "POST", "/v1/destinations/tickets/ask", body=body)
+    assert (400, "bad-body", []) == (answer.status, document(answer)["code"], view.questions)

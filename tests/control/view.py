@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from agent.delivery import Answer, OutboundRequest
+
 EVENT = {"id": "019dd2b4-7c1e-7a39-b3b1-6c9d3f1f0a52", "service": "applications|sample-plan", "state": "done"}
 
 
@@ -17,6 +19,8 @@ class FakeView:
         self.stops: list[bool] = []
         self.letters: dict[str, bytes] = {EVENT["id"]: b"<a/>", f"{EVENT['id']}/1": b"\xff\x00"}
         self.orders: list[tuple[str, Sequence[str]]] = []
+        self.paused: list[tuple[str, bool]] = []
+        self.questions: list[OutboundRequest] = []
         self.failure: Exception | None = None
         self.events_answer: Deferred[Sequence[Mapping[str, object]]] | None = None
 
@@ -55,6 +59,19 @@ class FakeView:
             return succeed(False)
         self.letters[letter_id] = body
         return succeed(True)
+
+    def destinations(self) -> Sequence[Mapping[str, object]]:
+        return [{"destination": "tickets", "paused": False}]
+
+    def pause(self, destination: str, *, is_paused: bool) -> bool:
+        self.paused.append((destination, is_paused))
+        return destination == "tickets"
+
+    def ask(self, request: OutboundRequest, *, timeout_s: float) -> Deferred[Answer]:
+        self.questions.append(request)
+        if self.failure:
+            return fail(self.failure)
+        return succeed(Answer(status=404, where="https://t.example/", body=b"no such \xff", content_type="text/plain"))
 
     def strangers(self) -> Mapping[str, object]:
         return {"strangers": [{"peer": "10.2.3.4", "cause": "plaintext"}], "forgotten": {}}

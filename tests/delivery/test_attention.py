@@ -17,6 +17,7 @@ from agent.delivery.attention import (
     duration,
     gateway_warnings,
     letters_warning,
+    paused_warnings,
     service_warnings,
     waiting_warnings,
 )
@@ -156,3 +157,9 @@ def test_a_spool_that_fills_is_told_before_it_is_full() -> None:
 def test_durations_have_one_unit(seconds: float, said: str) -> None:
     """Rounded down; a clock that was set back makes no negative ages."""
     assert said == duration(seconds)
+
+
+def test_a_paused_destination_is_named() -> None:
+    """Whoever paused it may have forgotten."""
+    found = paused_warnings([{"destination": "a", "paused": True}, {"destination": "b", "paused": False}])
+    assert ['a is paused, what is for it waits on disk: "iadmin destination resume a" lets it go'] == found

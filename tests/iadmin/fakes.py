@@ -223,6 +223,7 @@ class FakeLink:
     presented: list[dict[str, Any]] = attrs.field(factory=list)
     failure: Exception | None = None
     letters: FakeLetters = attrs.field(factory=FakeLetters)
+    said: dict[str, Any] = attrs.field(factory=dict)
 
     def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         self._fail()
@@ -266,6 +267,19 @@ class FakeLink:
     def stop(self, *, now: bool) -> None:
         self._fail()
         self.stops.append(now)
+
+    def destinations(self) -> list[dict[str, Any]]:
+        self._fail()
+        return list(self.status_answer["destinations"])
+
+    def pause(self, destination: str, *, is_paused: bool) -> None:
+        self._fail()
+        self.asked.append((destination, is_paused))
+
+    def ask_destination(self, destination: str, question: Mapping[str, object]) -> dict[str, Any]:
+        self._fail()
+        self.asked.append((destination, dict(question)))
+        return self.said
 
     def strangers(self) -> dict[str, Any]:
         self._fail()

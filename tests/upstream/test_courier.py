@@ -384,6 +384,7 @@ def test_describe_tells_how_it_goes(desk):
         "destination": "out",
         "kind": "http",
         "target": "http://receiver.example/",
+        "paused": False,
         "backlog": 2,
         "in_hand": 0,
         "last_error": "nobody listens",
