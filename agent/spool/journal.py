@@ -178,6 +178,13 @@ class Journal:
                 f"{self._path}: there is no spool here; it is made when the agent starts for the first time",
                 exit_status=ExitStatus.NO_INPUT,
             )
+        if layout.is_empty_beside_its_log(self._path):
+            raise OperatorError(
+                "spool-damaged",
+                f"{self._path}: the database is empty although its log is not; do not open it with other tools: "
+                "the agent saves at its start what is in the log",
+                exit_status=ExitStatus.IO_ERROR,
+            )
         try:
             connection = self._open()
             try:

@@ -218,6 +218,17 @@ def open_for_reading(path: Path) -> apsw.Connection:
     return connection
 
 
+def is_empty_beside_its_log(path: Path) -> bool:
+    """Whether the database is a file of nothing, or no file, and its log is there.
+
+    SQLite then takes the log for a leftover and deletes it, also for one who only reads; it may hold what was
+    acknowledged. So look before you open.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    is_empty = not path.exists() or path.stat().st_size == 0
+    return is_empty and log.exists() and log.stat().st_size > 0
+
+
 def check_format(connection: apsw.Connection, path: Path) -> int:
     """Return the format version, 0 for an empty database; raise `OperatorError` for what we must not touch."""
     version = connection.pragma("user_version")

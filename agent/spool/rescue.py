@@ -66,8 +66,7 @@ def look_over(
     path = folder / layout.FILE_NAME
     mark = MarkFile(folder).read()
     if not path.exists() or path.stat().st_size == 0:
-        if _has_log(path):
-            # SQLite would delete the log of an empty database.
+        if layout.is_empty_beside_its_log(path):
             return _move_aside(folder, mark, "the database is empty although its log is not", now_us(), vfs)
         if not mark.event_seq:
             return []
@@ -192,11 +191,6 @@ def _new_folder(folder: Path, now_us: int) -> Path:
             continue
         return path
     raise FileExistsError(f"{folder}: a thousand quarantines of one second")
-
-
-def _has_log(path: Path) -> bool:
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
 
 
 def _first_line(text: str) -> str:

@@ -6,6 +6,7 @@ read are halved until the row is found that cannot. Events keep their places, id
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,9 @@ from agent.spool.mark import Mark
 
 RANGE: Final = 4096
 """Places that are asked for at a time while all goes well."""
+
+PAGE_BYTES: Final = 4096
+"""SQLite's default, and what a spool has."""
 
 _TABLES: Final = (
     ("event", "seq"),
@@ -54,7 +58,7 @@ def salvage(source: Path, target: apsw.Connection, *, newest: Mark) -> Salvaged:
     last_seq = 0
     with target:
         try:
-            connection = None if _is_empty(source) else apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+            connection = _open(source)
         except (apsw.Error, OSError):
             connection = None
         if connection is not None:
@@ -179,9 +183,7 @@ def _keep_books(target: apsw.Connection, newest: Mark, newest_seq: int) -> None:
 def _freed(source: Path) -> int:
     """Places that were free before the damage, where that can still be read."""
     try:
-        if _is_empty(source):
-            return 0
-        connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = _open(source)
         try:
             return _number(connection, "SELECT value FROM meta WHERE name = 'freed_event_seqs'")
         finally:
@@ -190,9 +192,16 @@ def _freed(source: Path) -> int:
         return 0
 
 
-def _is_empty(path: Path) -> bool:
-    """SQLite would delete the log of an empty database, also where it may only read."""
-    return path.stat().st_size == 0
+def _open(source: Path) -> apsw.Connection:
+    """Open a damaged database as a reader; raises `apsw.Error` and `OSError` for what is none."""
+    if layout.is_empty_beside_its_log(source):
+        # Page 1 is in the log, and where a first page is, even one of nothing, SQLite reads it from there.
+        source.touch(0o600)
+        os.truncate(source, PAGE_BYTES)
+    connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    # SQLite refuses a file that is shorter than its header says, except to those who say that they repair it.
+    connection.execute("PRAGMA writable_schema = ON")
+    return connection
 
 
 def _number(connection: apsw.Connection, query: str) -> int:

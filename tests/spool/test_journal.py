@@ -217,6 +217,18 @@ def test_the_agent_may_have_been_killed(folder):
     assert ids(Journal(folder).events()) == [1]
 
 
+def test_an_empty_database_keeps_its_log(folder):
+    """SQLite deletes the log of an empty database, also for one who only reads; it may hold what was acknowledged."""
+    subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
+    log = (folder / "spool.db-wal").read_bytes()
+    (folder / layout.FILE_NAME).write_bytes(b"")
+
+    with pytest.raises(OperatorError, match="the database is empty although its log is not") as caught:
+        Journal(folder).counts()
+    assert caught.value.exit_status == ExitStatus.IO_ERROR
+    assert log == (folder / "spool.db-wal").read_bytes()
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_the_home_may_be_read_only(folder, is_killed):
     """A home that was mounted read-only, with or without a log left over, can be looked into."""

@@ -193,14 +193,35 @@ def test_a_missing_end_is_noticed(folder, how):
     assert open_writer_says(folder) == []
 
 
-def test_an_empty_database_with_a_log_keeps_its_log(folder):
-    """SQLite would delete it without a word."""
+@pytest.mark.parametrize("pages", [50, 30])
+def test_a_database_that_was_cut_off_gives_what_is_left(filled, pages):
+    """SQLite refuses a file that is shorter than its header says; the pages that are there are read all the same."""
+    path = filled / layout.FILE_NAME
+    left = [page for page in pages_of(filled, "event") if page <= pages]
+    path.write_bytes(path.read_bytes()[: pages * PAGE])
+    before = path.read_bytes()
+    writer = open_writer(filled)
+
+    [sentence] = writer.findings
+    found = states(filled)
+    assert 200 > len(found) >= 4 * len(left) > 0
+    assert f"{len(found)} events were saved" in sentence
+    assert f"{200 - len(found)} places of events could not be read" in sentence
+    assert (quarantine(filled) / layout.FILE_NAME).read_bytes() == before
+    assert books_balance(filled)
+    writer.close()
+
+
+def test_an_empty_database_with_a_log_is_read_from_its_log(folder):
+    """SQLite would delete the log without a word."""
     killed(folder, 3)
     log = (folder / "spool.db-wal").read_bytes()
     (folder / layout.FILE_NAME).write_bytes(b"")
     writer = open_writer(folder)
 
     assert "the database is empty although its log is not" in writer.findings[0]
+    assert "3 events were saved (3 of them still to be done) and no place was unreadable" in writer.findings[0]
+    assert 3 == len(states(folder))
     assert (quarantine(folder) / "spool.db-wal").read_bytes() == log
     writer.close()
 
