@@ -19,6 +19,7 @@ from agent.spool.batch import FAULTS_OF_ONE, Change, Report, announced
 from agent.spool.changes import Answered, ImpossibleChange
 from agent.spool.faults import FULL, refusal, trouble
 from agent.spool.mending import Mended
+from agent.spool.place import GONE
 from agent.spool.room import Room
 
 log = Logger(namespace="spool")
@@ -94,8 +95,9 @@ class Telling:
             tell(_deferred(change).callback, change.result)
         if report.accepts or report.repeats or report.changes:
             self._counters.count("spool.commits")
-            # On a full disk settlements go on in the space of the reserve: they do not show that it has space again.
-            if report.accepts or report.repeats or not self._is_full:
+            # On a full disk settlements go on in the space of the reserve, and in files that have lost their names as
+            # well: they do not show that events can be stored again.
+            if report.accepts or report.repeats or not (self._is_full or self._is_gone):
                 self._note_recovery()
         for change, error in report.failed:
             self._take_failed(change, error)
@@ -111,6 +113,10 @@ class Telling:
     @property
     def _is_full(self) -> bool:
         return self._trouble is not None and self._trouble.code == FULL
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._trouble is not None and self._trouble.code == GONE
 
     def note_trouble(self, error: Exception) -> None:
         """One line when the trouble begins, not one for each event it refuses."""

@@ -33,6 +33,7 @@ from agent.spool.keys import Accept, Repeat, sort_out
 from agent.spool.ledger import Ledger
 from agent.spool.mark import Mark, MarkFile
 from agent.spool.mending import Edit, Mending, Purge, Replay
+from agent.spool.place import Place
 from agent.spool.rescue import look_over
 from agent.spool.reserve import Reserve
 from agent.spool.retention import Retire, retire
@@ -74,6 +75,7 @@ class Writer:
         self._vfs = vfs
         self._path = folder / layout.FILE_NAME
         self._mark = MarkFile(folder)
+        self._place = Place(folder)
         self._connection: apsw.Connection | None = None
         self._is_trusted = False
         self._event_seq = 0
@@ -124,6 +126,7 @@ class Writer:
                 "or restore the folder from a backup",
                 exit_status=ExitStatus.IO_ERROR,
             ) from error
+        self._place.note()
         self._is_trusted = True
 
     @property
@@ -155,10 +158,17 @@ class Writer:
         if batch.accepts and self._reserve is not None and self._reserve.is_spent:
             # The space that was given up is for working off what is there.
             return self._commit_changes_only(batch, apsw.FullError("the reserve is spent"))
+        gone = self._place.what_is_wrong() if batch.accepts else None
+        if gone is not None:
+            # Settlements go on: the files without a name last as long as the process, and no longer.
+            return self._commit_changes_only(batch, gone)
         report = Report()
         try:
             self._ensure_trusted()
             self._commit(batch, report)
+            if report.accepts and (gone := self._place.what_is_wrong()) is not None:
+                report.refused += [(event, waiting, gone) for event, waiting in report.accepts]
+                report.accepts = []
         except FAULTS_OF_ONE as error:
             self._roll_back()
             if len(batch.accepts) + len(batch.changes) > 1:
@@ -354,6 +364,7 @@ class Writer:
             raise
         self._connection = fresh
         self._watch_log(fresh)
+        self._place.note()
         self._is_trusted = True
 
     def _watch_log(self, connection: apsw.Connection) -> None:

@@ -276,3 +276,20 @@ def test_a_spool_that_has_filled_its_disk_can_be_worked_off(folder, disk, monkey
     assert writer.commit(Batch(accepts=[(event(9_999), None)])).refused == []
     disk.fail = {}
     writer.close()
+
+
+def test_a_folder_that_is_gone_is_told_of_once(begin, folder):
+    """One ERROR line, and a trouble for the status; settlements go on and do not end it, the folder's return does."""
+    agent = begin()
+    assert ["stored"] == agent.offer(1)
+    agent.lines.clear()
+    folder.rename(folder.with_name("aside"))
+    assert [("store-failed", "10")] * 2 == agent.offer(2, 3)
+    agent.settle(1)
+    assert [("store-failed", "10")] == agent.offer(4)
+    told = [line["log_format"].format_map(line) for line in agent.lines if line["log_level"].name == "error"]
+    assert 1 == len(told) and "deleted, moved or replaced" in told[0]
+    assert "deleted, moved or replaced" in agent.spool.trouble
+    folder.with_name("aside").rename(folder)
+    assert ["stored"] == agent.offer(5)
+    assert "" == agent.spool.trouble

@@ -1,5 +1,7 @@
 """One batch, one transaction: what is stored, what is refused, and what a failing disk leaves behind."""
 
+import shutil
+
 import apsw
 import pytest
 
@@ -368,3 +370,49 @@ def test_closing_leaves_one_file(folder):
     writer.close()
 
     assert sorted(path.name for path in folder.iterdir()) == ["newest", "spool.db"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced", "log deleted"])
+def test_a_folder_that_is_gone_stores_nothing_more(writer, folder, how):
+    """No event is acknowledged that is in a file without a name; what is in hand can still be settled."""
+    writer.commit(accepting(1, 2))
+    if how == "log deleted":
+        (folder / f"{layout.FILE_NAME}-wal").unlink()
+    elif how == "deleted":
+        shutil.rmtree(folder)
+    else:
+        folder.rename(folder.with_name("aside"))
+        if how == "replaced":
+            shutil.copytree(folder.with_name("aside"), folder)
+
+    report = writer.commit(Batch(accepts=accepting(3).accepts, changes=changing(settlement(1)).changes))
+
+    assert ([], 1) == (report.accepts, len(report.changes))
+    ((_event, _waiting, error),) = report.refused
+    assert "store-gone" == error.code
+    assert "deleted, moved or replaced" in error.sentence
+
+
+def test_a_folder_that_is_put_back_goes_on(writer, folder):
+    """Moved away and back it is the same: nothing was lost in between."""
+    folder.rename(folder.with_name("aside"))
+    writer.commit(accepting(1))
+    folder.with_name("aside").rename(folder)
+    assert 1 == len(writer.commit(accepting(2)).accepts)
+    assert [1] == open_seqs(folder)
+
+
+def test_a_folder_that_goes_during_the_commit_is_noticed(writer, disk, folder):
+    """What was synced after its name was gone is not acknowledged."""
+    disk.hold = lambda: shutil.rmtree(folder, ignore_errors=True)
+    report = writer.commit(accepting(1))
+    assert ([], 1) == (list(report.accepts), len(report.refused))
+
+
+def test_a_connection_that_was_opened_anew_is_at_its_place(writer, disk, folder):
+    """After a failed sync the log may be another file: that is no reason to refuse."""
+    writer.commit(accepting(1))
+    disk.fail["sync"] = io_error()
+    writer.commit(accepting(2))
+    disk.fail.clear()
+    assert [1, 1] == [len(writer.commit(accepting(number)).accepts) for number in (3, 4)]
