@@ -92,4 +92,6 @@ def _what(one: Mapping[str, Any]) -> str:
         return f"the certificate {one.get('alias')!r} that {where} presents ({one.get('subject')})"
     if one.get("use") == "issuer":
         return f"the issuer's certificate behind {one.get('alias')!r} on {where} ({one.get('subject')})"
+    if one.get("use") == "client":
+        return f"the certificate with which {one.get('subject')!r} sends to {where}"
     return f"the authority {one.get('subject')} that {where} trusts for client certificates"

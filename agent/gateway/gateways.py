@@ -118,6 +118,7 @@ class Gateways:
                     found.append(
                         {**where, "use": use, "alias": identity.alias, **describe_certificate(certificate, now)}
                     )
+            found += [{**where, "use": "client", "alias": "", **one} for one in gateway.acquaintances.describe(now)]
             for certificate in served.material.anchors:
                 found.append(
                     {**where, "use": "trusted for clients", "alias": "", **describe_certificate(certificate, now)}

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from agent.access import Access
 from agent.boundaries import Counters, Desk, EventSink, ServiceHost
 from agent.config.model import GatewayConfig, GatewayLimits, KeySource
+from agent.gateway.acquaintances import Acquaintances
 from agent.gateway.arrival import Arrival, Visitor
 from agent.gateway.connection import Connection, host_of
 from agent.gateway.crowd import Crowd, Turnstile
@@ -118,6 +119,7 @@ class ServiceGateway(ServerFactory):
             supply=supply, clock=reactor.seconds, in_thread=self._in_thread, counters=counters, where=self.name
         )
         self._misuses: Counter[Cause] = Counter()
+        self.acquaintances: Final = Acquaintances()
         self._visitors: Crowd[Visitor] = Crowd()
         self._turnstile = Turnstile(soon=lambda turn: reactor.callLater(0, turn), per_turn=HANDSHAKES_PER_TURN)
         self._port: Any = None
@@ -259,6 +261,9 @@ class ServiceGateway(ServerFactory):
         served: Served | None,
         client_certificate: ClientCertificate | None = None,
     ) -> Connection:
+        if client_certificate is not None:
+            self.acquaintances.note(client_certificate)
+
         def stranger(tongue: Tongue, first: bytes) -> None:
             self.note(
                 peer=peer,

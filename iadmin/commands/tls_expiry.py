@@ -18,21 +18,34 @@ from iadmin.commands.lazy import Command
 from iadmin.commands.tls_gateways import material_of
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Cell, Column, Line, Table, Tone
+from iadmin.render import Cell, Column, Line, Table, Tone, moment
 from keystoretools import Certificate, KeystoreError, PrivateKeyEntry
 
 
 @attrs.frozen(kw_only=True)
 class Known:
-    """One certificate, and what the agent has to do with it."""
+    """One certificate, and what the agent has to do with it. `end` is None where the date cannot be read."""
 
     use: str
     where: str
-    certificate: Certificate
+    subject: str
+    issuer: str
+    end: datetime | None
+    sha256: str
 
     def days_left(self, now: datetime) -> int | None:
-        end = self.certificate.not_after
-        return None if end is None else (end - now).days
+        return None if self.end is None else (self.end - now).days
+
+
+def _of(certificate: Certificate, use: str, where: str) -> Known:
+    return Known(
+        use=use,
+        where=where,
+        subject=certificate.subject.text(),
+        issuer=certificate.issuer.text(),
+        end=certificate.not_after,
+        sha256=certificate.sha256.hex(),
+    )
 
 
 @click.command(cls=Command)
@@ -44,8 +57,9 @@ class Known:
 def expiry(tools: Tools, destinations: bool, within: int | None) -> Outcome:
     """List certificates by the days they have left.
 
-    What the gateways present and trust, everything else in the keystore, certificates of senders that were refused,
-    and with --destinations those of the destinations. Exit status 1 when one has 30 days or less, for a cron job.
+    What the gateways present and trust, everything else in the keystore, those with which senders come (while the
+    agent runs), and with --destinations those of the destinations. Exit status 1 when one has 30 days or less, for a
+    cron job.
     """
     settings, _ = tools.load_config(tools.home)
     notes: list[str] = []
@@ -93,10 +107,27 @@ def _known(tools: Tools, settings: AgentConfig, notes: list[str]) -> Iterator[Kn
             use = "presented" if number == 0 else "presented when asked for"
             for place, one in enumerate(identity.chain):
                 where = f"port {gateway.port}, {identity.alias}"
-                yield Known(use=use if place == 0 else "issuer", where=where, certificate=one)
+                yield _of(one, use if place == 0 else "issuer", where)
         for one in material.anchors:
-            yield Known(use="trusted for clients", where=f"port {gateway.port}", certificate=one)
+            yield _of(one, "trusted for clients", f"port {gateway.port}")
     yield from _keystore(tools, notes)
+    yield from _clients(tools)
+
+
+def _clients(tools: Tools) -> Iterator[Known]:
+    """Of senders: only the running agent has seen them."""
+    if tools.agent_pid() is None:
+        return
+    for one in tools.open_link(tools.home).certificates():
+        if one.get("use") == "client":
+            yield Known(
+                use="client",
+                where=f"port {one.get('port')}",
+                subject=str(one.get("subject", "")),
+                issuer=str(one.get("issuer", "")),
+                end=moment(one.get("not_after")),
+                sha256=str(one.get("sha256", "")),
+            )
 
 
 def _keystore(tools: Tools, notes: list[str]) -> Iterator[Known]:
@@ -112,9 +143,9 @@ def _keystore(tools: Tools, notes: list[str]) -> Iterator[Known]:
         where = f"{store.path.name}, {entry.alias}"
         if isinstance(entry, PrivateKeyEntry):
             for place, one in enumerate(entry.chain):
-                yield Known(use="key" if place == 0 else "issuer", where=where, certificate=one)
+                yield _of(one, "key" if place == 0 else "issuer", where)
         elif (own := getattr(entry, "certificate", None)) is not None:
-            yield Known(use="trusted", where=where, certificate=own)
+            yield _of(own, "trusted", where)
 
 
 def _destinations(tools: Tools, settings: AgentConfig, notes: list[str]) -> list[Known]:
@@ -128,7 +159,7 @@ def _destinations(tools: Tools, settings: AgentConfig, notes: list[str]) -> list
         if not seen.chain:
             notes.append(f"destination {destination.name}: {seen.trouble or 'it presents no certificate'}")
         found += [
-            Known(use="destination" if place == 0 else "issuer", where=destination.name, certificate=Certificate(der))
+            _of(Certificate(der), "destination" if place == 0 else "issuer", destination.name)
             for place, der in enumerate(seen.chain)
         ]
     return found
@@ -136,9 +167,9 @@ def _destinations(tools: Tools, settings: AgentConfig, notes: list[str]) -> list
 
 def _once(found: Sequence[Known]) -> list[Known]:
     """Each certificate once, with the use that was named first: what is presented before what merely lies there."""
-    chosen: dict[bytes, Known] = {}
+    chosen: dict[str, Known] = {}
     for one in found:
-        chosen.setdefault(one.certificate.sha256, one)
+        chosen.setdefault(one.sha256, one)
     return list(chosen.values())
 
 
@@ -146,25 +177,24 @@ def _row(one: Known, now: datetime) -> tuple[str | Cell, ...]:
     left = one.days_left(now)
     stage = None if left is None else stage_of(left)
     tone: Tone = "" if stage is None else "warn" if stage == STAGES[0] else "bad"
-    end = one.certificate.not_after
+    end = one.end
     return (
         Cell("" if left is None else "EXPIRED" if left < 0 else f"{left} days", tone),
         Cell("" if end is None else f"{end:%Y-%m-%d}", tone),
         one.use,
         one.where,
-        one.certificate.subject.common_name or one.certificate.subject.text(),
-        one.certificate.issuer.common_name or one.certificate.issuer.text(),
+        one.subject,
+        one.issuer,
     )
 
 
 def _data(one: Known, now: datetime) -> dict[str, Any]:
-    end = one.certificate.not_after
     return {
         "use": one.use,
         "where": one.where,
         "days_left": one.days_left(now),
-        "not_after": None if end is None else end.isoformat(),
-        "subject": one.certificate.subject.text(),
-        "issuer": one.certificate.issuer.text(),
-        "sha256": one.certificate.sha256.hex(),
+        "not_after": None if one.end is None else one.end.isoformat(),
+        "subject": one.subject,
+        "issuer": one.issuer,
+        "sha256": one.sha256,
     }

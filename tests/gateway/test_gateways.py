@@ -12,9 +12,11 @@ from twisted.internet.defer import Deferred
 from agent.config.model import GatewayConfig, GatewayLimits
 from agent.config.tls import TlsConfig
 from agent.errors import MachineError, OperatorError
+from agent.gateway.acquaintances import Acquaintances
 from agent.gateway.gateways import Gateways
 from agent.gateway.identity import Identity, Material
 from agent.gateway.served import Served
+from agent.wire.clientcert import ClientCertificate
 from tests.keystoretools.authority import make
 from tests.support.tls import DAYS, NOW, START
 from tests.support.twisted_results import failure_of, is_waiting, result_of
@@ -30,6 +32,7 @@ class FakeGateway:
     ending: Deferred[None] | None = None
     preparing: Deferred[None] | None = None
     served: Any = None
+    acquaintances: Acquaintances = attrs.field(factory=Acquaintances)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -236,8 +239,11 @@ def test_what_is_presented_and_trusted_is_listed() -> None:
     row = Row(OUTSIDE)
     row.start()
     row.made[0].served = Served(material, TlsConfig())
+    row.made[0].acquaintances.note(
+        ClientCertificate(subject="CN=plant7", issuer="CN=Issuer", names=(), fingerprint="ab", not_after="")
+    )
     found = row.gateways.certificates(NOW)
-    assert [("presented", "web"), ("issuer", "web"), ("trusted for clients", "")] == [
+    assert [("presented", "web"), ("issuer", "web"), ("client", ""), ("trusted for clients", "")] == [
         (one["use"], one["alias"]) for one in found
     ]
     assert {

@@ -284,14 +284,19 @@ def test_expiry_lists_everything_the_first_to_run_out_first(home: World) -> None
         destinations=(HttpDestination(name="up", url="https://up.example:444/x"),),
     )
     home.prober.found = tls(made("up.example", days=300))
+    home.link.presented = [
+        {"use": "presented", "sha256": "1"},
+        {"use": "client", "port": 8081, "subject": "CN=p", "not_after": "2025-08-09T12:00:00+00:00", "sha256": "2"},
+    ]
     answer = home.run("--json", "tls", "expiry", "--destinations")
     told = [(one["use"], one["days_left"]) for one in answer.document["certificates"]]
-    assert [("presented", 4), ("destination", 89), ("trusted for clients", 1789)] == told
-    assert (1, 1) == (answer.status, answer.document["due"])
+    assert [("presented", 4), ("client", 10), ("destination", 89), ("trusted for clients", 1789)] == told
+    assert (1, 2) == (answer.status, answer.document["due"])
     assert [("up.example", 444, "up.example")] == home.prober.asked
     assert "4 days" in home.run("tls", "expiry", "--within", "10").out
     home.material = material(made("plant7.example.com", days=365))
     (home.home / "conf" / ".keystore").unlink()
+    home.link.presented = []
     assert 0 == home.run("tls", "expiry").status
 
 
