@@ -18,6 +18,7 @@ from iadmin.render import Line
 from keystoretools import Keystore, KeystoreError
 from keystoretools.certificate_findings import title
 from keystoretools.cures import FIND_THE_KEY
+from keystoretools.errors import ErrorCode
 from keystoretools.explain import explain as explain_contents
 from keystoretools.finding import Finding
 
@@ -73,8 +74,16 @@ def explain(
         },
         blocks=tuple(blocks),
         notes=sources.notes,
-        exit_status=ExitStatus.DATA if sources.failures else ExitStatus.OK,
+        exit_status=_status(sources),
     )
+
+
+def _status(sources: Sources) -> ExitStatus:
+    """What is wrong with the files: of no use, or not there."""
+    if not sources.failures:
+        return ExitStatus.OK
+    is_missing = all(error.code is ErrorCode.NO_SUCH_FILE for _, error in sources.failures)
+    return ExitStatus.NO_INPUT if is_missing else ExitStatus.DATA
 
 
 def _at_home(

@@ -6,19 +6,27 @@ from pathlib import Path
 
 import click
 
-from agent.errors import ExitStatus, OperatorError
+from agent.errors import OperatorError
 from iadmin.commands.keystore_plan import Plan, Wishes, plan_import
 from iadmin.commands.keystore_sources import SOURCE_VARIABLE, Sources, read_sources
 from iadmin.commands.keystore_words import entry_table, finding_blocks, finding_data
-from iadmin.commands.keystores import FORMATS, AgentKeystore, keystore_command, saved_data, saved_line
+from iadmin.commands.keystores import (
+    FORMATS,
+    AgentKeystore,
+    keystore_command,
+    operator_error,
+    saved_data,
+    saved_line,
+)
 from iadmin.commands.lazy import Command
 from iadmin.model import Outcome
 from iadmin.render import Line
-from keystoretools import Keystore, PrivateKeyEntry
+from keystoretools import Keystore
 from keystoretools.errors import PasswordNeededError
 from keystoretools.finding import Finding, Severity
 from keystoretools.findings import findings
 from keystoretools.identity import candidates
+from keystoretools.javapick import key_algorithm
 
 
 @click.command("import", cls=Command)
@@ -93,7 +101,8 @@ def _require_open(sources: Sources) -> None:
     """Nothing is imported by halves: unreadable files and locked keys are told before anything is changed."""
     if sources.failures:
         name, error = sources.failures[0]
-        raise OperatorError(str(error.code), f"{name}: {error.sentence.rstrip('.')}", exit_status=ExitStatus.DATA)
+        refused = operator_error(error)
+        raise OperatorError(str(error.code), f"{name}: {refused}", exit_status=refused.exit_status)
     locked = sources.assembly.locked
     if locked:
         tried = "none of the given passwords opens" if sources.passwords else "a password is needed for"
@@ -116,7 +125,8 @@ def _worth_telling(found: Finding) -> bool:
 
 def _next(after: Keystore, plan: Plan) -> list[Line]:
     """Who is presented now, where that is a question."""
-    added = [step.entry for step in plan.steps if isinstance(step.entry, PrivateKeyEntry)]
-    if added and len(candidates(after)) > 1:
+    usable = {entry.alias for entry in candidates(after) if key_algorithm(entry) != "DSA"}
+    added = [step.entry for step in plan.steps if step.entry.alias in usable]
+    if added and len(usable) > 1:
         return [Line(f"Say that senders shall see it: iadmin keystore use {added[0].alias}")]
     return []

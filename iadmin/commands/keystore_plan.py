@@ -20,7 +20,7 @@ from keystoretools import Certificate, Entry, Keystore, OperationError, PrivateK
 from keystoretools.assemble import AssembledIdentity, Assembly, FoundKey
 from keystoretools.certificate_findings import title
 from keystoretools.chain import Chain, order
-from keystoretools.cures import FIND_THE_KEY
+from keystoretools.cures import FIND_THE_KEY, command
 from keystoretools.entries import fold_alias
 from keystoretools.errors import ErrorCode, quoted
 from keystoretools.identity import ADMIN_ALIAS
@@ -110,9 +110,8 @@ class _Planner:
     # --- 1: keys with certificates ---
 
     def _identity(self, identity: AssembledIdentity) -> None:
-        chain = order([*identity.chain.chain, *self._at_hand], leaf=identity.leaf)
-        self._require_no_gap(chain)
         mine = owner_of(self._keystore, identity.leaf)
+        chain = self._chain(identity.chain, mine)
         if mine is not None:
             # The key that came along is under the keystore's password from now on, whatever the old one was under.
             self._renew(mine, chain.chain, attrs.evolve(mine, key=identity.key, key_password=None))
@@ -144,11 +143,25 @@ class _Planner:
         if mine.chain == chain:
             self._remarks.append(f"{quoted(mine.alias)} has this certificate already; nothing to do for it")
             return
-        alias = self._wishes.alias or mine.alias
+        if self._wishes.alias is not None and fold_alias(self._wishes.alias) != fold_alias(mine.alias):
+            # The configuration may name the entry, and somebody may rely on it: renaming is a decision of its own.
+            self._remarks.append(
+                f"the key is in the keystore already, as {quoted(mine.alias)}, and keeps that name; to change it:"
+                f" {command('rename', mine.alias, self._wishes.alias)}"
+            )
         end = chain[0].not_after
         until = f", valid until {end:%Y-%m-%d}" if end is not None else ""
-        sentence = f"The certificate {title(chain[0])}{until} now stands with its key {quoted(alias)}{_behind(chain)}."
-        self._put(attrs.evolve(new or mine, alias=alias, chain=chain), sentence, mine.alias)
+        sentence = (
+            f"The certificate {title(chain[0])}{until} now stands with its key {quoted(mine.alias)}{_behind(chain)}."
+        )
+        self._put(attrs.evolve(new or mine, chain=chain), sentence, mine.alias)
+
+    def _chain(self, given: Chain, mine: PrivateKeyEntry | None) -> Chain:
+        """The chain from what was given and is at hand, issuers that stand with the entry already included."""
+        there = () if mine is None else mine.chain
+        chain = order([*given.chain, *self._at_hand, *there], leaf=given.chain[0])
+        self._require_no_gap(chain)
+        return chain
 
     def _require_no_gap(self, chain: Chain) -> None:
         """Refuse authorities that came along and yet do not reach the certificate: one between them was forgotten."""
@@ -175,9 +188,7 @@ class _Planner:
             if mine is None:
                 strangers.append(leaf)
                 continue
-            chain = order([*lonely.chain, *self._at_hand], leaf=leaf)
-            self._require_no_gap(chain)
-            self._renew(mine, chain.chain)
+            self._renew(mine, self._chain(lonely, mine).chain)
         if strangers and not self._wishes.trust:
             names = ", ".join(title(one) for one in strangers[:3])
             raise _refused(

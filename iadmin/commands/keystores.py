@@ -42,6 +42,8 @@ _STATUS: Final[Mapping[ErrorCode, ExitStatus]] = {
     ErrorCode.NO_SUCH_ALIAS: ExitStatus.USAGE,
     ErrorCode.ALIAS_EXISTS: ExitStatus.USAGE,
     ErrorCode.ALIAS_NOT_ALLOWED: ExitStatus.USAGE,
+    ErrorCode.NAME_NOT_VALID: ExitStatus.USAGE,
+    ErrorCode.VALUE_NOT_VALID: ExitStatus.USAGE,
     ErrorCode.PASSWORD_NOT_ASCII: ExitStatus.USAGE,
     ErrorCode.SEVERAL_IDENTITIES: ExitStatus.USAGE,
     ErrorCode.CANNOT_HOLD_SECRET_KEYS: ExitStatus.USAGE,

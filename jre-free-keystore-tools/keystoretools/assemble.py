@@ -166,7 +166,7 @@ class _Collector:
     def _needs_password(self, what: str, place: str) -> None:
         tried = "none of the given passwords opens it" if self._passwords else "it needs its password"
         self._locked.append(place)
-        self._problems.append(error("needs-password", f"{what} is still locked: {tried}.", "Give its password."))
+        self._problems.append(error("needs-password", f"{what} is still locked: {tried}.", cures.GIVE_PASSWORD))
 
     def assembly(self, joined: Contents) -> Assembly:
         certificates = list(dict.fromkeys(self._certificates))
@@ -227,8 +227,13 @@ def _misfits(assembly: Assembly) -> list[Finding]:
             sentence = f"{bare.words} has no certificate among the given files."
             found.append(warning("key-without-certificate", sentence, "Give the certificate together with the key."))
     for one in assembly.lonely:
-        sentence = f"The certificate {title(one.chain[0])} came without its private key; a server cannot use it alone."
-        found.append(error("no-key-for-certificate", sentence, cures.FIND_THE_KEY))
+        what = f"The certificate {title(one.chain[0])}"
+        if assembly.locked:
+            sentence = f"{what} came without an open private key; its key may be among what is still locked."
+            found.append(warning("no-key-for-certificate", sentence))
+        else:
+            sentence = f"{what} came without its private key; a server cannot use it alone."
+            found.append(error("no-key-for-certificate", sentence, cures.FIND_THE_KEY))
     for request in assembly.requests:
         sentence = f"{_subject(request)} is a certificate request, not a certificate."
         cure = "Send it to your certificate department; what comes back is the certificate."

@@ -42,14 +42,14 @@ def validity(certificate: Certificate, now: datetime, *, alias: str | None, seve
     what = f"The certificate {title(certificate)}"
     if end < now:
         found = f"{what} expired on {end:%Y-%m-%d}, {_days(now - end)} ago."
-        yield (error if severe else warning)("expired", found, cures.renew(alias, title(certificate)), alias=alias)
+        yield (error if severe else warning)("expired", found, _renew(certificate, alias), alias=alias)
     elif start > now:
         found = f"{what} is valid only from {start:%Y-%m-%d %H:%M} UTC on, in {_days(start - now)}."
         cure = f"Wait until {start:%Y-%m-%d %H:%M} UTC, or check the clock of this machine."
         yield (error if severe else warning)("not-yet-valid", found, cure, alias=alias)
     elif end - now < SOON:
         found = f"{what} expires on {end:%Y-%m-%d}, in {_days(end - now)}."
-        yield warning("expires-soon", found, cures.renew(alias, title(certificate)), alias=alias)
+        yield warning("expires-soon", found, _renew(certificate, alias), alias=alias)
 
 
 def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Iterator[Finding]:
@@ -73,9 +73,7 @@ def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Itera
     if digest in _BROKEN_DIGESTS or digest == "SHA1":
         found = f"{what} is signed with {certificate.signature_algorithm}, which clients refuse as insecure."
         broken = digest in _BROKEN_DIGESTS and not is_self_signed(certificate)
-        yield (error if broken else warning)(
-            "weak-signature", found, cures.renew(alias, title(certificate)), alias=alias
-        )
+        yield (error if broken else warning)("weak-signature", found, _renew(certificate, alias), alias=alias)
 
 
 def server_use(
@@ -96,7 +94,7 @@ def server_use(
             yield error("host-not-covered", found, cure, alias=alias)
     if not names and not host_names and not any_host:
         found = f"{what} names no host in its alternative names; today's clients do not look at the CN."
-        yield warning("no-alternative-names", found, cures.renew(alias, title(certificate)), alias=alias)
+        yield warning("no-alternative-names", found, _renew(certificate, alias), alias=alias)
     usages = certificate.extended_key_usage
     if usages and _SERVER_AUTH not in usages and _ANY_USAGE not in usages:
         found = f"{what} is not meant for servers: its extended key usage lacks serverAuth."
@@ -164,6 +162,16 @@ def incomplete(right: Chain, alias: str | None, around: Sequence[Certificate]) -
             alias=alias,
         )
     return warning("chain-incomplete", found, cures.add_issuer(alias, missing.urls), alias=alias)
+
+
+def _renew(certificate: Certificate, alias: str | None) -> str:
+    signs_itself = is_self_signed(certificate) and not is_root(certificate)
+    return cures.renew(alias, title(certificate), signs_itself=signs_itself)
+
+
+def is_root(certificate: Certificate) -> bool:
+    """Whether what signs itself is an authority that issues others; `openssl req -x509` marks servers so, too."""
+    return certificate.is_authority and not hostnames.names_of(certificate)
 
 
 def _key_id(key_id: bytes | None) -> str:

@@ -12,8 +12,10 @@ def command(*words: str) -> str:
     return f"{COMMAND} {shlex.join(words)}"
 
 
-def renew(alias: str | None, name: str) -> str:
+def renew(alias: str | None, name: str, *, signs_itself: bool = False) -> str:
     """How to get a new certificate for an entry, or for something called `name` that is in no keystore yet."""
+    if alias is None and signs_itself:
+        return f"Make a new one: {command('create', 'server')}"
     if alias is None:
         return f"Ask whoever issued {name} for a new certificate."
     return f"Make a request and send it to your certificate department: {command('request', alias)}"
@@ -37,6 +39,10 @@ def choose(alias: str) -> str:
     return f"Say which one to present: {command('use', alias)}"
 
 
+GIVE_PASSWORD = (
+    "Give its password: in the first line of a file (--source-password-file FILE) or in IA_SOURCE_PASSWORD; at a"
+    " terminal it is asked for."
+)
 FIND_THE_KEY = (
     "The key was made where the request was made: look on that machine, in that keystore (.jks, .keystore, .pfx) or in"
     " a .key file beside the request, and give it together with the certificate."

@@ -118,5 +118,5 @@ def _unescaped(match: re.Match[str]) -> str:
 def _wrong(fault: str, text: str) -> OperationError:
     return OperationError(
         f"{fault} (in {quoted(text)}; write for example CN=ia.example.com, O=Example, C=CA)",
-        code=ErrorCode.CORRUPT,
+        code=ErrorCode.NAME_NOT_VALID,
     )

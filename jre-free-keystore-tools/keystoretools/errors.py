@@ -41,6 +41,8 @@ class ErrorCode(StrEnum):
     NO_SUCH_ALIAS = "no-such-alias"
     ALIAS_EXISTS = "alias-exists"
     ALIAS_NOT_ALLOWED = "alias-not-allowed"
+    NAME_NOT_VALID = "name-not-valid"
+    VALUE_NOT_VALID = "value-not-valid"
     NO_PRIVATE_KEY = "no-private-key"
     KEY_DOES_NOT_MATCH = "key-does-not-match"
     CHAIN_INCOMPLETE = "chain-incomplete"

@@ -14,7 +14,7 @@ import attrs
 from keystoretools import cures, findings, hostnames
 from keystoretools.assemble import Assembly, assemble
 from keystoretools.certificate import Certificate
-from keystoretools.certificate_findings import title
+from keystoretools.certificate_findings import is_root, title
 from keystoretools.chain import Chain, is_self_signed
 from keystoretools.contents import Contents, Leftover, LockedStore, Part
 from keystoretools.entries import PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry
@@ -84,11 +84,13 @@ def describe(certificate: Certificate, now: datetime) -> str:
     """One sentence about a certificate: whose it is, who issued it, which names it covers, how long it is valid."""
     if certificate.problem is not None:
         return f"A certificate that cannot be read: {certificate.problem}"
+    is_authority = certificate.is_authority
     if is_self_signed(certificate):
-        issued = "self-signed" if not certificate.is_authority else "a root (it signs itself)"
+        is_authority = is_root(certificate)
+        issued = "self-signed" if not is_authority else "a root (it signs itself)"
     else:
         issued = f"issued by {quoted(certificate.issuer.common_name or certificate.issuer.text())}"
-    whose = "Certificate authority" if certificate.is_authority else "Certificate for"
+    whose = "Certificate authority" if is_authority else "Certificate for"
     names = [name for name in hostnames.names_of(certificate) if quoted(name) != title(certificate)]
     also = f", also for {', '.join(quoted(name)[1:-1] for name in names[:10])}" if names else ""
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
@@ -195,7 +197,7 @@ def _next_steps(assembly: Assembly, found: tuple[Finding, ...], joined: Contents
     """The cures of what is wrong, worst first, each once; then what the files are good for."""
     yield from dict.fromkeys(one.cure for one in found if one.cure and one.severity is not Severity.INFO)
     sources = list(dict.fromkeys(part.source for part in joined.parts if part.source))
-    blocking = {"needs-password", "key-certificate-mismatch", "no-key-for-certificate"}
+    blocking = {"needs-password", "key-certificate-mismatch", "no-key-for-certificate", "dsa-key"}
     if assembly.identities and not any(one.code in blocking for one in found):
         yield f"Put the key and its certificates into the keystore: {cures.command('import', *(sources or ['FILE']))}"
     elif assembly.trusted and not (assembly.identities or assembly.lonely or assembly.bare_keys or assembly.locked):

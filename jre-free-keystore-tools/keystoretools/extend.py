@@ -55,7 +55,7 @@ def _encoded(extension: Extension) -> bytes:
 
 
 def general_name(kind: str, value: str) -> bytes:
-    """The DER of a GeneralName; `kind` is dns, ip, email, uri, oid or dn.  Raises OperationError for bad values.
+    """The DER of a GeneralName; `kind` is dns, ip, email, uri, oid or dn.  Raises OperationError value-not-valid.
 
     The sentence begins with Java's words, which people search for.
     """
@@ -102,7 +102,7 @@ def dotted(text: str) -> bytes:
 
 def _wrong(fault: str, value: str | None = None) -> OperationError:
     shown = fault if value is None else f"{fault}: {quoted(value)}"
-    return OperationError(shown, code=ErrorCode.CORRUPT)
+    return OperationError(shown, code=ErrorCode.VALUE_NOT_VALID)
 
 
 def alternative_names(

@@ -40,6 +40,7 @@ from keystoretools.limits import Limits, check
 
 __all__ = ["Saved", "load", "locked", "save"]
 
+AnyPath = str | os.PathLike[str]
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # A second name is refused: no hard links in this file system, or to files of others (protected_hardlinks).
 _NO_LINK: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -55,13 +56,13 @@ class Saved:
     created: bool = False
 
 
-def load(path: Path, *, limits: Limits | None = None) -> bytes:
+def load(path: AnyPath, *, limits: Limits | None = None) -> bytes:
     """The octets of a file; pipes are read too.
 
     Raises FileError (no-such-file, naming a file of nearly that name; file-refused), LimitError before anything is
     read when it is larger than `limits.file_bytes`.
     """
-    most = (limits or Limits()).file_bytes
+    path, most = Path(path), (limits or Limits()).file_bytes
     name = "a file with a size in octets"
     try:
         with path.open("rb", buffering=0) as file:
@@ -76,12 +77,13 @@ def load(path: Path, *, limits: Limits | None = None) -> bytes:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, patience_s: float = filelock.PATIENCE_S) -> Iterator[None]:
+def locked(path: AnyPath, *, patience_s: float = filelock.PATIENCE_S) -> Iterator[None]:
     """Nobody else who asks changes the store at `path` meanwhile; waits for them up to `patience_s` seconds.
 
     Takes away what a killed writer left behind.  Programs that do not ask (keytool) are caught by `save(expected=)`.
     Raises FileError file-busy, naming the process that has it; no-such-file when the folder is not there.
     """
+    path = Path(path)
     target = _target(path)
     with contextlib.ExitStack() as held:
         try:
@@ -93,7 +95,7 @@ def locked(path: Path, *, patience_s: float = filelock.PATIENCE_S) -> Iterator[N
 
 
 def save(
-    path: Path,
+    path: AnyPath,
     data: bytes,
     *,
     now: datetime,
@@ -111,6 +113,7 @@ def save(
     Raises FileError (no-such-file, file-exists for things that are no file, file-changed, disk-full, file-refused),
     CorruptError when the disk gives back other octets, and what `check` raises.
     """
+    path = Path(path)
     target = _target(path)
     made: list[Path] = []
     try:

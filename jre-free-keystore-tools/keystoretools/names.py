@@ -46,9 +46,10 @@ class Name:
     def text(self, separator: str = ", ") -> str:
         """As keytool prints it, last part first: `CN=ia.example.com, O=Example, C=CA`.
 
-        PKCS#12 names chain certificates with the separator ",".
+        PKCS#12 names chain certificates with the separator ",", without blanks anywhere.
         """
-        return separator.join("+".join(part.text() for part in rdn) for rdn in reversed(self.rdns))
+        plus = " + " if separator.endswith(" ") else "+"
+        return separator.join(plus.join(part.text() for part in rdn) for rdn in reversed(self.rdns))
 
     @cached_property
     def comparable(self) -> tuple[object, ...]:
@@ -92,5 +93,5 @@ def read_general_name(element: der.Element) -> AlternativeName:
 
 
 def _quoted_value(value: str) -> str:
-    special = any(c in ',+=<>#;"\\\n\r' for c in value) or value != value.strip(" ") or "  " in value
+    special = any(c in ',+=<>#;"\\\n' for c in value) or value != value.strip(" ") or "  " in value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if special else value

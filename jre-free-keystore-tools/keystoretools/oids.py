@@ -97,4 +97,9 @@ NAME_KEYWORDS: Final = {
     "2.5.4.5": "SERIALNUMBER",
     "1.2.840.113549.1.9.1": "EMAILADDRESS",
     "2.5.4.9": "STREET",
+    "2.5.4.4": "SURNAME",
+    "2.5.4.42": "GIVENNAME",
+    "2.5.4.43": "INITIALS",
+    "2.5.4.44": "GENERATION",
+    "2.5.4.46": "DNQ",
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from agent.errors import ExitStatus
 from keystoretools import Format, PrivateKeyEntry, TrustedCertificateEntry
 from tests.iadmin.keystores import SERVER, Site, apia, authority, entry, made, pem, pfx
+from tests.keystoretools.authority import make
 
 
 def key_entry(site: Site, alias: str, password: str = "alarmpoint") -> PrivateKeyEntry:
@@ -240,3 +243,55 @@ def test_the_default_password_is_taken_with_a_warning(site: Site) -> None:
     site.file("secret", b"our own\r\nsecond line")
     answer = site.run("import", file, "--password-file", "secret")
     assert (0, "") == (answer.status, answer.err)
+
+
+def test_a_certificate_given_alone_does_not_shorten_its_chain(site: Site) -> None:
+    """Key and certificate again, without the intermediate that stands with them already: it stays."""
+    ca = authority()
+    site.run(
+        "import",
+        site.file("all.pem", pem(ca.server.key, ca.server.certificate, ca.intermediate.certificate)),
+        "--alias",
+        "server",
+    )
+    before = key_entry(site, "server").chain
+    again = site.run("import", site.file("two.pem", pem(ca.server.key, ca.server.certificate)))
+    assert (0, before) == (again.status, key_entry(site, "server").chain)
+    assert "nothing to do for it" in again.err
+
+
+def test_a_renewed_certificate_takes_over_the_issuers_of_the_old_one(site: Site) -> None:
+    """What came alone gets the intermediate that the old certificate stood with."""
+    ca = authority()
+    site.run(
+        "import",
+        site.file("all.pem", pem(ca.server.key, ca.server.certificate, ca.intermediate.certificate)),
+        "--alias",
+        "server",
+    )
+    renewed = make(
+        SERVER, ca.intermediate, signer=ca.server.signer, names=(SERVER,), start=datetime(2025, 6, 1, tzinfo=UTC)
+    ).certificate
+    assert 0 == site.run("import", site.file("renewed.cer", renewed.der)).status
+    assert (renewed, ca.intermediate.certificate) == key_entry(site, "server").chain
+
+
+def test_importing_is_not_renaming(site: Site) -> None:
+    """The configuration may name the entry: --alias for a key that is there already is answered, not followed."""
+    ca = authority()
+    site.run("import", site.file("old.pem", pem(ca.server.key, ca.server.certificate)), "--alias", "server")
+    answer = site.run(
+        "import",
+        site.file("all.pem", pem(ca.server.key, ca.server.certificate, ca.intermediate.certificate)),
+        "--alias",
+        "two",
+    )
+    assert (0, ["apia", "server"]) == (answer.status, site.aliases)
+    assert 2 == len(key_entry(site, "server").chain)
+    assert "iadmin keystore rename server two" in answer.err
+
+
+def test_a_missing_file_is_no_bad_file(site: Site) -> None:
+    """It has the exit status of missing files, with import and with explain."""
+    for verb in ("import", "explain"):
+        assert ExitStatus.NO_INPUT == site.run(verb, "nowhere.pfx").status

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import os
 
-from keystoretools import read_anything, write_pem
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa
+
+from keystoretools import PORTABLE, Password, der, pbe, read_anything, write_pem
 from keystoretools.explain import explain
 from tests.keystoretools.authority import NOW, family, make
 from tests.keystoretools.conftest import SAMPLES, manifest
@@ -74,3 +77,34 @@ def test_recorded_files(item: dict, with_password: bool) -> None:
     found = explain(read_anything((SAMPLES / item["file"]).read_bytes(), passwords, name="x"), now=NOW)
     assert found.inside and all(line.isprintable() for line in found.text.splitlines())
     assert with_password or not item["storepass"] or "password" in found.text or item["file"] == "openssl/nokeys.pfx"
+
+
+def test_a_locked_key_may_be_the_missing_one() -> None:
+    """A certificate beside a key that is still locked did not come without its key; first its password is wanted."""
+    identifier, octets = pbe.encrypt(LEAF.key.pkcs8.reveal(), Password("secret"), PORTABLE, os.urandom)
+    files = [
+        read_anything(der.sequence(identifier, der.octet_string(octets)), name="ia.key"),
+        read_anything(write_pem(LEAF.certificate), name="ia.cer"),
+    ]
+    found = explain(*files, now=NOW)
+    assert "its key may be among what is still locked" in found.text
+    assert "came without its private key" not in found.text and "look on that machine" not in found.text
+    assert "--source-password-file" in found.next_steps[0]
+
+
+def test_a_server_that_is_marked_as_an_authority_is_a_server() -> None:
+    """`openssl req -x509` marks what signs itself as an authority; its host names say what it is for."""
+    odd = make("own.example.com", authority=True, names=("own.example.com",), days=160)
+    found = explain(read_anything(write_pem([odd.key, odd.certificate]), name="own.pem"), now=NOW)
+    assert 'Certificate for "own.example.com", self-signed' in found.text
+    assert "Make a new one: iadmin keystore create server" in found.text
+    assert "Ask whoever issued" not in found.text
+
+
+def test_what_no_client_accepts_is_not_recommended() -> None:
+    """A DSA key is told as an error; no import of it is proposed as the next step."""
+    key = dsa.generate_private_key(2048)
+    odd = make("dsa.example.com", LEAF, signer=key, names=("dsa.example.com",))
+    found = explain(read_anything(write_pem([odd.key, odd.certificate]), name="dsa.pem"), now=NOW)
+    assert "DSA key" in found.text
+    assert not any("import dsa.pem" in step for step in found.next_steps)

@@ -288,3 +288,13 @@ def test_an_error_of_the_caller_is_not_taken_for_one_of_the_lock(store: Path) ->
     with pytest.raises(FileNotFoundError), files.locked(store):
         raise FileNotFoundError
     assert [".keystore"] == names(store)
+
+
+def test_paths_may_be_text(store: Path) -> None:
+    """A stranger writes `files.load("conf/.keystore")`."""
+    with files.locked(str(store)):
+        files.save(str(store), NEW, now=NOW, expected=files.load(str(store)))
+    assert NEW == store.read_bytes()
+    with pytest.raises(FileError) as caught:
+        files.load(str(store) + "x")
+    assert ErrorCode.NO_SUCH_FILE == caught.value.code

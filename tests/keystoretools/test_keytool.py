@@ -273,3 +273,30 @@ def test_a_stored_password_comes_back(tmp_path: Path) -> None:
     key = open_keystore((tmp_path / "s.jceks").read_bytes(), "other-1").unlock("db")
     assert not isinstance(key, PrivateKey)
     assert b"S3cret!" == key.raw.reveal()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_output_that_finds_no_room_is_a_sentence(conf: Path) -> None:
+    """A listing or a certificate into a full disk: status 1, one line, no traceback."""
+    for argv in (("-list",), ("-exportcert", "-alias", "apia")):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "keystoretools.keytool.main",
+                    *argv,
+                    "-keystore",
+                    ".keystore",
+                    "-storepass",
+                    "alarmpoint",
+                ],
+                cwd=conf,
+                env=_environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert 1 == done.returncode
+        assert "iakeytool: No space left on device: the output is not complete.\n" in done.stderr
+        assert "Traceback" not in done.stderr and "Exception" not in done.stderr

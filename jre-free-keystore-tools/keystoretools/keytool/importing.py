@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from keystoretools.entries import Entry, PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry
+from keystoretools.entries import Entry, PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry, fold_alias
 from keystoretools.javapick import hashtable_order
 from keystoretools.keytool import keys, stores, weak
 from keystoretools.keytool.failures import ARGUMENT, KEYSTORE, KeytoolError
@@ -35,6 +35,13 @@ class _Import:
     key_password: Password | None
     adapted: list[str] = attrs.field(factory=list)
     unanswered: bool = False
+    added: dict[str, Entry] = attrs.field(factory=dict)  # by folded alias; put into the destination at the end
+
+    def is_taken(self, alias: str) -> bool:
+        return fold_alias(alias) in self.added or alias in self.destination.keystore
+
+    def finish(self) -> None:
+        self.destination.keystore = self.destination.keystore.add_all(self.added.values(), replace=True)
 
 
 def run(session: Session) -> int:
@@ -56,6 +63,7 @@ def run(session: Session) -> int:
     failed = _entries(job)
     if failed is None:
         return 1
+    job.finish()
     stores.save(session, destination)
     _say_what_was_adapted(job)
     return 1 if failed or job.unanswered else 0
@@ -122,6 +130,7 @@ def _in_place(session: Session, source_name: str, name: str) -> int:
         return 1
     if failed:
         raise KeytoolError("Not all entries could be imported", hint=f"{name} is as it was; nothing was migrated.")
+    job.finish()
     backup = _backup(session, source)
     stores.save(session, destination, warn=False)
     old, new = source.keystore.format.value, destination.keystore.format.value
@@ -194,12 +203,12 @@ def _in_java_order(source: Store) -> list[Entry]:
 
 def _one(job: _Import, entry: Entry, alias: str, *, said: str) -> bool | None:
     """One entry: True when it is in, False when it failed, None when it was cancelled."""
-    session, destination = job.session, job.destination
+    session = job.session
     new_alias = _free_alias(job, alias)
     if new_alias is None:
         return None
     try:
-        destination.keystore = destination.keystore.add(_adapted(job, entry, new_alias), replace=True)
+        job.added[fold_alias(new_alias)] = _adapted(job, entry, new_alias)
     except _NotStored as error:
         shown = plain(said)
         session.prompts.err(
@@ -223,8 +232,8 @@ def _warn(job: _Import, entry: Entry, alias: str) -> None:
 
 def _free_alias(job: _Import, alias: str) -> str | None:
     """The name to store under: an existing one only when the user agrees (or -noprompt); None cancels."""
-    session, there = job.session, job.destination.keystore
-    while alias in there:
+    session = job.session
+    while job.is_taken(alias):
         if session.has("noprompt"):
             session.prompts.err(f"Warning: Overwriting existing alias {plain(alias)} in destination keystore\n")
             return alias

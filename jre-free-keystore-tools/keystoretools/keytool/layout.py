@@ -6,24 +6,14 @@ Everything foreign is escaped here: a line break or a terminal escape in a name 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from keystoretools import oids
 from keystoretools.names import Name
 from keystoretools.publickey import PublicKey
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_KEYWORDS: Final[Mapping[str, str]] = {
-    **oids.NAME_KEYWORDS,
-    "2.5.4.4": "SURNAME",
-    "2.5.4.42": "GIVENNAME",
-    "2.5.4.43": "INITIALS",
-    "2.5.4.44": "GENERATION",
-    "2.5.4.46": "DNQ",
-}
 _DAY_MS: Final = 86_400_000
 
 
@@ -40,20 +30,7 @@ def _escape(character: str) -> str:
 
 def name_text(name: Name) -> str:
     """A distinguished name, last part first; values quoted where keytool quotes."""
-    parts = (" + ".join(_attribute(one.oid, one.value) for one in rdn) for rdn in reversed(name.rdns))
-    return ", ".join(parts)
-
-
-def _attribute(oid: str, value: str) -> str:
-    return f"{_KEYWORDS.get(oid, 'OID.' + oid)}={quoted(value)}"
-
-
-def quoted(value: str) -> str:
-    """The value of a name's attribute: in quotation marks with signs that mean something, or odd blanks."""
-    special = any(c in ',+=\n<>#;\\"' for c in value) or value != value.strip(" ") or "  " in value
-    if not special:
-        return plain(value)
-    return plain('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    return plain(name.text())
 
 
 def date(moment_ms: int, zone: tzinfo | None) -> str:

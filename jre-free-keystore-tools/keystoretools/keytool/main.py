@@ -5,6 +5,7 @@ Exit status 0: done; 1: not done (keytool sometimes says 0 there: docs/iakeytool
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +169,10 @@ def run() -> None:
         )
     except KeyboardInterrupt:
         status = 130
-    except BrokenPipeError:  # the reader of our output has gone
+    except OSError as error:  # the disk behind our output is full, its reader has gone, the working folder was removed
+        if not isinstance(error, BrokenPipeError):
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"iakeytool: {error.strerror or error}: the output is not complete.\n")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     sys.exit(status)
