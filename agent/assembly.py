@@ -73,6 +73,7 @@ class Agent:
             destinations=[destination.name for destination in config.destinations],
             filters=config.filters,
         )
+        password = _keystore_password()
         courier = Courier(
             destinations=config.destinations,
             home=home,
@@ -82,6 +83,8 @@ class Agent:
             jitter=random.random,
             counters=counters,
             paused=PausedBook(home / "var" / "paused.json"),
+            read=lambda path: files.load(Path(path)),
+            password=password,
         )
         routes = Routes(
             active=[service.name for service in config.services if service.is_active],
@@ -92,7 +95,7 @@ class Agent:
             read=lambda path: files.load(Path(path)),
             folder=home / "var" / "tls",
             now=lambda: datetime.now(UTC),
-            password=_keystore_password(),
+            password=password,
         )
         desk = StrangerDesk(
             path=home / "var" / "strangers.json", reactor=reactor, now_us=wall_clock_us, in_thread=in_thread

@@ -304,6 +304,7 @@ class LiveView:
                 max_of_service=lambda name: own.get(name, limits.max_service_events),
             ),
             *attention.service_warnings(services),
+            *attention.destination_warnings(self._courier.describe()),
             *attention.letters_warning(spool.counts, spool.oldest.get("dead"), now),
             *attention.waiting_warnings(spool.counts, spool.oldest.get("open", {}), now, active=active),
         ]

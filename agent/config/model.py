@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from agent.access import Access
-from agent.config.outbound import AnswerRule, Credentials, TriesPolicy
+from agent.config.outbound import AnswerRule, ClientTls, Credentials, TriesPolicy
 from agent.config.platform import PlatformConfig
 from agent.config.tls import TlsConfig
 from agent.names import ServiceName
@@ -129,6 +129,7 @@ class HttpDestination:
     tries: TriesPolicy = attrs.field(factory=TriesPolicy)
     answers: tuple[AnswerRule, ...] = ()
     """Exceptions from the meaning of statuses (`agent.upstream.verdict`); the first that fits counts."""
+    tls: ClientTls = attrs.field(factory=ClientTls)
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
 
 

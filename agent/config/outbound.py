@@ -61,3 +61,30 @@ class AnswerRule:
     first: int
     last: int
     then: Then
+
+
+@attrs.frozen(kw_only=True)
+class ClientTls:
+    """Whom a destination trusts over TLS, and what it presents itself; by default the machine's trust, and nothing.
+
+    Paths are absolute. `truststore` takes the place of the machine's trust, or is added to it (`with_system`).
+    `fingerprints` (SHA-256 of certificates, lower-case hex digits) take the place of every other check. `keystore` is
+    looked at only for `alias`.
+    """
+
+    truststore: PurePath | None = None
+    truststore_password_file: PurePath | None = None
+    with_system: bool = False
+    fingerprints: tuple[str, ...] = ()
+    ignore_errors: bool = False
+    """`ignoreSSLErrors` of the Integration Runtime."""
+    keystore: PurePath | None = None
+    keystore_password_file: PurePath | None = None
+    alias: str = ""
+    verbose: bool = False
+
+    @property
+    def files(self) -> tuple[PurePath, ...]:
+        """All files that a context is made of."""
+        found = (self.truststore, self.truststore_password_file, self.keystore, self.keystore_password_file)
+        return tuple(path for path in found if path is not None)

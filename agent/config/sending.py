@@ -20,6 +20,7 @@ from agent.config.model import (
     RetryPolicy,
 )
 from agent.config.reading_outbound import read_answers, read_credentials, read_tries
+from agent.config.reading_trust import read_client_tls
 from agent.config.section import Section
 from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
 
@@ -124,6 +125,7 @@ def _read_destination(section: Section, own: str, around: Surroundings) -> Desti
         max_answer_bytes=section.value("max-answer-bytes", whole(1, 64 * MIB), 64 * 1024),
         tries=read_tries(section),
         answers=read_answers(section),
+        tls=read_client_tls(section, url or "", around),
         retry=retry,
     )
 

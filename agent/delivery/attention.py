@@ -181,3 +181,8 @@ def _seconds(since: object, now: datetime) -> float | None:
     if not isinstance(since, str) or not since:
         return None
     return (now - datetime.fromisoformat(since)).total_seconds()
+
+
+def destination_warnings(destinations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the destinations say of themselves: how they are configured, and which of them nothing is sent to."""
+    return [str(warning) for destination in destinations for warning in destination.get("warnings", ())]

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from typing import Any, Final, TypeVar
 
 import attrs
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from agent.boundaries import Counters, Spool, StoredRequest
-from agent.config.model import Destination, OutboxDestination
+from agent.config.model import Destination, HttpDestination, OutboxDestination
+from agent.config.outbound import ClientTls
 from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
+from agent.secret import Secret
 from agent.upstream.asking import Asker
+from agent.upstream.contexts import Contexts
 from agent.upstream.http import HttpSender
 from agent.upstream.lane import Lane
 from agent.upstream.login import read_small_file
+from agent.upstream.material import ReadFile, context_of
 from agent.upstream.outbox import OutboxSender
 from agent.upstream.paused import PausedBook
 from agent.upstream.sender import Sender
-from agent.upstream.trust import system_context
+from keystoretools import ErrorCode
+from keystoretools.errors import FileError
 
 log = Logger(namespace="upstream")
 
 Result = TypeVar("Result")
+
+DAY_S: Final = 24 * 3600.0
+
+CARELESS: Final = (
+    'destination {name}: ignoreSSLErrors="true", so whoever stands between can read and change what is sent; pin the '
+    "certificate with SSL/fingerprint, or put its authority into a Truststore, and take the attribute out"
+)
+
+
+def no_files(path: PurePath) -> bytes:
+    """A courier that was given no way to read files."""
+    raise FileError(f"Nothing here reads files, {str(path)!r} among them.", path=str(path), code=ErrorCode.NO_SUCH_FILE)
 
 
 class Courier:
@@ -35,7 +55,8 @@ class Courier:
     `home` is where a relative outbox path begins.
 
     `senders` replaces the ways out by name; for tests. `paused` keeps which destinations the operator holds back;
-    without it that is forgotten at the end.
+    without it that is forgotten at the end. `read` gives the octets of keystores and truststores, and blocks;
+    `password` is the environment's, for those that have no password file.
     """
 
     name: Final = "upstream"
@@ -50,10 +71,20 @@ class Courier:
         now_us: Callable[[], int],
         jitter: Callable[[], float],
         counters: Counters,
+        read: ReadFile = no_files,
+        password: Secret | None = None,
         senders: Callable[[Destination], Sender] | None = None,
         paused: PausedBook | None = None,
     ) -> None:
         self._home = home
+        self._read = read
+        self._password = password
+        self._careless: Final = [
+            destination.name
+            for destination in destinations
+            if isinstance(destination, HttpDestination) and destination.tls.ignore_errors
+        ]
+        self._daily: IDelayedCall | None = None
         self._spool = spool
         self._reactor = reactor
         self._now_us = now_us
@@ -87,9 +118,12 @@ class Courier:
                 log.warn('{name} is paused: nothing is sent there until "iadmin destination resume"', name=name)
                 lane.hold(True)
             lane.open()
+        self._warn()
 
     async def stop(self, patience_s: float) -> None:
         """Let what is being sent end; what is not sent stays in the spool."""
+        if self._daily is not None and self._daily.active():
+            self._daily.cancel()
         closing = [Deferred.fromCoroutine(lane.close(patience_s)) for lane in self._lanes.values()]
         for closed, failure in await DeferredList(closing, consumeErrors=True):
             if not closed:
@@ -120,8 +154,18 @@ class Courier:
         return self._asker.ask(request, event_id=event_id, timeout_s=timeout_s)
 
     def describe(self) -> list[dict[str, object]]:
-        """One mapping per destination; see `Lane.describe`."""
-        return [lane.describe() for lane in self._lanes.values()]
+        """One mapping per destination; see `Lane.describe`. `warnings` are sentences about how it is configured."""
+        return [
+            {**lane.describe(), "warnings": [CARELESS.format(name=name)] if name in self._careless else []}
+            for name, lane in self._lanes.items()
+        ]
+
+    def _warn(self) -> None:
+        """At the start and once a day, so that what was meant for an afternoon is not forgotten for years."""
+        for name in self._careless:
+            log.warn("{warning}", warning=CARELESS.format(name=name))
+        if self._careless:
+            self._daily = self._reactor.callLater(DAY_S, self._warn)
 
     def _stored(self, requests: Sequence[StoredRequest]) -> None:
         """Hand a batch to its lanes. Requests of one destination stay in order."""
@@ -159,9 +203,15 @@ class Courier:
             destination=destination,
             reactor=self._reactor,
             now_us=self._now_us,
-            context=system_context,
+            context=Contexts(
+                destination.tls, name=destination.name, make=self._make_context, in_thread=self._run_in_thread
+            ),
             read=lambda path: self._run_in_thread(lambda: read_small_file(path)),
         )
+
+    def _make_context(self, config: ClientTls) -> SSL.Context:
+        now = datetime.fromtimestamp(self._now_us() / 1e6, UTC)
+        return context_of(config, read=self._read, password=self._password, now=now)
 
     def _run_in_thread(self, work: Callable[[], Result]) -> Deferred[Result]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)

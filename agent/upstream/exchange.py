@@ -22,7 +22,8 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from agent.upstream.trust import TrustedPeer
+from agent.config.outbound import ClientTls
+from agent.upstream.trust import MACHINES_TRUST, TrustedPeer
 
 
 class Phase(enum.StrEnum):
@@ -36,11 +37,15 @@ class Phase(enum.StrEnum):
 
 @attrs.define(kw_only=True)
 class Exchange:
-    """`is_fresh`: its connection was made for it. `connection` is the pool's protocol, once there is one."""
+    """`is_fresh`: its connection was made for it. `connection` is the pool's protocol, once there is one.
+
+    `context` is what TLS is made with, for https.
+    """
 
     phase: Phase = Phase.WAITING
     is_fresh: bool = False
     connection: Any = None
+    context: SSL.Context | None = None
 
     def abort(self) -> None:
         """Drop the connection at once, without a TLS farewell that the far end could delay."""
@@ -52,12 +57,13 @@ class Exchange:
 @implementer(IAgentEndpointFactory)
 @attrs.frozen(kw_only=True)
 class ExchangeEndpoints:
-    """Makes the endpoint of one exchange. `context` is called for https only; `timeout_s` bounds the connecting."""
+    """Makes the endpoint of one exchange. `context` is there for https only; `timeout_s` bounds the connecting."""
 
     reactor: IReactorTime
-    context: Callable[[], SSL.Context]
+    context: SSL.Context | None
     exchange: Exchange
     timeout_s: float
+    rules: ClientTls = MACHINES_TRUST
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         is_tls = uri.scheme == b"https"
@@ -68,7 +74,9 @@ class ExchangeEndpoints:
         endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, host, uri.port, timeout=self.timeout_s)
         if not is_tls:
             return endpoint
-        return wrapClientTLS(TrustedPeer(context=self.context(), host=host, shaken=self._shaken), endpoint)
+        assert self.context is not None, "the sender has made it for https"
+        peer = TrustedPeer(context=self.context, host=host, shaken=self._shaken, rules=self.rules)
+        return wrapClientTLS(peer, endpoint)
 
     def _shaken(self) -> None:
         self.exchange.phase = Phase.WAITING

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -66,18 +65,18 @@ class HttpSender:
         destination: HttpDestination,
         reactor: IReactorTime,
         now_us: Callable[[], int],
-        context: Callable[[], SSL.Context],
+        context: Callable[[], Awaitable[SSL.Context]],
         read: ReadFile | None = None,
         agent: Callable[[Exchange], Any] | None = None,
     ) -> None:
-        """`context` is called once, at the first https request. `read` reads the credentials again, None: never.
+        """`context` is called before each https request. `read` reads the credentials again, None: never.
 
         `agent` makes the IAgent of an exchange, for tests.
         """
         self._destination = destination
         self._reactor = reactor
         self._now_us = now_us
-        self._context = functools.cache(context)
+        self._context = context
         self._login = Login(destination.credentials, name=destination.name, read=read)
         self._agent = agent or self._pooled_agent
         self._pool = NotedPool(reactor, max_idle=destination.concurrency, idle_s=IDLE_S)
@@ -150,6 +149,8 @@ class HttpSender:
 
     async def _exchange(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Answer:
         producer = WholeBody(body) if body or method not in ("GET", "HEAD", "DELETE") else None
+        if url.startswith("https:"):
+            exchange.context = await self._context()
         agent = self._agent(exchange)
         response: IResponse = await agent.request(method.encode("ascii"), url.encode("ascii"), headers, producer)
         exchange.phase = Phase.READING
@@ -176,7 +177,11 @@ class HttpSender:
 
     def _pooled_agent(self, exchange: Exchange) -> Any:
         endpoints = ExchangeEndpoints(
-            reactor=self._reactor, context=self._context, exchange=exchange, timeout_s=self._destination.timeout_s
+            reactor=self._reactor,
+            context=exchange.context,
+            exchange=exchange,
+            timeout_s=self._destination.timeout_s,
+            rules=self._destination.tls,
         )
         return Agent.usingEndpointFactory(self._reactor, endpoints, pool=self._pool)  # type: ignore[no-untyped-call]
 

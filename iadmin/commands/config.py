@@ -7,12 +7,23 @@ from typing import Any
 
 import click
 
+from agent.config.model import AgentConfig, HttpDestination
 from agent.config.problem import ConfigFaults, Problem, Severity
 from agent.errors import ExitStatus
 from iadmin.commands.lazy import Command, Group
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Facts, Line
+
+CARELESS = (
+    'the destination {name} has ignoreSSLErrors="true": pin the certificate with SSL/fingerprint or name a Truststore, '
+    "and take the attribute out"
+)
+
+
+def careless_destinations(settings: AgentConfig) -> list[HttpDestination]:
+    """Those that do not check who they talk to."""
+    return [one for one in settings.destinations if isinstance(one, HttpDestination) and one.tls.ignore_errors]
 
 
 @click.group(cls=Group)
@@ -21,8 +32,9 @@ def config() -> None:
 
 
 @config.command(cls=Command)
+@click.option("--production", is_flag=True, help="Also fail on what is not for production, as ignoreSSLErrors.")
 @pass_tools
-def check(tools: Tools) -> Outcome:
+def check(tools: Tools, production: bool) -> Outcome:
     """Report every problem of the configuration, of the service descriptors, and of the home's permissions.
 
     Exit status 78 when there are faults that keep the agent from starting, or when other accounts of the machine can
@@ -39,6 +51,13 @@ def check(tools: Tools) -> Outcome:
         last = Line(good + ".", "good")
         if exposed:
             last = Line(f"{settings.source} is good, but the agent's home is open to other accounts.", "bad")
+        careless = [destination.name for destination in careless_destinations(settings)] if production else []
+        faults = [
+            Problem(file=settings.source.name, text=CARELESS.format(name=name), where="destinations/destination")
+            for name in careless
+        ]
+        if faults:
+            last = Line(f"{settings.source} is not for production.", "bad")
     except ConfigFaults as error:
         warnings = [problem for problem in error.problems if problem.severity is Severity.WARNING]
         faults = [problem for problem in error.problems if problem.severity is Severity.ERROR]

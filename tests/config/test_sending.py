@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from agent.config.model import HttpDestination, OutboxDestination, RetryPolicy
-from agent.config.outbound import AnswerRule, Then, TokenCredentials, TriesPolicy
+from agent.config.outbound import AnswerRule, ClientTls, Then, TokenCredentials, TriesPolicy
 from agent.config.sending import RETRY
 from tests.config.memory import HOME, MemoryFiles, config_of, wrapped_problems
 
@@ -165,3 +165,42 @@ def test_faults_of_the_policies(inner, sentence):
     """Each fault gets its sentence."""
     problems = wrapped_problems(http(inner), MemoryFiles({"conf/pw": "x", "conf/two": "a b"}))
     assert any(sentence in problem for problem in problems), problems
+
+
+SSL = """<SSL><verbose>true</verbose>
+<Keystore><path>keys</path><password-file>pw</password-file><alias>twx</alias></Keystore>
+<Truststore><path>trust</path><password-file>pw</password-file><with-system>true</with-system></Truststore>
+<fingerprint>AB:{}</fingerprint></SSL>""".format("cd" * 31)
+FILES = {"conf/keys": "", "conf/trust": "", "conf/pw": "x"}
+
+
+def test_tls_is_read_whole():
+    """Paths are taken from the configuration's folder; the fingerprint loses its colons."""
+    found = config_of(http(SSL), MemoryFiles(FILES)).destinations[0]
+    assert isinstance(found, HttpDestination)
+    assert found.tls == ClientTls(
+        truststore=HOME / "conf/trust",
+        truststore_password_file=HOME / "conf/pw",
+        with_system=True,
+        fingerprints=("ab" + "cd" * 31,),
+        keystore=HOME / "conf/keys",
+        keystore_password_file=HOME / "conf/pw",
+        alias="twx",
+        verbose=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (http(SSL), "the file conf/keys does not exist"),
+        (http("", url='https://a" ignoreSSLErrors="true'), "it is not for production"),
+        (http(SSL, url='https://a" ignoreSSLErrors="true'), "makes Truststore and fingerprint useless"),
+        (http(SSL, url="http://a"), "the URL is http, so nothing of this has an effect"),
+        (http("<SSL><fingerprint>12</fingerprint></SSL>"), '"12" is not a SHA-256 fingerprint'),
+        (http("<SSL><Keystore/></SSL>"), 'the element "alias" is missing'),
+    ],
+)
+def test_faults_of_tls(text, sentence):
+    """Each fault gets its sentence."""
+    assert any(sentence in problem for problem in wrapped_problems(text)), wrapped_problems(text)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import attrs
+
+from agent.config.model import HttpDestination
+from agent.config.outbound import ClientTls
 from agent.config.problem import Problem, Severity
 from agent.errors import ExitStatus
 from tests.iadmin.fakes import World
@@ -62,3 +66,13 @@ def test_show_gives_values_by_their_path(world: World) -> None:
     ]
     assert str(WARNING) in answer.err
     assert 8081 == world.run("config", "show", "--json").document["gateways"][0]["port"]
+
+
+def test_what_is_not_for_production_fails_only_when_asked(world: World) -> None:
+    """`ignoreSSLErrors` is a warning for a trial and a fault for production."""
+    careless = HttpDestination(name="twx", url="https://a.example/", tls=ClientTls(ignore_errors=True))
+    world.config = attrs.evolve(world.config, destinations=(careless,))
+    assert 0 == world.run("config", "check").status
+    answer = world.run("config", "check", "--production")
+    assert ExitStatus.CONFIG == answer.status
+    assert 'the destination twx has ignoreSSLErrors="true": pin the certificate' in answer.out

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
@@ -139,7 +139,7 @@ def sender_for(url, **fields):
         ),
         reactor=reactor,
         now_us=lambda: int(time.time() * 1e6),
-        context=system_context,
+        context=lambda: succeed(system_context()),
     )
 
 

@@ -6,12 +6,15 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 
 from agent.config.model import HttpDestination, RetryPolicy
+from agent.config.outbound import ClientTls
 from agent.delivery import Answer, Outcome, State
 from agent.errors import DestinationError, MachineError
 from agent.observe.counters import CounterStore
 from agent.upstream import Courier, Refusal
+from agent.upstream.trust import MACHINES_TRUST
 from tests.support.fake_sender import FakeSender
 from tests.support.fake_spool import FakeSpool
 from tests.support.twisted_results import is_waiting, result_of
@@ -24,7 +27,7 @@ POLICY = RetryPolicy(first_delay_s=2.0, factor=2.0, max_delay_s=60.0, max_age_s=
 class Desk:
     """A courier with one destination `out`, a clock, a spool and a sender that the test answers."""
 
-    def __init__(self, *, policy=POLICY, **sender):
+    def __init__(self, *, policy=POLICY, tls=MACHINES_TRUST, **sender):
         self.clock = Clock()
         self.jump_s = 0.0
         """How far the wall clock was set forward."""
@@ -32,7 +35,7 @@ class Desk:
         self.sender = FakeSender(**sender)
         self.counters = CounterStore()
         self.courier = Courier(
-            destinations=[HttpDestination(name="out", url="http://receiver.example/", retry=policy)],
+            destinations=[HttpDestination(name="out", url="http://receiver.example/", retry=policy, tls=tls)],
             home=None,
             spool=self.spool,
             reactor=self.clock,
@@ -51,6 +54,15 @@ class Desk:
 
     def stop(self, patience_s=5.0):
         return Deferred.fromCoroutine(self.courier.stop(patience_s))
+
+
+@pytest.fixture
+def captured():
+    """What is logged."""
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
 
 
 @pytest.fixture
@@ -388,4 +400,17 @@ def test_describe_tells_how_it_goes(desk):
         "backlog": 2,
         "in_hand": 0,
         "last_error": "nobody listens",
+        "warnings": [],
     } == told
+
+
+def test_ignored_tls_errors_are_told_again_and_again(captured):
+    """At the start, once a day, and in the status as long as the agent runs."""
+    desk = Desk(tls=ClientTls(ignore_errors=True)).start()
+    desk.clock.pump([86_400] * 2)
+    told = [event["warning"] for event in captured if "warning" in event]
+    assert 3 == len(told)
+    assert [told[0]] == desk.courier.describe()[0]["warnings"]
+    assert "pin the certificate with SSL/fingerprint" in told[0]
+    result_of(desk.stop())
+    assert [] == desk.clock.getDelayedCalls()

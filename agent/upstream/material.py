@@ -1,0 +1,146 @@
+"""From the files that a destination names to the TLS context of its connections: trust, and a key of its own.
+
+Octets come from a `ReadFile` that assembly gives; a context is never changed after use, another takes its place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any, Final
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+
+from agent.config.outbound import ClientTls
+from agent.errors import OperatorError
+from agent.secret import Secret
+from agent.upstream.trust import system_context
+from keystoretools import (
+    Certificate,
+    KeystoreError,
+    Password,
+    PrivateKey,
+    WrongPasswordError,
+    choose_identity,
+    open_keystore,
+    read_anything,
+)
+from keystoretools.chain import is_self_signed, order
+
+ReadFile = Callable[[PurePath], bytes]
+"""The octets of a file; raises `KeystoreError` with the sentence."""
+
+KEYSTORE_PASSWORD: Final = "alarmpoint"
+TRUSTSTORE_PASSWORD: Final = "changeit"
+"""What the original and Java deliver their stores with."""
+
+
+def context_of(config: ClientTls, *, read: ReadFile, password: Secret | None, now: datetime) -> SSL.Context:
+    """Make the context for `config`; blocks. `password` is the environment's, for stores without a password file.
+
+    Raises `OperatorError`; its sentence says which file and what to do.
+    """
+    try:
+        context = system_context(with_system=config.truststore is None or config.with_system)
+        if config.truststore is not None:
+            _add_anchors(context, _anchors(config, config.truststore, read, password))
+        if config.keystore is not None:
+            _present(context, config, config.keystore, read, password, now)
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", error.sentence.rstrip(".")) from error
+    return context
+
+
+def _anchors(config: ClientTls, path: PurePath, read: ReadFile, password: Secret | None) -> Sequence[Certificate]:
+    given = _passwords(config.truststore_password_file, read, password)
+    tried = [*given, Password(TRUSTSTORE_PASSWORD), Password(KEYSTORE_PASSWORD)]
+    try:
+        contents = read_anything(read(path), passwords=tried)
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", f"{path}: {error.sentence.rstrip('.')}") from error
+    if contents.locked_stores:
+        raise OperatorError(
+            "tls-truststore-locked",
+            f"{path}: no password opens the truststore; name the file with its password in Truststore/password-file",
+        )
+    in_stores = (entry.certificate for store in contents.stores for entry in store.trusted_certificates)
+    found = dict.fromkeys([*contents.certificates, *in_stores])
+    if not found:
+        raise OperatorError(
+            "tls-truststore-empty",
+            f"{path}: there is no trusted certificate in the truststore; import the authority's certificate into it",
+        )
+    return tuple(found)
+
+
+def _add_anchors(context: SSL.Context, anchors: Sequence[Certificate]) -> None:
+    store = context.get_cert_store()
+    assert store is not None
+    for anchor in anchors:
+        store.add_cert(_x509(anchor))
+    # As in Java, whatever stands in a truststore is trusted, also an authority that another one has signed.
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+
+
+def _present(
+    context: SSL.Context, config: ClientTls, path: PurePath, read: ReadFile, password: Secret | None, now: datetime
+) -> None:
+    given = _passwords(config.keystore_password_file, read, password)
+    data = read(path)
+    try:
+        keystore = open_keystore(data, given[0] if given else KEYSTORE_PASSWORD)
+    except WrongPasswordError as error:
+        raise OperatorError(
+            f"tls-{error.code}",
+            f"{path}: the password does not open the keystore; name the file that holds it in Keystore/password-file",
+        ) from error
+    try:
+        entry = choose_identity(keystore, config.alias, now=now).entry
+        key = keystore.unlock(entry.alias)
+    except KeystoreError as error:
+        raise OperatorError(f"tls-{error.code}", f"{path}: {error.sentence.rstrip('.')}") from error
+    assert isinstance(key, PrivateKey), "only entries with a private key are chosen"
+    own, *issuers = order([*entry.chain], leaf=entry.chain[0]).chain
+    try:
+        with warnings.catch_warnings():
+            # pyOpenSSL would rather have objects of `cryptography`, which refuses certificates of old keytools.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.use_certificate(_certificate(own))
+            context.use_privatekey(_key(key))
+            for issuer in issuers:
+                if not is_self_signed(issuer):
+                    context.add_extra_chain_cert(_certificate(issuer))
+        context.check_privatekey()
+    except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+        raise OperatorError(
+            "tls-key-refused",
+            f"{path}: OpenSSL does not take the entry {config.alias!r}, its key is too weak or not that of its "
+            'certificate; see "iadmin keystore check"',
+        ) from error
+
+
+def _passwords(path: PurePath | None, read: ReadFile, password: Secret | None) -> list[Password]:
+    if path is not None:
+        return [Password(read(path).split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace"))]
+    return [Password(password.reveal())] if password is not None else []
+
+
+def _x509(certificate: Certificate) -> crypto.X509:
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
+
+
+def _certificate(certificate: Certificate) -> x509.Certificate | crypto.X509:
+    try:
+        return certificate.to_cryptography()
+    except ValueError:
+        return _x509(certificate)
+
+
+def _key(key: PrivateKey) -> Any:
+    try:
+        return key.to_cryptography()
+    except KeystoreError:
+        return crypto.load_privatekey(crypto.FILETYPE_ASN1, key.pkcs8.reveal())
