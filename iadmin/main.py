@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "config": ("iadmin.commands.config:config", "Check and show the configuration."),
     "status": ("iadmin.commands.agent:status", "Show the agent's state on one page."),
     "service": ("iadmin.commands.service:service", "Look at integration services."),
+    "destination": ("iadmin.commands.destination:destination", "Where services send to: list, check, pause, send."),
     "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
     "secret": ("iadmin.commands.secret:secret", "Make credentials for senders: passwords, tokens, keys."),
     "tls": ("iadmin.commands.tls:tls", "HTTPS: switch it, check it, see who fails at it."),
@@ -251,6 +252,8 @@ def _real_tools(switches: Switches) -> Tools:
         machine_names=machine_names,
         key_material=_key_material,
         prober=_prober,
+        walker=_walker,
+        login_fields=_login_fields,
     )
 
 
@@ -285,6 +288,24 @@ def _prober() -> Any:
     from iadmin.probe import TlsProber
 
     return TlsProber(environ=os.environ)
+
+
+def _walker(settings: Any) -> Any:
+    from agent.upstream.trust import TrustedPeer, system_context
+    from iadmin.hops import Judge, Walker
+    from iadmin.model import HopRoute
+
+    def tls_for(route: HopRoute, judge: Judge) -> Any:
+        """As the sender does it."""
+        return TrustedPeer(context=system_context(), host=route.host).clientConnectionForTLS(judge)  # type: ignore[arg-type]
+
+    return Walker(tls_for=tls_for)
+
+
+def _login_fields(destination: Any) -> Any:
+    from agent.upstream.login import fields_of
+
+    return fields_of(destination.credentials)
 
 
 def _exposures(home: Path) -> Any:
@@ -336,7 +357,7 @@ def _locked(home: Path) -> Iterator[None]:
             raise
         raise MachineError(
             "home-in-use",
-            f"an agent has been started on {home} meanwhile, or another iadmin works there; say the same again",
+            f"an agent on {home} has just been started or is stopping, or another iadmin works there; say the same again",
             exit_status=ExitStatus.TEMPORARY,
         ) from error
     try:

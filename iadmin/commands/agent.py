@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any, Final
 
 import click
@@ -11,7 +12,7 @@ import click
 from agent.delivery import attention
 from agent.errors import ExitStatus, MachineError
 from iadmin.commands.lazy import Command
-from iadmin.commands.records import spool_ages, spool_counts
+from iadmin.commands.records import BETWEEN, BETWEEN_WORDS, NOT_RUNNING, spool_ages, spool_counts
 from iadmin.commands.service import service_table
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
@@ -31,9 +32,16 @@ def status(tools: Tools, counters: bool) -> Outcome:
 
     Exit status 0 when the agent runs, 75 while it starts or stops, 69 when it does not run.
     """
-    if tools.agent_pid() is None:
+    pid = tools.agent_pid()
+    if pid is None:
         return _stopped(tools)
-    found = tools.open_link(tools.home).status()
+    try:
+        found = tools.open_link(tools.home).status()
+    except MachineError as error:
+        if error.code != NOT_RUNNING:
+            raise
+        # It may have ended since it was looked for.
+        return _stopped(tools, pid=tools.agent_pid())
     return Outcome(
         data=found,
         blocks=(*_page(found, tools.now()), *(_counters(found.get("counters", {})) if counters else ())),
@@ -68,7 +76,7 @@ def stop(tools: Tools, now: bool, patience_s: float) -> Outcome:
     try:
         tools.open_link(home).stop(now=now)
     except MachineError as error:
-        if error.code != "not-running":
+        if error.code != NOT_RUNNING:
             raise
         if tools.agent_pid() is None:
             return _was_not_running(home)
@@ -85,7 +93,7 @@ def stop(tools: Tools, now: bool, patience_s: float) -> Outcome:
             raise MachineError(
                 "still-running",
                 f"the agent (pid {pid}) on {home} still runs after {duration(patience_s)}; "
-                f'hurry it with "iadmin --home {home} stop --now", or end it with "kill -9 {pid}": nothing '
+                f'hurry it with "iadmin --home {quote(str(home))} stop --now", or end it with "kill -9 {pid}": nothing '
                 "acknowledged is lost",
                 exit_status=ExitStatus.TEMPORARY,
             )
@@ -102,14 +110,14 @@ def _was_not_running(home: object) -> Outcome:
     )
 
 
-def _stopped(tools: Tools) -> Outcome:
-    """What can be said without the agent: that it is down, and what waits for it."""
+def _stopped(tools: Tools, *, pid: int | None = None) -> Outcome:
+    """What can be said without the agent: that it is down, or (with its `pid`) between, and what waits for it."""
     home = tools.home
     counts, ages = spool_counts(tools), spool_ages(tools)
     warnings = attention.letters_warning(counts, ages.get("dead"), tools.now())
     return Outcome(
         data={
-            "state": "stopped",
+            "state": "stopped" if pid is None else BETWEEN,
             "home": str(home),
             "spool": counts,
             "dead_letters": {**attention.dead_letters(counts), "oldest": ages.get("dead")},
@@ -117,11 +125,17 @@ def _stopped(tools: Tools) -> Outcome:
         },
         blocks=(
             *_warnings(warnings),
-            Facts(pairs=(("state", state_cell("stopped")), ("home", str(home)))),
+            Facts(
+                pairs=(
+                    ("state", state_cell("stopped") if pid is None else Cell(BETWEEN_WORDS, "warn")),
+                    ("pid", str(pid or "")),
+                    ("home", str(home)),
+                )
+            ),
             *_spool(counts),
-            Line(f'Start it with "integration-agent --home {home}".'),
+            *(() if pid is not None else (Line(f'Start it with "integration-agent --home {quote(str(home))}".'),)),
         ),
-        exit_status=ExitStatus.UNAVAILABLE,
+        exit_status=ExitStatus.UNAVAILABLE if pid is None else ExitStatus.TEMPORARY,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from agent.errors import AgentError, ExitStatus, OperatorError
-from iadmin.commands.records import NO_SPOOL, Records, open_records
+from iadmin.commands.records import Records, open_records
 from iadmin.commands.tools import LetterChanges, Tools
 
 PAGE: Final = 1000
@@ -102,12 +102,7 @@ class Letters:
 
     def body(self, letter_id: str) -> bytes | None:
         """The whole body; None when it is dead no more."""
-        if self.records.link is not None:
-            return self.records.link.letter_body(letter_id)
-        assert self.records.journal is not None
-        with _no_spool_is_empty():
-            return self.records.journal.body(letter_id)
-        return None
+        return self.records.ask(lambda link: link.letter_body(letter_id), lambda files: files.body(letter_id), None)
 
     def event(self, event_id: str) -> Mapping[str, Any] | None:
         """The event of a letter, by its id or the beginning of it."""
@@ -120,13 +115,12 @@ class Letters:
         return self.tools.open_changes(self.tools.home)
 
     def _page(self, filters: Filters) -> Sequence[Letter]:
-        query = {name: value for name, value in filters.query().items() if value}
-        if self.records.link is not None:
-            return self.records.link.dead_letters({**query, "limit": str(PAGE)})
-        assert self.records.journal is not None
-        with _no_spool_is_empty():
-            return self.records.journal.dead_letters(**query, limit=PAGE)
-        return ()
+        query: dict[str, Any] = {name: value for name, value in filters.query().items() if value}
+        return self.records.ask(
+            lambda link: link.dead_letters({**query, "limit": str(PAGE)}),
+            lambda files: files.dead_letters(**query, limit=PAGE),
+            [],
+        )
 
 
 def open_letters(tools: Tools) -> Letters:
@@ -161,12 +155,3 @@ def in_batches(
             tell(work.looked_at)
     except AgentError as error:
         work.failure = error
-
-
-@contextlib.contextmanager
-def _no_spool_is_empty() -> Iterator[None]:
-    try:
-        yield
-    except AgentError as error:
-        if error.code != NO_SPOOL:
-            raise

@@ -2,53 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
-from agent.errors import AgentError
+from agent.errors import AgentError, MachineError
 from iadmin.commands.tools import AgentLink, EventJournal, Tools
+
+NOT_RUNNING: Final = "not-running"
+"""The link's code for a control socket on which nobody listens."""
+
+BETWEEN: Final = "starting-or-stopping"
+BETWEEN_WORDS: Final = "starting or stopping"
+"""An agent holds the home and has no control socket: it is opened last and closed first."""
 
 NO_SPOOL: Final = "spool-missing"
 """The journal's code for a home on which the agent has never run: it has no events, which is not a failure."""
 
 
-@attrs.frozen(kw_only=True)
-class Records:
-    """One of the two sources; `notes` tells the operator when it is the files."""
+Found = TypeVar("Found")
 
+
+@attrs.define(kw_only=True)
+class Records:
+    """One of the two sources; `notes` tells the operator when it is the files.
+
+    An agent that holds the home and does not answer is starting or stopping: then the files are read from there on.
+    """
+
+    tools: Tools
     link: AgentLink | None = None
-    journal: EventJournal | None = None
-    notes: tuple[str, ...] = ()
+    _pid: int | None = None
+    _files: EventJournal | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """To be asked when everything has been read."""
+        if self.link is not None:
+            return ()
+        if self._pid is None:
+            return (f"the agent on {self.tools.home} is not running; this is read from its files",)
+        return (f"the agent on {self.tools.home} is {BETWEEN_WORDS}; this is read from its files",)
 
     def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Summaries, newest first; filters as in `/v1/events`, empty ones do not count."""
         chosen: dict[str, Any] = {name: value for name, value in filters.items() if value}
-        if self.link is not None:
-            return self.link.events(chosen)
-        if "limit" in chosen:
-            chosen["limit"] = int(chosen["limit"])
-        with _no_spool_is_empty():
-            return self.journal.events(**chosen) if self.journal else []
-        return []
+        if "limit" not in chosen:
+            return self.ask(lambda link: link.events(chosen), lambda files: files.events(**chosen), [])
+        limit = int(chosen["limit"])
+        return self.ask(lambda link: link.events(chosen), lambda files: files.events(**{**chosen, "limit": limit}), [])
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One event by its id or the unique beginning of it."""
+        return self.ask(lambda link: link.event(event_id), lambda files: files.event(event_id), None)
+
+    def ask(self, agent: Callable[[AgentLink], Found], files: Callable[[EventJournal], Found], empty: Found) -> Found:
+        """Ask the agent, or read the files; `empty` is the answer of a home on which no agent has ever run."""
         if self.link is not None:
-            return self.link.event(event_id)
+            try:
+                return agent(self.link)
+            except MachineError as error:
+                if error.code != NOT_RUNNING:
+                    raise
+                self.link = None
+        if self._files is None:
+            self._files = self.tools.open_journal(self.tools.home / "var" / "spool")
         with _no_spool_is_empty():
-            return self.journal.event(event_id) if self.journal else None
-        return None
+            return files(self._files)
+        return empty
 
 
 def open_records(tools: Tools) -> Records:
     """Choose the source: the lock on the home says whether an agent runs; a socket file would say so of a dead one."""
-    if tools.agent_pid() is not None:
-        return Records(link=tools.open_link(tools.home))
-    note = f"the agent on {tools.home} is not running; this is read from its files"
-    return Records(journal=tools.open_journal(tools.home / "var" / "spool"), notes=(note,))
+    pid = tools.agent_pid()
+    return Records(tools=tools, link=None if pid is None else tools.open_link(tools.home), pid=pid)
 
 
 def spool_counts(tools: Tools) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from agent.config.model import ServiceConfig
+from agent.errors import MachineError
 from iadmin.commands.lazy import Command, Group
+from iadmin.commands.records import BETWEEN_WORDS, NOT_RUNNING
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
 from iadmin.render import Body, Cell, Column, Facts, Table, clock, state_cell
@@ -24,13 +26,21 @@ def service() -> None:
 @pass_tools
 def list_services(tools: Tools) -> Outcome:
     """List the services with their state, backlog and last error."""
-    if tools.agent_pid() is not None:
-        services = tools.open_link(tools.home).services()
-        notes: tuple[str, ...] = ()
-    else:
+    pid = tools.agent_pid()
+    found: list[dict[str, Any]] | None = None
+    if pid is not None:
+        try:
+            found = tools.open_link(tools.home).services()
+        except MachineError as error:
+            if error.code != NOT_RUNNING:
+                raise
+    notes: tuple[str, ...] = ()
+    if found is None:
         settings, _ = tools.load_config(tools.home)
-        services = [_from_config(one) for one in settings.services]
-        notes = (f"the agent on {tools.home} is not running; this is what its configuration says",)
+        found = [_from_config(one) for one in settings.services]
+        state = "not running" if pid is None else BETWEEN_WORDS
+        notes = (f"the agent on {tools.home} is {state}; this is what its configuration says",)
+    services = found
     errors = [(str(one["service"]), Cell(str(one["last_error"]), "bad")) for one in services if one.get("last_error")]
     return Outcome(
         data={"services": services},

@@ -43,6 +43,16 @@ def test_an_agent_that_starts_or_stops_is_not_yet_there(world: World) -> None:
         assert ExitStatus.TEMPORARY == world.run("status").status
 
 
+def test_an_agent_without_its_socket_is_starting_or_stopping(world: World) -> None:
+    """Exit status 75, with what waits in its files; nobody is told to start a second one."""
+    world.link.failure = NotRunning("not-running", "no agent runs on this home")
+    answer = world.run("status")
+    assert (ExitStatus.TEMPORARY, "") == (answer.status, answer.err)
+    assert ["state", "starting", "or", "stopping"] in [line.split() for line in answer.out.splitlines()]
+    assert "Start it with" not in answer.out
+    assert "starting-or-stopping" == world.run("status", "--json").document["state"]
+
+
 def test_a_stopped_agent_is_shown_from_its_files(world: World) -> None:
     """Exit status 69, what waits for it, and how to start it."""
     world.running = False

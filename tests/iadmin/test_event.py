@@ -7,6 +7,7 @@ import pytest
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.tools import PostAnswer
+from iadmin.link import NotRunning
 from tests.iadmin.fakes import EVENT_ID, World, agent_config, detail, service_config, summary
 
 
@@ -39,6 +40,14 @@ def test_without_the_agent_the_files_are_read(world: World) -> None:
     assert [{"service": "applications|gone", "limit": 7}] == world.journal.asked
     assert EVENT_ID in answer.out
     assert f"iadmin: the agent on {world.home} is not running; this is read from its files\n" == answer.err
+
+
+@pytest.mark.parametrize("words", [("event", "list"), ("event", "show"), ("deadletter", "list"), ("service", "list")])
+def test_an_agent_without_its_socket_is_starting_or_stopping(world: World, words: tuple[str, ...]) -> None:
+    """It holds the home: the files are read, and nobody is told that there is no agent."""
+    world.link.failure = NotRunning("not-running", "no agent runs on this home")
+    answer = world.run(*words)
+    assert (0, True) == (answer.status, "is starting or stopping; this is" in answer.err)
 
 
 def test_a_home_that_never_ran_has_no_events(world: World) -> None:
@@ -157,7 +166,37 @@ def test_a_traceback_stands_below_the_road(world: World) -> None:
     world.link.shown = detail(steps=[step], requests=[])
     lines = world.run("event", "show").out.splitlines()
     assert ["10:22:31.190", "+0", "ms", "event", "postponed", "ValueError:", "x"] in [line.split() for line in lines]
-    assert ["Traceback:", "  File y"] == lines[lines.index("Detail: event postponed, ValueError: x") + 1 :][:2]
+    assert ["Traceback:", "  File y"] == lines[lines.index("Details of event, attempt 0") + 1 :][:2]
+
+
+def _attempt(number: int, text: str) -> list[dict[str, str]]:
+    at = f"2025-07-30T10:{number:02}:00.000+00:00"
+    return [
+        {"at": at, "step": "begun", "text": f"handed to x, attempt {number}"},
+        {"at": at, "step": "postponed", "text": text},
+    ]
+
+
+def test_an_event_that_was_retried_is_no_wall(world: World) -> None:
+    """One traceback, each attempt with its time, and when the next one comes."""
+    failure = "on_event raised ValueError: no such pump\nTraceback:\n  File y"
+    steps = [step for number in range(1, 5) for step in _attempt(number, failure)]
+    world.link.shown = detail(steps=steps, requests=[], state="waiting", due="2025-07-30T12:05:00.000+00:00")
+    out = world.run("event", "show").out
+    assert (1, 1, 4) == (out.count("File y"), out.count("no such pump"), out.count("handed to x"))
+    assert "Details of event, attempt 4" in out
+    assert "Those of 3 earlier ones are the same" in out
+    assert "next try  2025-07-30 12:05:00.000+00:00, in 5 min" in out
+
+
+def test_nine_hundred_attempts_fit_on_a_page(world: World) -> None:
+    """The first and the last are shown, and how many are not."""
+    steps = [step for number in range(1, 60) for step in _attempt(number, f"refused {number}")]
+    world.link.shown = detail(steps=steps, requests=[])
+    lines = world.run("event", "show").out.splitlines()
+    assert len(lines) < 40
+    assert any("106 steps" in line for line in lines)
+    assert any("refused 59" in line for line in lines)
 
 
 def test_send_posts_to_the_real_url(world: World) -> None:
