@@ -128,7 +128,11 @@ class TlsProber:
         try:
             talk.drive(connection.do_handshake)
         except (SSL.Error, OSError) as error:
-            return attrs.evolve(found, speaks="other", trouble=_why(error), asks_for_certificate=bool(asked))
+            # Who is asked for a certificate has come as far as to agree on a version; before TLS 1.3 it ends there.
+            agreed = (connection.get_cipher_name() or "agreed") if asked and version is not None else ""
+            return attrs.evolve(
+                found, speaks="other", trouble=_why(error), asks_for_certificate=bool(asked), answer=agreed
+            )
         if version is not None:
             cipher = connection.get_cipher_name() or ""
             talk.end()

@@ -92,6 +92,7 @@ def test_a_port_that_demands_client_certificates_is_known(tmp_path: Path) -> Non
         found = prober().look("127.0.0.1", port, name="h.example")
     assert ("tls", True, "") == (found.speaks, found.asks_for_certificate, found.answer)
     assert own.certificate.der == found.chain[0]
+    assert found.versions["TLS 1.3"] and found.versions["TLS 1.2"], "refused for the certificate, not for the version"
 
 
 def http(answer: bytes) -> Speak:
