@@ -8,6 +8,7 @@ from typing import Protocol
 import attrs
 
 from agent.errors import ExitStatus
+from agent.secret import Secret
 
 
 class Block(Protocol):
@@ -65,3 +66,34 @@ class Probed:
     asks_for_certificate: bool = False
     answer: str = ""
     """The first line of the HTTP answer, printable; empty where there was none."""
+
+
+@attrs.frozen(kw_only=True)
+class HopRoute:
+    """The way to a destination. `path` is what is asked for, query included; `timeout_s` is for the whole way.
+
+    `headers` go with the request; `has_credentials` says that they hold some. An empty `proxy_host`: no proxy.
+    """
+
+    destination: str
+    scheme: str
+    host: str
+    port: int
+    path: str = "/"
+    timeout_s: float = 30.0
+    headers: tuple[tuple[str, Secret], ...] = ()
+    has_credentials: bool = False
+    proxy_host: str = ""
+    proxy_port: int = 0
+    proxy_authorization: Secret | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Hop:
+    """One hop that was tried, and how long it took. `cure`: what to do where it is broken."""
+
+    name: str
+    is_good: bool
+    sentence: str
+    ms: int
+    cure: str = ""

@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.upstream",
         "agent.view",
         "iadmin.commands",
+        "iadmin.hops",
         "iadmin.link",
         "iadmin.probe",
         "keystoretools.files",

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 import attrs
 import click
 
-from agent.config.model import AgentConfig, GatewayConfig
+from agent.config.model import AgentConfig, GatewayConfig, HttpDestination
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Switches
 
 if TYPE_CHECKING:
-    from iadmin.model import Anchors, Probed
+    from iadmin.model import Anchors, Hop, HopRoute, Probed
     from keystoretools import Certificate
 
 CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
@@ -154,6 +154,13 @@ class Prober(Protocol):
         """Java's default trust stores on this machine."""
 
 
+class Walker(Protocol):
+    """Walks the way to a destination; `iadmin.hops.Walker` is the real one."""
+
+    def walk(self, route: HopRoute) -> Sequence[Hop]:
+        """The hops up to the first that is broken. Never raises for what it meets."""
+
+
 class Presented(Protocol):
     """A key with its certificates as a gateway presents them; without the key's secrets."""
 
@@ -219,7 +226,9 @@ class Tools:
     JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
     tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
     function to be called with it. `key_material` reads and checks what a gateway would serve (a self-signed certificate
-    is made where nothing is configured) and raises `AgentError`; `prober` looks at ports. `ask` puts a question that is
+    is made where nothing is configured) and raises `AgentError`; `prober` looks at ports,
+    `walker` at the way to a destination; `login_fields` are the header fields with a destination's credentials. `ask`
+    puts a question that is
     answered with yes or no, None where nobody is there to ask; `edit_file` opens that person's editor on a file and
     waits. `open_changes` holds the lock of a home without an agent while its dead letters are changed. `ask_secret`
     puts a question to that person and returns the answer, None where nobody is there to ask. `machine_names` are what
@@ -251,6 +260,8 @@ class Tools:
     machine_names: Callable[[], Sequence[str]]
     key_material: Callable[[Path, GatewayConfig], KeyMaterial]
     prober: Callable[[], Prober]
+    walker: Callable[[AgentConfig], Walker]
+    login_fields: Callable[[HttpDestination], Mapping[str, str]]
 
     @property
     def home(self) -> Path:

@@ -397,6 +397,7 @@ class World:
     material: Any = None
     material_asked: list[GatewayConfig] = attrs.field(factory=list)
     prober: Any = None
+    walker: Any = None
     secrets: list[str] = attrs.field(factory=list)
     questions: list[str] = attrs.field(factory=list)
     exposures: list[Problem] = attrs.field(factory=list)
@@ -442,6 +443,8 @@ class World:
             machine_names=lambda: ["plant7.example.com", "plant7"],
             key_material=self._key_material,
             prober=lambda: self.prober,
+            walker=lambda settings: self.walker,
+            login_fields=lambda destination: {"authorization": "Basic canary"} if destination.credentials else {},
         )
 
     def _key_material(self, home: Path, gateway: GatewayConfig) -> Any:
