@@ -33,4 +33,4 @@ def constructor(digest: str) -> Constructor:
         found(b"")
     except ValueError:  # FIPS
         return functools.partial(found, usedforsecurity=False)
-    return found  # type: ignore[no-any-return]
+    return found

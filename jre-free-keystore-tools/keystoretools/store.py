@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import urandom
+from time import time_ns
 
 import attrs
 
@@ -86,18 +87,21 @@ def save_keystore(
     *,
     format: Format | None = None,
     profile: Profile | None = None,
-    now_ms: int = 0,
+    now_ms: int | None = None,
     random: Callable[[int], bytes] = urandom,
     budget: Budget | None = None,
 ) -> bytes:
     """The octets of the store under `password` (None: `keystore.password`).
 
-    `format` None keeps the store's: a JKS never becomes a PKCS#12 by accident.  Untouched entries stay octet
-    for octet where the format allows.  `profile` None keeps the algorithms of an existing PKCS#12 and is
-    `PORTABLE` for a new one; a given profile also encrypts anew what the password opens and was encrypted
-    otherwise.  `now_ms` (milliseconds since 1970) dates entries without a date in formats that need one.  A
-    new password takes along the keys that were under the old one; in JKS and JCEKS, not in PKCS#12,
-    `Keystore.set_password` with `keys_too=False` prevents that.
+    `format` None keeps the store's: a JKS never becomes a PKCS#12 by accident.  Untouched entries stay octet for octet
+    where the format allows.  A new password takes along the keys that were under the old one; in JKS and JCEKS, not in
+    PKCS#12, `Keystore.set_password` with `keys_too=False` prevents that.
+
+    `profile`: None changes as little as possible (an existing PKCS#12 keeps its ciphers, counts and integrity check,
+    also weak ones; a new one is `PORTABLE`).  A given profile encrypts everything that the password opens anew, where
+    it was encrypted otherwise.  JKS has no choice, JCEKS only that of the count.
+    `now_ms` (milliseconds since 1970; None: the system's clock, as `random` is its generator) dates entries without a
+    date in formats that need one.
 
     A store that was read without its password is not saved: its integrity check was never made, and saving
     would make a new one over octets that anybody may have changed.  Where that is meant (a trust store whose
@@ -106,6 +110,7 @@ def save_keystore(
     Raises PasswordNeededError, OperationError, WrongKeyPasswordError, UnsupportedError (format not written).
     """
     budget = Budget() if budget is None else budget
+    now_ms = time_ns() // 1_000_000 if now_ms is None else now_ms
     _require_checked(keystore)
     chosen = keystore.password if password is None else Password.of(password)
     if keystore.password is not None and chosen is not None and chosen != keystore.password:

@@ -8,18 +8,36 @@ import sys
 import pytest
 
 import keystoretools
+from tests.keystoretools.conftest import SAMPLES
 
 
 def test_every_public_name_is_there() -> None:
     """Also those whose module is imported later."""
     assert [name for name in keystoretools.__all__ if getattr(keystoretools, name, None) is None] == []
-    assert sorted(keystoretools._LATER.keys() - set(keystoretools.__all__)) == []
+    assert sorted(keystoretools._HOME) == sorted(keystoretools.__all__)
+    assert set(keystoretools.__all__) <= set(dir(keystoretools))
     with pytest.raises(AttributeError):
         _ = keystoretools.no_such_name
 
 
 def test_the_import_is_light() -> None:
-    """Neither cryptography nor Twisted comes along."""
-    code = "import keystoretools, sys; print(sorted({'cryptography', 'twisted', 'OpenSSL', 'rich'} & set(sys.modules)))"
+    """Nothing heavy comes along, not even the package's own modules: each is imported when a name of it is used."""
+    code = (
+        "import keystoretools, sys\n"
+        "heavy = {'cryptography', 'twisted', 'OpenSSL', 'rich', 'attrs'} & set(sys.modules)\n"
+        "print(sorted(heavy | {name for name in sys.modules if name.startswith('keystoretools.')}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_open_store_loads_no_cryptography() -> None:
+    """It is imported when a key is opened, not before; a JKS needs nothing of PKCS#12."""
+    sample = SAMPLES / "jks/ia-default.keystore"
+    code = (
+        "import sys; from keystoretools import open_keystore\n"
+        f"open_keystore(open({str(sample)!r}, 'rb').read(), 'alarmpoint')\n"
+        "print(sorted(name for name in sys.modules if name == 'cryptography' or 'keystoretools.pkcs12' in name))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
