@@ -110,7 +110,10 @@ class Writer:
             self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
             layout.migrate(connection, self._path)
             self._watch_log(connection)
-            self._take_back(connection)
+            with contextlib.suppress(apsw.FullError):
+                # What stays claimed on disk is offered again all the same, and settles the same. An agent that did not
+                # come up on a full disk could not make room either.
+                self._take_back(connection)
             self._event_seq, self._request_seq = self._last_seqs(connection)
             self.last_event_id = max(
                 connection.execute("SELECT coalesce(max(id), '') FROM event").get, self._meta("last_event_id", "")

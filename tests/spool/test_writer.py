@@ -12,6 +12,7 @@ from agent.spool import rows as rows_module
 from agent.spool import writer as writer_module
 from agent.spool.batch import Batch, Change, announced
 from agent.spool.changes import Answered
+from agent.spool.claims import Claim
 from agent.spool.reader import OpenWork
 from agent.spool.writer import Writer
 from tests.spool.support import SERVICE, START_US, event, full, io_error, sent, settlement
@@ -416,3 +417,23 @@ def test_a_connection_that_was_opened_anew_is_at_its_place(writer, disk, folder)
     writer.commit(accepting(2))
     disk.fail.clear()
     assert [1, 1] == [len(writer.commit(accepting(number)).accepts) for number in (3, 4)]
+
+
+def test_a_disk_that_is_full_at_the_start_does_not_keep_the_spool_closed(folder, disk):
+    """What was in hand cannot be noted as interrupted; it is open all the same, and keeps its number of attempts."""
+    writer = Writer(folder=folder, now_us=lambda: START_US)
+    writer.open()
+    writer.commit(accepting(1))
+    writer.commit(changing(Claim(events=(1,))))
+    writer.close()
+    disk.fail["write"] = full()
+    again = Writer(folder=folder, now_us=lambda: START_US, vfs=disk.name)
+    again.open()
+
+    assert [(SERVICE, 1, 4)] == again.open_loads
+    assert [1] == open_seqs(folder)
+    assert again.commit(accepting(2)).refused
+    disk.fail.clear()
+    assert not again.commit(changing(settlement(1))).failed
+    assert [(State.DONE, 1)] == rows(folder, "SELECT state, attempt FROM event")
+    again.close()
