@@ -123,33 +123,28 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _show(outcome: Outcome, switches: Switches) -> int:
-    from iadmin.render import Body, Script, needs_gap, page, safe
+    from iadmin.render import Script, draw, for_home, page, safe, said_for
 
+    home = switches.home or ""
+    blocks = said_for(home, outcome.blocks)
     for note in outcome.notes:
-        click.echo(f"iadmin: {safe(note)}", err=True)
+        click.echo(f"iadmin: {safe(for_home(note, home))}", err=True)
     if switches.as_json:
         click.echo(json.dumps(outcome.data, indent=2))
-    elif sys.stdout.isatty() and not any(isinstance(block, Script) for block in outcome.blocks):
-        from rich.console import Console
-
-        console = Console(highlight=False, markup=False, emoji=False)
-        for index, block in enumerate(outcome.blocks):
-            if needs_gap(outcome.blocks, index):
-                console.print()
-            # The lines of a body are left to the terminal to break: what is copied from it is then what came in.
-            console.print(block.rich(console.width), soft_wrap=isinstance(block, Body))
+    elif sys.stdout.isatty() and not any(isinstance(block, Script) for block in blocks):
+        draw(blocks)
     else:
-        click.echo(page(outcome.blocks), nl=False)
+        click.echo(page(blocks), nl=False)
     return outcome.exit_status
 
 
 def _fail(code: str, lines: Sequence[str], status: ExitStatus, switches: Switches) -> int:
-    from iadmin.render import safe
+    from iadmin.render import for_home, safe
 
     if switches.debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
     for line in lines:
-        click.echo(f"iadmin: {safe(line)}", err=True)
+        click.echo(f"iadmin: {safe(for_home(line, switches.home or ''))}", err=True)
     if switches.as_json:
         click.echo(
             json.dumps({"error": {"code": code, "sentences": list(lines), "exit_status": int(status)}}, indent=2)
@@ -357,7 +352,7 @@ def _locked(home: Path) -> Iterator[None]:
             raise
         raise MachineError(
             "home-in-use",
-            f"an agent on {home} has just been started or is stopping, or another iadmin works there; say the same again",
+            f"an agent on {home} starts or stops just now, or another iadmin works there; say the same again",
             exit_status=ExitStatus.TEMPORARY,
         ) from error
     try:

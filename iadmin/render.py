@@ -6,8 +6,10 @@ place, so that no event can move the cursor, colour the screen or reorder a line
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from shlex import quote
 from typing import Any, Final, Literal
 
 import attrs
@@ -50,6 +52,13 @@ def safe(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def for_home(text: str, home: str) -> str:
+    """The commands that a sentence names, as they must be said for a home that was named with `--home`."""
+    if not home:
+        return text
+    return re.sub(r'"iadmin (?=[a-z])(?!init )', lambda _: f'"iadmin --home {quote(home)} ', text)
 
 
 def size(count: int) -> str:
@@ -328,3 +337,23 @@ def page(blocks: Sequence[Any]) -> str:
 def needs_gap(blocks: Sequence[Any], index: int) -> bool:
     """Whether a blank line stands before the block at `index`."""
     return index > 0 and not (isinstance(blocks[index], Line) and isinstance(blocks[index - 1], Line))
+
+
+def said_for(home: str, blocks: Sequence[Any]) -> list[Any]:
+    """The blocks, with the commands that their sentences name as they must be said for this home."""
+    return [
+        attrs.evolve(block, text=for_home(block.text, home)) if isinstance(block, Line) else block for block in blocks
+    ]
+
+
+def draw(blocks: Sequence[Any]) -> None:
+    """Show blocks on the terminal that standard output is."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for index, block in enumerate(blocks):
+        if needs_gap(blocks, index):
+            console.print()
+        # Bodies, and sentences with commands in them, are left to the terminal to break: what is copied from it is then
+        # what came in, and a command that can be pasted.
+        console.print(block.rich(console.width), soft_wrap=isinstance(block, Body | Line))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from agent.config.model import AgentConfig, HttpDestination
 from agent.config.problem import ConfigFaults, Problem, Severity
+from agent.config.scripts import script_fault
 from agent.errors import ExitStatus
 from iadmin.commands.lazy import Command, Group
 from iadmin.commands.tools import Tools, pass_tools
@@ -26,6 +29,22 @@ def careless_destinations(settings: AgentConfig) -> list[HttpDestination]:
     return [one for one in settings.destinations if isinstance(one, HttpDestination) and one.tls.ignore_errors]
 
 
+def broken_scripts(settings: AgentConfig) -> list[Problem]:
+    """Scripts of active services that cannot be used, as far as can be seen without running them.
+
+    Those that cannot be read have been told of with the descriptors.
+    """
+    found = []
+    for service in settings.services:
+        with contextlib.suppress(OSError):
+            data = Path(service.script).read_bytes() if service.is_active else None
+            fault = script_fault(data, str(service.script)) if data is not None else None
+            if fault is not None:
+                line, text = fault
+                found.append(Problem(file=str(service.script), line=line, where=service.name.client_id, text=text))
+    return found
+
+
 @click.group(cls=Group)
 def config() -> None:
     """Check and show the configuration."""
@@ -35,10 +54,10 @@ def config() -> None:
 @click.option("--production", is_flag=True, help="Also fail on what is not for production, as ignoreSSLErrors.")
 @pass_tools
 def check(tools: Tools, production: bool) -> Outcome:
-    """Report every problem of the configuration, of the service descriptors, and of the home's permissions.
+    """Report every problem of the configuration, of descriptors and scripts, and of the home's permissions.
 
-    Exit status 78 when there are faults that keep the agent from starting, or when other accounts of the machine can
-    read or change what is the agent's own; 0 when there are none or only warnings.
+    Exit status 78 when there are faults that keep the agent or an active service from starting, or when other accounts
+    of the machine can read or change what is the agent's own; 0 when there are none or only warnings.
     """
     exposed = tools.exposures(tools.home)
     faults: Sequence[Problem] = ()
@@ -58,6 +77,10 @@ def check(tools: Tools, production: bool) -> Outcome:
         ]
         if faults:
             last = Line(f"{settings.source} is not for production.", "bad")
+        broken = broken_scripts(settings)
+        if broken:
+            faults = [*faults, *broken]
+            last = Line(f"{_count(len(broken), 'service')} could not start; the agent would come up without.", "bad")
     except ConfigFaults as error:
         warnings = [problem for problem in error.problems if problem.severity is Severity.WARNING]
         faults = [problem for problem in error.problems if problem.severity is Severity.ERROR]

@@ -76,9 +76,9 @@ def show(tools: Tools, letter_id: str) -> Outcome:
     if event is None:
         raise OperatorError("no-such-letter", f"{found} is gone", exit_status=ExitStatus.FAILED)
     advice = (
-        f"Mend it:    iadmin deadletter edit {found}",
-        f"Try again:  iadmin deadletter replay {found}",
-        f"Delete it:  iadmin deadletter purge {found}",
+        f'Mend it:    "iadmin deadletter edit {found}"',
+        f'Try again:  "iadmin deadletter replay {found}"',
+        f'Delete it:  "iadmin deadletter purge {found}"',
     )
     return Outcome(
         data={"id": found, "event": event},

@@ -68,9 +68,8 @@ def _what(chosen: Sequence[Letter]) -> str:
     services = sorted({str(letter.get("service", "")) for letter in chosen})
     whose = services[0] if len(services) == 1 else f"{len(services)} services"
     requests = sum("/" in str(letter["id"]) for letter in chosen)
-    parts = [f"{len(chosen) - requests:,} events"] * (requests < len(chosen)) + [f"{requests:,} requests"] * bool(
-        requests
-    )
+    counts = (("event", len(chosen) - requests), ("request", requests))
+    parts = [f"{number:,} {noun}{'' if number == 1 else 's'}" for noun, number in counts if number]
     return f"{numbered(len(chosen))} ({' and '.join(parts)}) of {whose}"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 
-from agent.config.model import HttpDestination
+from agent.config.model import HttpDestination, InitialState
 from agent.config.outbound import ClientTls
 from agent.config.problem import Problem, Severity
 from agent.errors import ExitStatus
-from tests.iadmin.fakes import World
+from tests.iadmin.fakes import World, agent_config, service_config
 
 FAULT = Problem(file="iaconfig.xml", line=41, where="service-gateway/@port", text='"80810" is not a port (1-65535)')
 WARNING = Problem(file="iaconfig.xml", line=7, text="unknown element <x>", severity=Severity.WARNING)
@@ -30,6 +32,24 @@ def test_warnings_do_not_fail_the_check(world: World) -> None:
     assert 0 == answer.status
     assert str(WARNING) == answer.out.splitlines()[0]
     assert answer.out.splitlines()[-1].endswith("1 warning.")
+
+
+def test_a_script_that_cannot_be_used_fails_the_check(world: World, tmp_path: Path) -> None:
+    """The agent would come up, the service would not; scripts of inactive services wait."""
+    broken, hookless = tmp_path / "a.py", tmp_path / "b.py"
+    broken.write_text("def on_event(e:\n  pass\n")
+    hookless.write_text("x = 1\n")
+    world.config = agent_config(
+        attrs.evolve(service_config("d", "a"), script=broken),
+        attrs.evolve(service_config("d", "b"), script=hookless),
+        attrs.evolve(service_config("d", "c", InitialState.INACTIVE), script=broken),
+    )
+    answer = world.run("config", "check")
+    lines = answer.out.splitlines()
+    assert (ExitStatus.CONFIG, 3) == (answer.status, len(lines))
+    assert f"{broken}:1: d|a: SyntaxError: '(' was never closed" == lines[0]
+    assert "defines neither on_event(event) nor on_http(request)" in lines[1]
+    assert "2 services could not start; the agent would come up without." == lines[2]
 
 
 def test_a_home_that_is_open_to_others_fails_the_check(world: World) -> None:

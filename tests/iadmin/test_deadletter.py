@@ -126,7 +126,7 @@ def test_replay_asks_with_the_number(dead: World) -> None:
     dead.answers = [False, True]
     answer = dead.run("deadletter", "replay", "--all")
     assert (ExitStatus.FAILED, "Nothing was done.\n", []) == (answer.status, answer.out, dead.letters.replayed)
-    assert ["Replay 2 dead letters (1 events and 1 requests) of applications|sample-plan?"] == dead.asked
+    assert ["Replay 2 dead letters (1 event and 1 request) of applications|sample-plan?"] == dead.asked
     answer = dead.run("deadletter", "replay", "--all")
     assert (0, "Replayed 2 of 2 dead letters.\n") == (answer.status, answer.out)
     assert {EVENT_ID, REQUEST_ID} == set(dead.letters.replayed)

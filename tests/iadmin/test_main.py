@@ -16,6 +16,7 @@ from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Group, LazyGroup, Switches
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED, main
+from iadmin.render import for_home
 from tests.iadmin.fakes import EVENT_ID, World, detail
 
 ROOT = Path(__file__).parent.parent.parent
@@ -246,3 +247,19 @@ def test_groups_are_ours() -> None:
     group = LazyGroup("iadmin", lazy=COMMANDS)
     commands = [group.get_command(click.Context(group), name) for name in COMMANDS]
     assert all(isinstance(command, Group) for command in commands if isinstance(command, click.Group))
+
+
+def test_a_command_that_is_suggested_can_be_pasted() -> None:
+    """With the home that was named, quoted for a shell; commands that need none, and options, stay as they are."""
+    assert "see \"iadmin --home '/srv/my agent' event list\"" == for_home('see "iadmin event list"', "/srv/my agent")
+    for text in ('see "iadmin event list"', 'say "iadmin --home /x stop"', '"iadmin --help"', '"iadmin init DIR"'):
+        assert text == for_home(text, "" if "event" in text else "/srv/agent")
+
+
+def test_notes_blocks_and_failures_name_the_home(world: World) -> None:
+    """All three say what to do next."""
+    world.link.status_answer["warnings"] = ['look at "iadmin deadletter list"']
+    home = str(world.home)
+    assert f'"iadmin --home {home} deadletter list"' in world.run("--home", home, "status").out
+    world.link.shown = None
+    assert f'"iadmin --home {home} event list"' in world.run("--home", home, "event", "show", "x").err
