@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from agent.access import Access
-from agent.config.outbound import AnswerRule, ClientTls, Credentials, TriesPolicy
+from agent.config.outbound import AnswerRule, ClientTls, Credentials, Proxy, TriesPolicy
 from agent.config.platform import PlatformConfig
 from agent.config.tls import TlsConfig
 from agent.names import ServiceName
@@ -130,6 +130,7 @@ class HttpDestination:
     answers: tuple[AnswerRule, ...] = ()
     """Exceptions from the meaning of statuses (`agent.upstream.verdict`); the first that fits counts."""
     tls: ClientTls = attrs.field(factory=ClientTls)
+    proxy: Proxy | None = None
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
 
 

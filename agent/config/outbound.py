@@ -88,3 +88,22 @@ class ClientTls:
         """All files that a context is made of."""
         found = (self.truststore, self.truststore_password_file, self.keystore, self.keystore_password_file)
         return tuple(path for path in found if path is not None)
+
+
+class ProxyScheme(enum.StrEnum):
+    """How the proxy itself is spoken to."""
+
+    HTTP = "http"
+    HTTPS = "https"
+
+
+@attrs.frozen(kw_only=True)
+class Proxy:
+    """`<Proxy>`. No credentials are sent where `user` is empty. `no_proxy` lists what is reached directly."""
+
+    host: str
+    port: int
+    scheme: ProxyScheme = ProxyScheme.HTTP
+    user: str = ""
+    password: Secret | None = None
+    no_proxy: tuple[str, ...] = ()

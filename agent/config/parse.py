@@ -22,6 +22,7 @@ from agent.config.lookup import Files, relative_name, resolved, slashed
 from agent.config.model import AgentConfig, GatewayConfig, LogConfig, LogLevel, ServiceConfig
 from agent.config.problem import ConfigFaults, Problem, has_errors, nearest, shown
 from agent.config.reading_access import read_access, warn_of_clear_text
+from agent.config.reading_outbound import default_proxy
 from agent.config.reading_platform import read_platform
 from agent.config.reading_tls import KEYSTORE
 from agent.config.section import Problems, Section
@@ -65,10 +66,12 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
         _judge_root(root, sections, problems)
 
     gateways = _read_gateways(sections, root, problems, around)
-    destinations = read_destinations(
-        [entry for section in sections.get("destinations", ()) for entry in section.children("destination")], around
-    )
     platform = read_platform({name: found[0] for name, found in sections.items() if found}, around)
+    destinations = read_destinations(
+        [entry for section in sections.get("destinations", ()) for entry in section.children("destination")],
+        around,
+        default_proxy(platform.proxy),
+    )
     names = frozenset(destination.name for destination in destinations)
     filters = read_filters(around, grammar)
     services, elsewhere = _read_services(sections.get("service-configs", ()), grammar, around, names, filters)

@@ -12,6 +12,8 @@ from typing import Final
 
 import attrs
 
+from agent.secret import Secret
+
 DEFAULT_USER: Final = "ia_user"
 DEFAULT_COMPANY: Final = "Default Company"
 """Both as the original ships them."""
@@ -33,6 +35,8 @@ class ProxyConfig:
     port: int = 0
     user: str = ""
     password_path: PurePath | None = None
+    password: Secret | None = None
+    no_proxy: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from agent.config.lookup import relative_name, resolved, slashed
-from agent.config.outbound import AnswerRule, BasicCredentials, Credentials, Then, TokenCredentials, TriesPolicy
+from agent.config.outbound import (
+    AnswerRule,
+    BasicCredentials,
+    Credentials,
+    Proxy,
+    ProxyScheme,
+    Then,
+    TokenCredentials,
+    TriesPolicy,
+)
 from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
+from agent.config.platform import ProxyConfig
 from agent.config.problem import shown
 from agent.config.section import Section
-from agent.config.values import Unfit, choice, decimal, milliseconds, text, whole
+from agent.config.values import Unfit, boolean, choice, decimal, host, milliseconds, port, text, whole
 from agent.secret import Secret
 
 if TYPE_CHECKING:
@@ -116,6 +126,47 @@ def read_secret(place: Section, around: Surroundings) -> tuple[PurePath, Secret]
     except ValueError as error:
         place.error(f"the password file {shown_path} {error}")
         return path, Secret("")
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Read a list, apart by blanks or commas."""
+    return tuple(dict.fromkeys(text(value).replace(",", " ").split()))
+
+
+def read_proxy(parent: Section, around: Surroundings, default: Proxy | None) -> Proxy | None:
+    """Read the optional `<Proxy>`; without one, `default` counts."""
+    section = parent.child("Proxy")
+    if section is None:
+        return default
+    if not section.attribute("enabled", boolean, True):
+        return None
+    name, number = section.required_value("host", host), section.required_value("port", port)
+    user_element, file = section.child("user"), section.child("password-file")
+    user = user_element.text(text, "", may_be_empty=True) if user_element is not None else ""
+    secret = read_secret(file, around) if file is not None and user else None
+    if bool(user) != (file is not None):
+        section.error("user and password-file belong together; without a user no credentials are sent")
+    return Proxy(
+        host=name or "",
+        port=number or 0,
+        scheme=section.attribute("scheme", choice(ProxyScheme), ProxyScheme.HTTP),
+        user=user,
+        password=secret[1] if secret else None,
+        no_proxy=section.value("no-proxy", words, ()),
+    )
+
+
+def default_proxy(platform: ProxyConfig) -> Proxy | None:
+    """`<proxy-config>` as the proxy of destinations that say nothing of their own. This machine is reached directly."""
+    if not platform.enabled or not platform.host or not platform.port:
+        return None
+    return Proxy(
+        host=platform.host,
+        port=platform.port,
+        user=platform.user,
+        password=platform.password,
+        no_proxy=(*platform.no_proxy, "localhost", "127.0.0.0/8", "::1"),
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from agent.config.lookup import relative_name, resolved, slashed
 from agent.config.platform import PlatformConfig, ProxyConfig, RequestMode
+from agent.config.reading_outbound import read_secret, words
 from agent.config.section import Section
 from agent.config.sending import Surroundings
 from agent.config.values import boolean, choice, host, port, text, web_url, whole
@@ -57,13 +58,18 @@ def _read_proxy(section: Section, around: Surroundings) -> ProxyConfig:
         if enabled and section.child(name) is None:
             section.error(f'the element "{name}" is missing, and the proxy is enabled')
     # An empty user is what the original takes for "no user name, but do send the header"; here it is no user.
-    user = section.child("proxy-auth-username")
+    named = section.child("proxy-auth-username")
+    user = named.text(text, "", may_be_empty=True) if named else ""
+    place = section.child("proxy-auth-password-path")
+    found = read_secret(place, around) if enabled and user and place is not None else None
     return ProxyConfig(
         enabled=enabled,
         host=proxy_host,
         port=proxy_port,
-        user=user.text(text, "", may_be_empty=True) if user else "",
-        password_path=_read_path(section, "proxy-auth-password-path", around),
+        user=user,
+        password_path=found[0] if found else _read_path(section, "proxy-auth-password-path", around),
+        password=found[1] if found else None,
+        no_proxy=section.value("no-proxy", words, ()),
     )
 
 

@@ -19,7 +19,8 @@ from agent.config.model import (
     OutboxDestination,
     RetryPolicy,
 )
-from agent.config.reading_outbound import read_answers, read_credentials, read_tries
+from agent.config.outbound import Proxy
+from agent.config.reading_outbound import read_answers, read_credentials, read_proxy, read_tries
 from agent.config.reading_trust import read_client_tls
 from agent.config.section import Section
 from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
@@ -39,7 +40,9 @@ RETRY: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
 )
 """Element of `<retry>` -> field of `RetryPolicy` and its reader."""
 
-_OURS: Final = frozenset({"connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade"})
+_OURS: Final = frozenset(
+    {"connection", "content-length", "expect", "host", "proxy-authorization", "te", "transfer-encoding", "upgrade"}
+)
 """Header fields that frame or route the request (RFC 9110, section 7.6.1): the agent writes them, nobody else."""
 
 
@@ -69,13 +72,15 @@ class Surroundings:
     files: Files
 
 
-def read_destinations(sections: Sequence[Section], around: Surroundings) -> tuple[Destination, ...]:
-    """Read all `<destination>` elements; `outbox` is added where none has that name."""
+def read_destinations(
+    sections: Sequence[Section], around: Surroundings, proxy: Proxy | None = None
+) -> tuple[Destination, ...]:
+    """Read all `<destination>` elements; `outbox` is added where none has that name. `proxy` is the default."""
     read: dict[str, Destination] = {}
     lines: dict[str, int] = {}
     for section in sections:
         own = section.required_attribute("name", name)
-        destination = _read_destination(section, own or "", around)
+        destination = _read_destination(section, own or "", around, proxy)
         if own is None:
             continue
         if own in lines:
@@ -104,7 +109,7 @@ def _outbox(own: str, retry: RetryPolicy, around: Surroundings) -> OutboxDestina
     return OutboxDestination(name=own, path=around.home / OUTBOX_FOLDER / f"{own}.jsonl", retry=retry)
 
 
-def _read_destination(section: Section, own: str, around: Surroundings) -> Destination:
+def _read_destination(section: Section, own: str, around: Surroundings, proxy: Proxy | None) -> Destination:
     kind = section.attribute("type", choice(DestinationType), DestinationType.HTTP)
     retry = read_retry(section, RetryPolicy())
     if kind is DestinationType.OUTBOX:
@@ -126,6 +131,7 @@ def _read_destination(section: Section, own: str, around: Surroundings) -> Desti
         tries=read_tries(section),
         answers=read_answers(section),
         tls=read_client_tls(section, url or "", around),
+        proxy=read_proxy(section, around, proxy),
         retry=retry,
     )
 

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, HTTPConnectionPool, ResponseDone
+from twisted.web.client import HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from agent.config.outbound import ClientTls
-from agent.upstream.trust import MACHINES_TRUST, TrustedPeer
+if TYPE_CHECKING:
+    from agent.upstream.proxy import ProxyAccess
 
 
 class Phase(enum.StrEnum):
     """What was being done; the texts complete `timed out while ...`."""
 
     CONNECTING = "connecting"
+    PROXY = "asking the proxy"
     HANDSHAKE = "agreeing on TLS"
     WAITING = "waiting for the answer"
     READING = "reading the answer"
@@ -39,13 +38,15 @@ class Phase(enum.StrEnum):
 class Exchange:
     """`is_fresh`: its connection was made for it. `connection` is the pool's protocol, once there is one.
 
-    `context` is what TLS is made with, for https.
+    `context` is what TLS is made with, for https. `proxy`: the one it goes by, None directly.
     """
 
     phase: Phase = Phase.WAITING
     is_fresh: bool = False
     connection: Any = None
     context: SSL.Context | None = None
+    is_tls: bool = False
+    proxy: ProxyAccess | None = None
 
     def abort(self) -> None:
         """Drop the connection at once, without a TLS farewell that the far end could delay."""
@@ -54,38 +55,10 @@ class Exchange:
             transport.abortConnection()
 
 
-@implementer(IAgentEndpointFactory)
-@attrs.frozen(kw_only=True)
-class ExchangeEndpoints:
-    """Makes the endpoint of one exchange. `context` is there for https only; `timeout_s` bounds the connecting."""
-
-    reactor: IReactorTime
-    context: SSL.Context | None
-    exchange: Exchange
-    timeout_s: float
-    rules: ClientTls = MACHINES_TRUST
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        is_tls = uri.scheme == b"https"
-        return NotedEndpoint(make=lambda: self._endpoint(uri, is_tls), exchange=self.exchange, is_tls=is_tls)
-
-    def _endpoint(self, uri: URI, is_tls: bool) -> IStreamClientEndpoint:
-        host = uri.host.decode("ascii")
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, host, uri.port, timeout=self.timeout_s)
-        if not is_tls:
-            return endpoint
-        assert self.context is not None, "the sender has made it for https"
-        peer = TrustedPeer(context=self.context, host=host, shaken=self._shaken, rules=self.rules)
-        return wrapClientTLS(peer, endpoint)
-
-    def _shaken(self) -> None:
-        self.exchange.phase = Phase.WAITING
-
-
 @implementer(IStreamClientEndpoint)
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class NotedEndpoint:
-    """Notes in the exchange what becomes of an endpoint.
+    """Notes in the exchange what becomes of an endpoint. Two are equal by their `key`, for pools that go by endpoint.
 
     The endpoint is made when it is needed: with a connection from the pool it never is, and making one reads the host
     name by the rules of IDNA, a tenth of what a request costs.
@@ -94,6 +67,15 @@ class NotedEndpoint:
     make: Callable[[], IStreamClientEndpoint]
     exchange: Exchange
     is_tls: bool
+    key: Hashable = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NotedEndpoint) or self.key is None:
+            return self is other
+        return self.key == other.key
+
+    def __hash__(self) -> int:
+        return id(self) if self.key is None else hash(self.key)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         self.exchange.is_fresh = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -13,18 +14,20 @@ from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer, IResponse
 from zope.interface import implementer
 
 from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
+from agent.config.outbound import ProxyScheme
 from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
-from agent.upstream.exchange import BodyReader, Exchange, ExchangeEndpoints, NotedPool, Phase
+from agent.upstream.exchange import BodyReader, Exchange, NotedPool, Phase
 from agent.upstream.faults import fault_of, is_cancelled, is_lost, timed_out
 from agent.upstream.login import Login, ReadFile, fields_of
+from agent.upstream.proxy import MAX_ROUNDS, ProxyAccess, is_bypassed
+from agent.upstream.roads import Roads
 from agent.upstream.tries import Tries, is_unauthorized
 from agent.upstream.verdict import refusal_of, shown_url
 
@@ -43,7 +46,19 @@ VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """RFC 9110, 5.5: no line ends, no NUL. What is not Latin-1 has no agreed spelling."""
 
 OURS: Final = frozenset(
-    {"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 """Headers that belong to the connection or frame the message: a service that sets one could smuggle a request."""
 
@@ -67,17 +82,19 @@ class HttpSender:
         now_us: Callable[[], int],
         context: Callable[[], Awaitable[SSL.Context]],
         read: ReadFile | None = None,
+        cnonce: Callable[[], str] = lambda: os.urandom(16).hex(),
         agent: Callable[[Exchange], Any] | None = None,
     ) -> None:
         """`context` is called before each https request. `read` reads the credentials again, None: never.
 
-        `agent` makes the IAgent of an exchange, for tests.
+        `cnonce` gives random text for Digest. `agent` makes the IAgent of an exchange, for tests.
         """
         self._destination = destination
         self._reactor = reactor
         self._now_us = now_us
         self._context = context
         self._login = Login(destination.credentials, name=destination.name, read=read)
+        self._proxy = ProxyAccess(destination.proxy, cnonce=cnonce) if destination.proxy is not None else None
         self._agent = agent or self._pooled_agent
         self._pool = NotedPool(reactor, max_idle=destination.concurrency, idle_s=IDLE_S)
         self.kind: Final = urlsplit(destination.url).scheme.lower()
@@ -148,9 +165,35 @@ class HttpSender:
         return running
 
     async def _exchange(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Answer:
-        producer = WholeBody(body) if body or method not in ("GET", "HEAD", "DELETE") else None
-        if url.startswith("https:"):
+        is_tls = url.startswith("https:")
+        exchange.is_tls = is_tls
+        proxy = exchange.proxy = self._proxy_for(url)
+        if is_tls or (proxy is not None and proxy.proxy.scheme is ProxyScheme.HTTPS):
             exchange.context = await self._context()
+        rounds = MAX_ROUNDS if proxy is not None and not is_tls else 1
+        for turn in range(1, rounds + 1):
+            sent = self._log_in(proxy, method, url, headers) if rounds > 1 else ""
+            response, answer = await self._ask(exchange, method, url, headers, body)
+            if proxy is None or is_tls or response.code != 407 or turn == rounds:
+                break
+            proxy.challenged(response.headers.getRawHeaders("proxy-authenticate", []), sent=sent)
+        refusal = refusal_of(
+            answer,
+            retry_after=_first(response.headers, "retry-after"),
+            location=_first(response.headers, "location"),
+            now_s=self._now_us() / 1e6,
+            rules=self._destination.answers,
+        )
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    async def _ask(
+        self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes
+    ) -> tuple[IResponse, Answer]:
+        producer = WholeBody(body) if body or method not in ("GET", "HEAD", "DELETE") else None
+        # A second round may find a connection of the pool that has died meanwhile: that is no failure of a new one.
+        exchange.is_fresh, exchange.phase = False, Phase.WAITING
         agent = self._agent(exchange)
         response: IResponse = await agent.request(method.encode("ascii"), url.encode("ascii"), headers, producer)
         exchange.phase = Phase.READING
@@ -164,26 +207,32 @@ class HttpSender:
             is_cut=reader.is_cut,
             content_type=_first(response.headers, "content-type"),
         )
-        refusal = refusal_of(
-            answer,
-            retry_after=_first(response.headers, "retry-after"),
-            location=_first(response.headers, "location"),
-            now_s=self._now_us() / 1e6,
-            rules=self._destination.answers,
-        )
-        if refusal is not None:
-            raise refusal
-        return answer
+        return response, answer
+
+    def _proxy_for(self, url: str) -> ProxyAccess | None:
+        if self._proxy is None:
+            return None
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return None if is_bypassed(parts.hostname or "", port, self._proxy.proxy.no_proxy) else self._proxy
+
+    def _log_in(self, proxy: ProxyAccess | None, method: str, url: str, headers: Headers) -> str:
+        """Put the login for the proxy into the headers of a request in absolute form; return what was put there."""
+        field = proxy.field(method, url) if proxy is not None else ""
+        if field:
+            headers.setRawHeaders("proxy-authorization", [field])
+        return field
 
     def _pooled_agent(self, exchange: Exchange) -> Any:
-        endpoints = ExchangeEndpoints(
+        roads = Roads(
             reactor=self._reactor,
-            context=exchange.context,
+            pool=self._pool,
             exchange=exchange,
             timeout_s=self._destination.timeout_s,
             rules=self._destination.tls,
+            proxy=exchange.proxy,
         )
-        return Agent.usingEndpointFactory(self._reactor, endpoints, pool=self._pool)  # type: ignore[no-untyped-call]
+        return roads.agent(is_tls=exchange.is_tls)
 
 
 @implementer(IBodyProducer)

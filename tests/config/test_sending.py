@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from agent.config.model import HttpDestination, OutboxDestination, RetryPolicy
-from agent.config.outbound import AnswerRule, ClientTls, Then, TokenCredentials, TriesPolicy
+from agent.config.outbound import AnswerRule, ClientTls, ProxyScheme, Then, TokenCredentials, TriesPolicy
 from agent.config.sending import RETRY
 from tests.config.memory import HOME, MemoryFiles, config_of, wrapped_problems
 
@@ -204,3 +204,56 @@ def test_tls_is_read_whole():
 def test_faults_of_tls(text, sentence):
     """Each fault gets its sentence."""
     assert any(sentence in problem for problem in wrapped_problems(text)), wrapped_problems(text)
+
+
+PROXY = (
+    '<Proxy scheme="https"><host>proxy.example</host><port>3128</port><user>u</user>'
+    "<password-file>pw</password-file><no-proxy>a.example, 10.0.0.0/8</no-proxy></Proxy>"
+)
+PLATFORM = (
+    "<proxy-config><proxy-enabled>true</proxy-enabled><proxy-host>main.example</proxy-host>"
+    "<proxy-port>8080</proxy-port><proxy-auth-username>agent</proxy-auth-username>"
+    "<proxy-auth-password-path>pw</proxy-auth-password-path><no-proxy>x.example</no-proxy></proxy-config>"
+)
+
+
+def proxy_of(text):
+    found = config_of(text, MemoryFiles({"conf/pw": "geheim"})).destinations[0]
+    assert isinstance(found, HttpDestination)
+    return found.proxy
+
+
+def test_a_destination_has_its_own_proxy():
+    """Or none at all, whatever the platform's section says."""
+    proxy = proxy_of(http(PROXY) + PLATFORM)
+    assert (proxy.host, proxy.port, proxy.scheme, proxy.user) == ("proxy.example", 3128, ProxyScheme.HTTPS, "u")
+    assert ("geheim", ("a.example", "10.0.0.0/8")) == (proxy.password.reveal(), proxy.no_proxy)
+    assert proxy_of(http('<Proxy enabled="false"/>') + PLATFORM) is None
+
+
+def test_the_platforms_proxy_is_the_default():
+    """This machine is reached directly all the same."""
+    proxy = proxy_of(http() + PLATFORM)
+    assert (proxy.host, proxy.port, proxy.user) == ("main.example", 8080, "agent")
+    assert "geheim" == proxy.password.reveal()
+    assert ("x.example", "localhost", "127.0.0.0/8", "::1") == proxy.no_proxy
+    assert proxy_of(http()) is None
+
+
+def test_an_empty_proxy_user_is_none():
+    """No credentials are sent; the original sends a colon."""
+    empty = PLATFORM.replace("<proxy-auth-username>agent<", "<proxy-auth-username><")
+    assert ("", None) == (proxy_of(http() + empty).user, proxy_of(http() + empty).password)
+
+
+@pytest.mark.parametrize(
+    ("inner", "sentence"),
+    [
+        ("<Proxy/>", 'the element "host" is missing'),
+        ("<Proxy><host>a</host><port>0</port></Proxy>", '"0" is not a port'),
+        ("<Proxy><host>a</host><port>1</port><user>u</user></Proxy>", "user and password-file belong together"),
+    ],
+)
+def test_faults_of_a_proxy(inner, sentence):
+    """Each fault gets its sentence."""
+    assert any(sentence in problem for problem in wrapped_problems(http(inner))), wrapped_problems(http(inner))

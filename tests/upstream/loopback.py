@@ -182,7 +182,7 @@ def main():
     def start():
         running = Deferred.fromCoroutine(scenes(Path(sys.argv[1])))
         running.addCallback(lambda found: print(json.dumps(found)))  # noqa: T201 -- the result of the process
-        running.addErrback(lambda failure: failure.printTraceback())
+        running.addErrback(lambda failure: failure.printTraceback(sys.stderr))
         running.addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(start)
