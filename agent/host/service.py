@@ -44,6 +44,10 @@ log = Logger(namespace="host")
 STARTING_AFTER_S: Final = 5.0
 """When a sender is told to come back to a service that has never been ready: most take a second or two."""
 
+SUSPECTS_FIRST_S: Final = 5.0
+"""How long after the start of a worker the event that ended the one before stands back for those that were only in hand
+with it: some starts and hooks. It is no longer than the pauses of an ordinary failure."""
+
 
 class Service:
     """One active service."""
@@ -74,6 +78,7 @@ class Service:
         self._record = Record(service=self.name, spool=edges.spool, reactor=edges.reactor, room=self._feed)
         self._worker: Worker | None = None
         self._tickets: dict[int, Ticket[Job]] = {}
+        self._begun_us: dict[int, int] = {}
         self._suspects: set[int] = set()
         self._numbers = itertools.count(1)
         self._restart: IDelayedCall | None = None
@@ -190,6 +195,7 @@ class Service:
     def ended(self, call: Call, result: Result, begun_us: int) -> None:
         self.restarts.worked()
         if isinstance(call, EventCall):
+            del self._begun_us[call.call]
             self._judge(self._tickets.pop(call.call), result, begun_us)
         else:
             self._asks.ended(call.call, result)
@@ -250,6 +256,7 @@ class Service:
             self._judge(ticket, Result(call=call.call, verdict=Verdict.REJECT, reason=reason), begun_us)
             return True
         self._tickets[call.call] = ticket
+        self._begun_us[call.call] = begun_us
         self._edges.spool.began_event(ticket.seq)
         log.info("handed to {service}, attempt {attempt}", service=self.name, attempt=call.attempt, event_id=call.id)
         return True
@@ -271,7 +278,12 @@ class Service:
             settled = attrs.evolve(settled, remembered=self.count(result.remembered))
         self._suspects.discard(ticket.seq)
         if settled.outcome is Outcome.POSTPONE:
-            self._backlog.postponed(ticket, pause_s=(settled.due_us - ended_us) / 1e6)
+            pause_s = (settled.due_us - ended_us) / 1e6
+            if self._suspects and next_start_s:
+                # Its place is before theirs: due with the next start, it would take the worker down again and again
+                # before any of them has had a turn.
+                pause_s = max(pause_s, next_start_s + SUSPECTS_FIRST_S)
+            self._backlog.postponed(ticket, pause_s=pause_s)
         else:
             self._backlog.settled(ticket)
         edges.counters.count(f"host.{settled.outcome.name.lower()}", self.name)
@@ -280,9 +292,9 @@ class Service:
 
     def _put_down(self, gone: Gone, *, next_start_s: float) -> None:
         """Everything the worker had in hand: blame, suspect or let go. The next worker starts in `next_start_s`."""
-        now_us = self._edges.now_us()
         is_stopping = self.state is ServiceState.STOPPING
         events = [call for call in gone.in_hand if isinstance(call, EventCall)]
+        begun_us, self._begun_us = self._begun_us, {}
         culprit = culprit_of(gone, is_stopping=is_stopping)
         for call in gone.in_hand:
             if call is not culprit and not isinstance(call, EventCall):
@@ -296,7 +308,7 @@ class Service:
                 log.info("{service} was interrupted, again at once", service=self.name, event_id=begun.id)
         if isinstance(culprit, EventCall):
             result = Result(call=culprit.call, verdict=Verdict.ERROR, reason=gone.sentence, detail=gone.detail)
-            self._judge(self._tickets.pop(culprit.call), result, now_us, next_start_s=next_start_s)
+            self._judge(self._tickets.pop(culprit.call), result, begun_us[culprit.call], next_start_s=next_start_s)
         elif culprit is not None:
             code = "service-timeout" if culprit is gone.overran else "service-crashed"
             self._asks.failed(culprit.call, ServiceError(code, f"{self.name}: {gone.sentence}"))

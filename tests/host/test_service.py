@@ -17,6 +17,7 @@ from agent.errors import MachineError, ServiceError
 from agent.event import Priority
 from agent.host.messages import Ready, Verdict
 from agent.host.process import DUMP_PATIENCE_S, START_PATIENCE_S
+from agent.host.service import SUSPECTS_FIRST_S
 from agent.host.state import ServiceState
 from tests.host.fakes import NOW_US, SERVICE, Bench, event, http_request
 from tests.support.twisted_results import failure_of, is_waiting, result_of
@@ -306,6 +307,39 @@ def test_crash_with_several_events_blames_none_until_it_is_known() -> None:
     assert [("good", Outcome.SUCCEED), ("poison", Outcome.POSTPONE), ("fine", Outcome.SUCCEED)] == (
         bench.spool.outcomes()
     )
+
+
+def test_those_who_were_only_there_go_before_the_one_that_kills() -> None:
+    """However short its pause: else it takes every worker down before any of them has had a turn."""
+    bench = Bench(retry=RetryPolicy(first_delay_s=0.01, max_delay_s=0.01))
+    bench.running()
+    bench.spool.put(event("poison", group="a"), event("fine", group="b"), event("good", group="c"))
+    bench.worker.exit()
+    bench.clock.advance(60)
+    bench.worker.ready("on_event")
+    assert ["poison"] == bench.worker.ids
+    bench.worker.exit()
+    bench.clock.advance(bench.service.restarts.in_row * 2)
+    bench.worker.ready("on_event")
+    assert ["fine"] == bench.worker.ids
+    bench.worker.done("fine")
+    bench.worker.done("good")
+    bench.clock.advance(SUSPECTS_FIRST_S)
+
+    assert ["fine", "good", "poison"] == bench.worker.ids
+
+
+def test_an_attempt_that_ended_the_worker_began_when_it_was_handed_over() -> None:
+    """The road shows how long the hook had run, not the moment of the kill."""
+    bench = Bench(hook_timeout_s=10.0)
+    worker = bench.running()
+    bench.spool.put(event("slow"))
+    bench.clock.advance(10)
+    bench.clock.advance(DUMP_PATIENCE_S)
+    worker.exit()
+
+    [settled] = bench.spool.settlements
+    assert round(10 + DUMP_PATIENCE_S, 2) == round((settled.ended_us - settled.begun_us) / 1e6, 2)
 
 
 def test_poison_event_ends_dead() -> None:
