@@ -169,8 +169,8 @@ def _only(assembly: Assembly, alias: str) -> Identity:
         raise OperatorError(
             "tls-several-identities", f"{len(assembly.identities)} private keys are in there; leave only the one to use"
         )
-    said = "; ".join(problem.sentence for problem in assembly.problems[:3])
-    raise OperatorError("tls-no-identity", said.rstrip(".") or "there is no certificate with its private key in there")
+    said = "; ".join(problem.sentence.rstrip(".") for problem in assembly.problems[:3])
+    raise OperatorError("tls-no-identity", said or "there is no certificate with its private key in there")
 
 
 def _of_assembled(found: AssembledIdentity, alias: str) -> Identity:

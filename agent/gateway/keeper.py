@@ -80,7 +80,7 @@ class Keeper:
             now=self._supply.now(),
             better_than=better_than,
         )
-        return Served(material, self._config.tls)
+        return Served(material, self._config.tls, now=self._supply.now)
 
     def stamps(self) -> Stamps:
         """The state of all files, to be compared with an earlier one."""

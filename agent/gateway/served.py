@@ -7,7 +7,7 @@ OpenSSL makes them with each context, and pyOpenSSL cannot set them. Connections
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -72,9 +72,13 @@ _DATES: Final = frozenset({9, 10})
 
 
 class Served:
-    """The contexts of one TLS port. Raises `OperatorError` for what OpenSSL refuses to serve."""
+    """The contexts of one TLS port. Raises `OperatorError` for what OpenSSL refuses to serve.
 
-    def __init__(self, material: Material, config: TlsConfig) -> None:
+    `now` is the wall clock that certificates are held against when a sender refuses one.
+    """
+
+    def __init__(self, material: Material, config: TlsConfig, *, now: Callable[[], datetime] | None = None) -> None:
+        self._now = now
         self.material: Final = material
         self.names: Final = tuple(dict.fromkeys(name for one in material.identities for name in one.names))
         self._config = config
@@ -92,9 +96,24 @@ class Served:
         """Whether one of the certificates is for `host`; who asks for nobody is not disappointed."""
         return not host or any(covers(identity.leaf, host) for identity in self.material.identities)
 
+    def presented_to(self, host: str) -> Identity:
+        """What those get who ask for `host`."""
+        identities = self.material.identities
+        return next((one for one in identities if host and covers(one.leaf, host)), identities[0])
+
+    def is_outdated(self, host: str) -> bool:
+        """Whether a certificate that is presented to those who ask for `host` is out of its time at this moment."""
+        if self._now is None:
+            return False
+        now = self._now()
+        return any(
+            (one.not_after is not None and one.not_after < now) or (one.not_before is not None and one.not_before > now)
+            for one in self.presented_to(host).chain
+        )
+
     def renewed(self) -> Served:
         """The same with new contexts, and so with new ticket keys."""
-        return Served(self.material, self._config)
+        return Served(self.material, self._config, now=self._now)
 
     def client_certificate(self, connection: SSL.Connection) -> ClientCertificate | None:
         """The verified certificate of the sender after the handshake; None where it has none."""

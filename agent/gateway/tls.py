@@ -280,7 +280,12 @@ class TlsTransport(Protocol):
         """OpenSSL does not go on: tell the desk, let the alert reach the peer, close."""
         reasons = reasons_of(error)
         if not self._has_been_asked:
-            cause = handshake_cause(reasons, covered=self._is_covered(), verify_error=self.refusal)
+            cause = handshake_cause(
+                reasons,
+                covered=self._is_covered(),
+                outdated=self._served.is_outdated(self._asked_for()),
+                verify_error=self.refusal,
+            )
             self._note(cause, reasons=tuple(reasons[-4:]), alert=alert_of(reasons))
         self._is_deaf = True
         self._flush()
@@ -299,8 +304,11 @@ class TlsTransport(Protocol):
         return Cause.LEFT_AFTER_HANDSHAKE if self._is_covered() else Cause.WRONG_NAME
 
     def _is_covered(self) -> bool:
+        return self._served.covers(self._asked_for())
+
+    def _asked_for(self) -> str:
         hello = read_hello(self._beginning)
-        return self._served.covers(hello.server_name if hello else "")
+        return hello.server_name if hello else ""
 
     def _note(self, cause: Cause, **facts: Any) -> None:
         if self._is_noted:
@@ -316,5 +324,6 @@ class TlsTransport(Protocol):
             verify_error=self.refusal,
             client_certificate=self._served.shown_certificate(self._tls),
             our_names=self._served.names,
+            our_gap=self._served.presented_to(self._asked_for()).gap,
             **facts,
         )

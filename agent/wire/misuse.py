@@ -10,7 +10,8 @@ Which fields are filled:
 * when bytes came that are not what the port speaks: `first_line`, and `host` where an HTTP request named it;
 * when a ClientHello came, on either kind of port: `hello`;
 * when OpenSSL ended the handshake: `reasons`, its words, the last the most telling; `alert` where the peer sent one;
-* on a TLS port: `our_names`, what the served certificate covers; `client_certificate` and `verify_error` where the
+* on a TLS port: `our_names`, what the served certificate covers; `our_gap`, the sentence about an issuer that is
+  missing in what we present; `client_certificate` and `verify_error` where the
   sender's own certificate was the matter.
 """
 
@@ -91,6 +92,7 @@ class Misuse:
     verify_error: str = ""
     client_certificate: ClientCertificate | None = None
     our_names: tuple[str, ...] = ()
+    our_gap: str = ""
     duration_s: float = 0.0
 
 
@@ -120,15 +122,21 @@ def alert_of(reasons: Sequence[str]) -> str:
     return ""
 
 
-def handshake_cause(reasons: Sequence[str], *, covered: bool, verify_error: str = "") -> Cause:
-    """Which cause OpenSSL's reasons stand for. `covered`: our certificate covers the name that was asked for."""
+def handshake_cause(reasons: Sequence[str], *, covered: bool, outdated: bool = False, verify_error: str = "") -> Cause:
+    """Which cause OpenSSL's reasons stand for.
+
+    `covered`: our certificate covers the name that was asked for. `outdated`: it is out of its time, which few senders
+    say as such: Java says "certificate unknown", and OpenSSL "bad certificate" for one that is not yet valid.
+    """
     alert = alert_of(reasons)
     words = {reason.lower() for reason in reasons}
     if alert:
         if alert == "certificate expired":
             return Cause.EXPIRED
         if alert in _DISTRUST:
-            return Cause.NOT_TRUSTED if covered else Cause.WRONG_NAME
+            if not covered:
+                return Cause.WRONG_NAME
+            return Cause.EXPIRED if outdated else Cause.NOT_TRUSTED
         return Cause.NO_SHARED_VERSION if alert == "protocol version" else Cause.REFUSED_BY_PEER
     if words & {"peer did not return a certificate"}:
         return Cause.CLIENT_CERTIFICATE_MISSING

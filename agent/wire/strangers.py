@@ -18,6 +18,15 @@ from agent.wire.sniff import WORDS, Tongue
 CHECK_PROTOCOL: Final = "x-iadmin-tls-check"
 """The application protocol (ALPN) that `iadmin tls check` names: its trials are ours, and nothing to mend."""
 
+_GOOD_CIPHERS: Final = frozenset(
+    {
+        "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305",
+    }
+)  # fmt: skip
+"""Taken by every policy in the version that they belong to: where one is offered, the lack is elsewhere."""
+
 MOST_NAMED: Final = 5
 MOST_CHARACTERS: Final = 60
 """Of a text from outside that stands inside a sentence."""
@@ -159,6 +168,13 @@ def _handshake_reset(seen: Misuse) -> str:
 def _not_trusted(seen: Misuse) -> str:
     said = f' (it said "{seen.alert}")' if seen.alert else ""
     asked = seen.hello.server_name if seen.hello else ""
+    if seen.alert == "unsupported certificate":
+        return (
+            f"{seen.peer} cannot use our certificate{said}: it is made for another purpose than a TLS server; order "
+            f"one for TLS servers (serverAuth), or make one: iadmin keystore create --replace --name {asked or 'NAME'}"
+        )
+    if seen.our_gap:
+        return f"{seen.peer} does not trust our certificate{said}; {EXPORT}. Besides, {seen.our_gap}"
     if seen.alert == "unknown ca" or asked:
         return f"{seen.peer} does not trust our certificate{said}; {EXPORT}"
     # Java says "certificate unknown" for a wrong name as well, and asks for nobody when it calls an address or a name
@@ -208,10 +224,26 @@ def _no_shared_version(seen: Misuse) -> str:
 
 def _no_shared_cipher(seen: Misuse) -> str:
     ciphers = seen.hello.ciphers if seen.hello else ()
+    if good := [cipher for cipher in ciphers if cipher in _GOOD_CIPHERS]:
+        return f"{seen.peer} offers ciphers that port {seen.port} takes ({listed(good)}), but {_missing_beside(seen)}"
     offered = f"only {listed(ciphers)}" if ciphers else "no cipher that we know"
     return (
         f"{seen.peer} offers {offered}, of which port {seen.port} takes none; renew that program or its settings "
         f'({RENEW} with good ciphers), or allow old ones here: policy="legacy" on the service-gateway'
+    )
+
+
+def _missing_beside(seen: Misuse) -> str:
+    """What else has to be shared, and the remedy. OpenSSL calls all of it a lack of ciphers in TLS 1.2."""
+    said = " ".join(seen.reasons).lower()
+    group = "switch the curve X25519 or P-256 on in that program"
+    key = "take a certificate with an RSA key, which all know: iadmin keystore create --replace --key-type rsa-2048"
+    if "group" in said or "key share" in said:
+        return f"no curve (group) that it takes; {group}"
+    if "signature" in said:
+        return f"no kind of signature that goes with the key of our certificate; renew that program, or {key}"
+    return (
+        f"either none that goes with the key of our certificate, or no curve (group) that it takes; {group}, or {key}"
     )
 
 
@@ -250,6 +282,7 @@ def _left_after_handshake(seen: Misuse) -> str:
     return (
         f"{seen.peer} made a TLS connection to port {seen.port} and left without a request{_asked(seen)}, as health "
         f"checks do; if it is a sender of events, it does not trust our certificate and does not say so: {EXPORT}"
+        f"{_perhaps_by_address(seen)}"
     )
 
 
@@ -295,6 +328,22 @@ def _spoken(seen: Misuse) -> str:
 def _asked(seen: Misuse) -> str:
     name = seen.hello.server_name if seen.hello else ""
     return f" (it asked for {shown(name)})" if name else ""
+
+
+def _perhaps_by_address(seen: Misuse) -> str:
+    """Who calls an address asks for no name; a certificate that has no address is wrong for them."""
+    if _asked(seen) or any(_is_address(name) for name in seen.our_names):
+        return ""
+    ours = listed(seen.our_names) or "no name at all"
+    return f"; or it calls us by an address, and must call us by one of these: {ours}"
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _why(seen: Misuse) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import ssl
+from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
 import pytest
@@ -14,8 +15,9 @@ from OpenSSL import SSL
 
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.wire.misuse import Cause
+from tests.keystoretools.authority import make
 from tests.support.gateway import post, read_replies
-from tests.support.tls import TlsStage, authority, client_context, issued, ocsp_response, pem_of
+from tests.support.tls import NOW, TlsStage, authority, client_context, issued, ocsp_response, pem_of
 
 ROOT, SERVER = authority()
 FILES = {"server.pem": pem_of(SERVER), "root.pem": pem_of(ROOT, key=False)}
@@ -179,6 +181,26 @@ def test_a_sender_that_does_not_trust_us_is_told_apart() -> None:
     assert [Cause.NOT_TRUSTED, Cause.WRONG_NAME, Cause.WRONG_NAME] == stage.causes
     assert "unknown ca" == stage.misuses[0].alert
     assert ("agent.example", "192.0.2.1") == stage.misuses[2].our_names
+
+
+@pytest.mark.parametrize(("start", "days"), [(NOW - timedelta(days=30), 10), (NOW + timedelta(days=10), 10_000)])
+def test_a_certificate_out_of_its_time_is_the_matter(start: datetime, days: int) -> None:
+    """Whatever the sender says of it: that it knows our authority or not is not the question then."""
+    made = make("agent.example", ROOT, names=("agent.example",), start=start, days=days)
+    stage = TlsStage({"server.pem": pem_of(made)})
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stage.tls_client(client_context(issued("Other root", authority=True))).shake_hands()
+    assert [Cause.EXPIRED] == stage.causes
+
+
+def test_an_issuer_that_we_do_not_send_is_the_matter() -> None:
+    """The sentence about it goes with what the desk is told."""
+    middle = issued("Issuing", ROOT, authority=True)
+    made = issued("agent.example", middle, names=("agent.example",))
+    stage = TlsStage({"server.pem": pem_of(made)})
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stage.tls_client(client_context(ROOT)).shake_hands()
+    assert "is missing in 'server.pem'" in stage.misuses[0].our_gap
 
 
 def test_who_leaves_in_the_middle_is_noted_once() -> None:

@@ -14,6 +14,7 @@ from agent.wire.strangers import CHECK_PROTOCOL, covers_name, explain, is_own_ch
 
 HELLO = ClientHello(server_name="agent.example.com", versions=("TLS 1.3", "TLS 1.2"), ciphers=("AES",))
 OLD = ClientHello(versions=("TLS 1.0",), ciphers=("RSA-RC4-MD5", "RSA-RC4-SHA"))
+GOOD = ClientHello(versions=("TLS 1.3",), ciphers=("RSA-AES128-SHA", "TLS_AES_128_GCM_SHA256"))
 CLIENT = ClientCertificate(
     subject="CN=plant7", issuer="CN=Other CA", names=(), fingerprint="ab" * 32, not_after="2024-03-01T00:00:00+00:00"
 )
@@ -55,6 +56,36 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
         ["TLS 1.2 at most", 'policy="intermediate"'],
     ),
     (Cause.NO_SHARED_CIPHER, {"hello": OLD}, ["RSA-RC4-MD5, RSA-RC4-SHA", 'policy="legacy"']),
+    (
+        Cause.NO_SHARED_CIPHER,
+        {"hello": GOOD, "reasons": ("no suitable key share",)},
+        ["takes (TLS_AES_128_GCM_SHA256), but no curve", "X25519 or P-256"],
+    ),
+    (
+        Cause.NO_SHARED_CIPHER,
+        {"hello": GOOD, "reasons": ("no suitable signature algorithm",)},
+        ["no kind of signature", "--key-type rsa-2048"],
+    ),
+    (
+        Cause.NO_SHARED_CIPHER,
+        {"hello": GOOD, "reasons": ("no shared cipher",)},
+        ["none that goes with the key of our certificate, or no curve", "X25519", "rsa-2048"],
+    ),
+    (
+        Cause.NOT_TRUSTED,
+        {"alert": "unsupported certificate", "hello": HELLO},
+        ["made for another purpose", "serverAuth", "--name agent.example.com"],
+    ),
+    (
+        Cause.NOT_TRUSTED,
+        {"alert": "unknown ca", "hello": HELLO, "our_gap": "the issuer is missing; add it"},
+        ["does not trust our certificate", "iadmin tls export. Besides, the issuer is missing; add it"],
+    ),
+    (
+        Cause.LEFT_AFTER_HANDSHAKE,
+        {"our_names": ("agent.example.com",)},
+        ["or it calls us by an address, and must call us by one of these: agent.example.com"],
+    ),
     (Cause.CLIENT_CERTIFICATE_MISSING, {}, ["no client certificate", 'client-auth="optional"']),
     (
         Cause.CLIENT_CERTIFICATE_UNKNOWN,
