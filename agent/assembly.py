@@ -61,18 +61,6 @@ class Agent:
             counters=counters,
             limits=config.spool,
         )
-        host = WorkerHost(
-            services=config.services,
-            home=home,
-            spool=spool,
-            reactor=reactor,
-            now_us=wall_clock_us,
-            jitter=random.random,
-            counters=counters,
-            agent_id=config.agent_id,
-            destinations=[destination.name for destination in config.destinations],
-            filters=config.filters,
-        )
         password = _keystore_password()
         courier = Courier(
             destinations=config.destinations,
@@ -85,6 +73,19 @@ class Agent:
             paused=PausedBook(home / "var" / "paused.json"),
             read=lambda path: files.load(Path(path)),
             password=password,
+        )
+        host = WorkerHost(
+            services=config.services,
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=wall_clock_us,
+            jitter=random.random,
+            counters=counters,
+            agent_id=config.agent_id,
+            destinations=[destination.name for destination in config.destinations],
+            filters=config.filters,
+            asking=courier,
         )
         routes = Routes(
             active=[service.name for service in config.services if service.is_active],

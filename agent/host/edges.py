@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from agent.boundaries import Counters, Spool
+from agent.boundaries import Asking, Counters, Spool
 from agent.config.model import DedupFilter
 from agent.host.bootclock import BootClock
 from agent.host.launch import Launcher
@@ -27,3 +27,5 @@ class Edges:
     clock: BootClock
     destinations: tuple[str, ...] = ()
     filters: tuple[DedupFilter, ...] = ()
+    asking: Asking | None = None
+    """Who carries questions of services; None: nobody."""

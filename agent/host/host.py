@@ -10,7 +10,7 @@ from typing import Any, Final
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, EventSettlement, HttpRequest, HttpResponse, Spool, StoredEvent
+from agent.boundaries import Asking, Counters, EventSettlement, HttpRequest, HttpResponse, Spool, StoredEvent
 from agent.config.model import DedupFilter, ServiceConfig
 from agent.delivery import Outcome
 from agent.errors import ServiceError
@@ -46,12 +46,13 @@ class WorkerHost:
         agent_id: str,
         destinations: Iterable[str] = (),
         filters: Iterable[DedupFilter] = (),
+        asking: Asking | None = None,
         launcher: Launcher | None = None,
         clock: BootClock | None = None,
     ) -> None:
         """`destinations`: the names there are, so that a service that misspells one fails in its hook; empty for not
-        known. `filters`: those of `deduplicator-filter.xml`. `launcher` and `clock` are for tests; without, real
-        processes are started, with `home` as their working directory."""
+        known. `filters`: those of `deduplicator-filter.xml`. `asking` carries what services ask. `launcher` and
+        `clock` are for tests; without, real processes are started, with `home` as their working directory."""
         edges = Edges(
             launcher=launcher if launcher is not None else ProcessLauncher(reactor=reactor, home=home),
             spool=spool,
@@ -62,6 +63,7 @@ class WorkerHost:
             agent_id=agent_id,
             destinations=tuple(destinations),
             filters=tuple(filters),
+            asking=asking,
             clock=clock if clock is not None else BootClock(now_us=now_us),
         )
         self._configs = tuple(services)

@@ -6,6 +6,8 @@
       EventCall  ------------------------>            as many at a time as the service has threads
       HttpCall   ------------------------>
                  <----------------------- Result      one for each call, in any order
+                 <----------------------- Ask         a call in hand asks a destination, and gets
+      Told       ------------------------>            the answer, or why there is none
                  <----------------------- LogLine     at any time
       Finish     ------------------------>            on_shutdown runs, the worker ends
 
@@ -248,8 +250,43 @@ class LogLine:
         return Frame({"kind": "log", "level": self.level, "text": self.text, "event_id": self.event_id})
 
 
-FromAgent = Load | EventCall | HttpCall | Finish
-FromWorker = Ready | Broken | Result | LogLine
+@attrs.frozen(kw_only=True)
+class Ask:
+    """The hook of `call` asks a destination. `timeout_s` None: as long as the hook has time."""
+
+    number: int
+    call: int
+    request: OutboundRequest
+    timeout_s: float | None = None
+
+    def frame(self) -> Frame:
+        head: dict[str, Any] = {"kind": "ask", "number": self.number, "call": self.call}
+        if self.timeout_s is not None:
+            head["timeout_s"] = self.timeout_s
+        request = self.request
+        head["request"] = [request.destination, request.content_type, request.headers, request.path, request.method]
+        return Frame(head, (request.body,))
+
+
+@attrs.frozen(kw_only=True)
+class Told:
+    """The answer to `Ask`, or with `trouble` why there is none; `may_pass`: another time there may be one."""
+
+    number: int
+    status: int = 0
+    where: str = ""
+    content_type: str = ""
+    is_cut: bool = False
+    body: bytes = b""
+    trouble: str = ""
+    may_pass: bool = True
+
+    def frame(self) -> Frame:
+        return Frame({"kind": "told", **attrs.asdict(self, filter=lambda field, _: field.name != "body")}, (self.body,))
+
+
+FromAgent = Load | EventCall | HttpCall | Told | Finish
+FromWorker = Ready | Broken | Result | Ask | LogLine
 
 
 def _cut(text: str, limit: int) -> str:

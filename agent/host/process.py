@@ -21,9 +21,12 @@ from typing import Final, Protocol
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from agent.boundaries import Asking
 from agent.errors import ServiceError
+from agent.host.errands import Errands
 from agent.host.launch import Launcher, WorkerLink
 from agent.host.messages import (
+    Ask,
     Broken,
     EventCall,
     Finish,
@@ -33,6 +36,7 @@ from agent.host.messages import (
     LogLine,
     Ready,
     Result,
+    Told,
 )
 from agent.host.output import Allowance, LineReader, printable
 from agent.host.prints import PRINTED
@@ -97,7 +101,15 @@ class _InHand:
 class Worker:
     """One worker process. Times are seconds of the reactor's clock."""
 
-    def __init__(self, *, load: Load, hook_timeout_s: float, owner: Owner, reactor: IReactorTime) -> None:
+    def __init__(
+        self,
+        *,
+        load: Load,
+        hook_timeout_s: float,
+        owner: Owner,
+        reactor: IReactorTime,
+        asking: Asking | None = None,
+    ) -> None:
         self._load = load
         self._hook_timeout_s = hook_timeout_s
         self._owner = owner
@@ -111,6 +123,7 @@ class Worker:
         # In order of their deadlines, which are the same time after the beginning for all.
         self._in_hand: dict[int, _InHand] = {}
         self._overran: _InHand | None = None
+        self._errands = Errands(asking=asking)
         self._link: WorkerLink | None = None
         self._timer: IDelayedCall | None = None
         self._broken: Broken | None = None
@@ -184,6 +197,7 @@ class Worker:
 
     def exited(self, how: str) -> None:
         self._disarm()
+        self._errands.drop_all()
         now_s = self._reactor.seconds()
         for line in self._stdout.end(now_s):
             self._print(line, is_stderr=False)
@@ -208,10 +222,17 @@ class Worker:
     def _take(self, message: FromWorker) -> None:
         if isinstance(message, Result):
             hand = self._in_hand.pop(message.call, None)
+            self._errands.ended(message.call)
             if hand is not None:
                 self._owner.ended(hand.call, message, hand.begun_us)
             elif self._overran is None or self._overran.call.call != message.call:
                 raise FrameError(f"a result for call {message.call}, which is not in hand")
+        elif isinstance(message, Ask):
+            asker = self._in_hand.get(message.call)
+            # Without one the call has its result: a thread that it left behind has asked.
+            if asker is not None:
+                left_s = asker.deadline_s - self._reactor.seconds()
+                self._errands.ask(message, event_id=asker.call.id, left_s=left_s, reply=self._reply)
         elif isinstance(message, LogLine):
             now_s = self._reactor.seconds()
             allowance = self._stdout.allowance if message.level == PRINTED else self._allowance
@@ -234,6 +255,13 @@ class Worker:
         else:
             # The process ends by itself now; the timer of the handshake sees to it that it does.
             self._broken = message
+
+    def _reply(self, told: Told) -> None:
+        try:
+            data = encode(told.frame())
+        except FrameError as error:
+            data = encode(Told(number=told.number, trouble=error.sentence, may_pass=False).frame())
+        self._to_link().write(data)
 
     def _print(self, line: str, *, is_stderr: bool) -> None:
         if is_stderr:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from agent.delivery import OutboundRequest
 from agent.host.messages import (
     PROTOCOL,
+    Ask,
     Broken,
     EventCall,
     Filter,
@@ -27,6 +28,7 @@ from agent.host.messages import (
     Ready,
     Response,
     Result,
+    Told,
     Verdict,
 )
 from agent.wire.frames import Frame, FrameError
@@ -44,6 +46,8 @@ def from_agent(frame: Frame) -> FromAgent:
             return EventCall(body=frame.blobs[0], **head)
         if kind == "http":
             return HttpCall(body=frame.blobs[0], headers=_pairs(head.pop("headers")), **head)
+        if kind == "told":
+            return Told(body=frame.blobs[0], **head)
         if kind == "load":
             _check_protocol(head.pop("protocol"))
             return Load(
@@ -67,6 +71,8 @@ def from_worker(frame: Frame) -> FromWorker:
     kind = head.get("kind")
     if kind == "result":
         return _result(head, frame.blobs)
+    if kind == "ask":
+        return _ask(head, frame.blobs)
     if kind == "log":
         return LogLine(level=_text(head, "level"), text=_text(head, "text"), event_id=_text(head, "event_id"))
     if kind == "ready":
@@ -103,6 +109,15 @@ def _result(head: Mapping[str, Any], blobs: tuple[bytes, ...] | Any) -> Result:
         after_s=after_s,
         remembered=_pairs(head.get("remembered", [])),
     )
+
+
+def _ask(head: Mapping[str, Any], blobs: tuple[bytes, ...] | Any) -> Ask:
+    number, call, timeout_s = head.get("number"), head.get("call"), head.get("timeout_s")
+    if type(number) is not int or type(call) is not int or not (timeout_s is None or _is_seconds(timeout_s)):
+        raise FrameError(f"a question {number!r:.100} of call {call!r:.100} with timeout_s {timeout_s!r:.100}")
+    if len(blobs) != 1:
+        raise FrameError(f"a question with {len(blobs)} bodies")
+    return Ask(number=number, call=call, timeout_s=timeout_s, request=_request(head.get("request"), blobs[0]))
 
 
 def _request(line: Any, body: bytes) -> OutboundRequest:

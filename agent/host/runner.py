@@ -18,6 +18,7 @@ from agent.host.lanes import Lane, share
 from agent.host.loop import Loop
 from agent.host.messages import EventCall, HttpCall, Load, LogLine, Result, Verdict
 from agent.host.pipes import Link
+from agent.host.questions import Questions
 from agent.host.recall import SUPPRESSED, Recall
 from agent.host.script import ScriptError, format_traceback, load, summary, where
 from agent.sdk.context import Surroundings, calling, settle_in
@@ -35,6 +36,7 @@ class Runner:
         self._link = link
         self._path = Path(order.script)
         self._loop = Loop()
+        self.questions: Final = Questions(link)
         self._recalls: Final = {
             each.name: Recall(each, [(key, at_s) for name, key, at_s in order.counted if name == each.name])
             for each in order.filters
@@ -55,6 +57,7 @@ class Runner:
                 destinations=frozenset(order.destinations),
                 filters=MappingProxyType(self._recalls),
                 log=self._log,
+                ask=self.questions.ask,
             )
         )
         logging.basicConfig(handlers=[_ToContext()], level=logging.INFO, format="%(name)s: %(message)s")
@@ -100,7 +103,7 @@ class Runner:
     def run(self, call: EventCall | HttpCall, subject: sdk.Event | sdk.HttpRequest) -> Result:
         """Call the hook; whatever it does, short of ending the process, becomes a result."""
         name = "on_event" if isinstance(call, EventCall) else "on_http"
-        with calling(event_id=call.id) as collected:
+        with calling(event_id=call.id, number=call.call) as collected:
             try:
                 hook = self.hooks.get(name)
                 if hook is None:

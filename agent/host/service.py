@@ -121,7 +121,13 @@ class Service:
             self._looks_like_answering = names_hook(Path(self.config.script), "on_http")
         config = self.config
         load = load_order(config, self._edges, counted=self._counted.entries())
-        worker = Worker(load=load, hook_timeout_s=config.hook_timeout_s, owner=self, reactor=self._edges.reactor)
+        worker = Worker(
+            load=load,
+            hook_timeout_s=config.hook_timeout_s,
+            owner=self,
+            reactor=self._edges.reactor,
+            asking=self._edges.asking,
+        )
         self._worker = worker
         try:
             worker.start(self._edges.launcher)

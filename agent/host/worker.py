@@ -15,7 +15,7 @@ import sys
 
 from agent import sdk
 from agent.host.apart import live_apart
-from agent.host.messages import Broken, EventCall, HttpCall, Load, LogLine, Ready
+from agent.host.messages import Broken, EventCall, HttpCall, Load, LogLine, Ready, Told
 from agent.host.pipes import FROM_AGENT_FD, TO_AGENT_FD, Link
 from agent.host.prints import Prints
 from agent.host.runner import Runner
@@ -55,6 +55,8 @@ def serve(link: Link) -> None:
     for message in said:
         if isinstance(message, EventCall | HttpCall):
             runner.lanes[message.lane].put(message)
+        elif isinstance(message, Told):
+            runner.questions.told(message)
         else:
             break
     runner.finish()

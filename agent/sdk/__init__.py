@@ -23,6 +23,7 @@ A whole service:
 `docs/services.rst` tells the rest.
 """
 
+from agent.sdk.asking import Answer, Asked, RequestFailed
 from agent.sdk.context import Context, Log, context
 from agent.sdk.dedup import Filter
 from agent.sdk.event import Event
@@ -30,11 +31,13 @@ from agent.sdk.failures import RejectEvent, RetryableError
 from agent.sdk.http import HttpRequest, HttpResponse
 from agent.sdk.values import guess_value
 
-SDK_VERSION = "1.1"
+SDK_VERSION = "1.2"
 """First number: services written for another one may break. Second: something was added."""
 
 __all__ = [
     "SDK_VERSION",
+    "Answer",
+    "Asked",
     "Context",
     "Event",
     "Filter",
@@ -42,6 +45,7 @@ __all__ = [
     "HttpResponse",
     "Log",
     "RejectEvent",
+    "RequestFailed",
     "RetryableError",
     "context",
     "guess_value",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json as json_format
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -17,6 +19,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from agent.delivery import OutboundRequest
+from agent.sdk.asking import Answer, Ask, Asked
 from agent.sdk.dedup import Filter, Recall, Told
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -24,6 +27,9 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """What would end a header field early (RFC 9110, section 5.5), and halves of surrogate pairs, which UTF-8 has not."""
+
+
+MAX_TIMEOUT_S: Final = 1e6
 
 
 class LogSink(Protocol):
@@ -49,6 +55,7 @@ class Surroundings:
     filters: Mapping[str, Recall] | None = None
     duplicates: frozenset[str] = frozenset()
     log: LogSink = _drop
+    ask: Ask | None = None
 
 
 @attrs.define(kw_only=True)
@@ -56,11 +63,15 @@ class Call:
     """One call of a hook: what it sent is collected here and stored when the hook has returned."""
 
     event_id: str = ""
+    number: int = 0
     may_send: bool = True
     is_over: bool = False
     requests: list[OutboundRequest] = attrs.field(factory=list)
     remembered: list[tuple[str, str]] = attrs.field(factory=list)
     """What filters have counted: name of the filter, key."""
+    asked: list[OutboundRequest] = attrs.field(factory=list)
+    """What was asked in a test, with `answers` to be given in that order."""
+    answers: deque[Answer] | None = None
 
 
 @attrs.frozen
@@ -146,6 +157,63 @@ class Context:
             context.send("tickets", body="<ticket/>", content_type="text/xml", path="/new", headers={"X-Site": "7"})
         """
         call = self._current_call()
+        call.requests.append(self._outbound(destination, json, body, content_type or None, headers, path, method))
+
+    def request(
+        self,
+        destination: str | None = None,
+        *,
+        json: Any = None,
+        body: bytes | str | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        path: str = "",
+        method: str = "",
+        timeout_s: float | None = None,
+    ) -> Asked:
+        """Ask a `<destination>` and get its answer, whatever the status: look-ups, SOAP calls.
+
+        It goes out at once, is not stored, and is over when the hook is: at most `timeout_s`, and in any case half a
+        second before the hook's own time is up. Arguments are those of `send`; without `json` and `body` the method is
+        GET. Raises `RequestFailed` (a `RetryableError`) where there is no answer. Examples:
+
+            answer = await context.request("assets", path=f"/pumps/{pump}")          in an async hook
+            answer = context.request("soap", body=envelope, content_type="text/xml").wait()    in a plain one
+            answer.raise_for_status()
+            site = answer.json()["site"]
+        """
+        call = self._current_call("context.request")
+        if timeout_s is not None and not 0 < timeout_s < MAX_TIMEOUT_S:
+            raise ValueError(f"timeout_s is {timeout_s!r}, expected a number of seconds above 0")
+        is_bare = json is None and body is None
+        request = self._outbound(
+            destination,
+            json,
+            b"" if is_bare else body,
+            content_type or ("" if is_bare else None),
+            headers,
+            path,
+            method or ("GET" if is_bare else ""),
+        )
+        if call.answers is not None:
+            call.asked.append(request)
+            told: Future[Answer] = Future()
+            told.set_result(call.answers.popleft())
+            return Asked(told)
+        if self._surroundings.ask is None:
+            raise RuntimeError("context.request needs an agent; in a test say calling(answers=[Answer(status=200)])")
+        return self._surroundings.ask(request, call=call.number, timeout_s=timeout_s)
+
+    def _outbound(
+        self,
+        destination: str | None,
+        json: Any,
+        body: bytes | str | None,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        path: str,
+        method: str,
+    ) -> OutboundRequest:
         surroundings = self._surroundings
         name = surroundings.destination if destination is None else _checked("destination", destination)
         if surroundings.destinations and name not in surroundings.destinations:
@@ -156,15 +224,13 @@ class Context:
         if method and not _TOKEN.fullmatch(method):
             raise ValueError(f"method is {method!r}, expected a word such as POST")
         data, default_type = _to_bytes(json, body)
-        call.requests.append(
-            OutboundRequest(
-                destination=name,
-                body=data,
-                content_type=_checked("content_type", content_type or default_type),
-                headers=_checked_headers(headers or {}),
-                path=_checked("path", path),
-                method=method,
-            )
+        return OutboundRequest(
+            destination=name,
+            body=data,
+            content_type=_checked("content_type", default_type if content_type is None else content_type),
+            headers=_checked_headers(headers or {}),
+            path=_checked("path", path),
+            method=method,
         )
 
     def dedup(self, name: str) -> Filter:
@@ -262,7 +328,9 @@ def event_in_hand() -> str:
 def calling(
     *,
     event_id: str = "",
+    number: int = 0,
     may_send: bool = True,
+    answers: Iterable[Answer] | None = None,
     constants: Mapping[str, str] | None = None,
     duplicates: Iterable[str] = (),
 ) -> Iterator[Call]:
@@ -274,8 +342,15 @@ def calling(
         with calling(constants={"site": "plant-7"}) as call:
             pump_alarms.on_event(event)
         assert [...] == call.requests
+
+    `answers` are given to what it asks with `context.request`, in that order; `call.asked` is what it asked.
     """
-    call = Call(event_id=event_id, may_send=may_send)
+    call = Call(
+        event_id=event_id,
+        number=number,
+        may_send=may_send,
+        answers=None if answers is None else deque(answers),
+    )
     token = context._call.set(call)
     surroundings = context._surroundings
     told = frozenset(duplicates)

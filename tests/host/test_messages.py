@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agent.delivery import OutboundRequest
 from agent.host.messages import (
     MAX_DETAIL_CHARS,
+    Ask,
     Broken,
     EventCall,
     Filter,
@@ -23,6 +24,7 @@ from agent.host.messages import (
     Ready,
     Response,
     Result,
+    Told,
     Verdict,
 )
 from agent.host.reading import from_agent, from_worker
@@ -83,6 +85,7 @@ def over_the_pipe(frame: Frame) -> Frame:
             peer="p",
         ),
         Finish(),
+        Told(number=3, status=200, where="w", content_type="t", is_cut=True, body=b"\xff", trouble="", may_pass=False),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -98,6 +101,7 @@ def test_agent_is_understood(message: FromAgent) -> None:
         Broken(sentence="x.py:1: no", detail="Traceback"),
         LogLine(level="info", text="hello", event_id="e"),
         Result(call=1, verdict=Verdict.DONE, requests=(REQUEST, REQUEST)),
+        Ask(number=4, call=1, timeout_s=2.5, request=REQUEST),
         Result(
             call=1,
             verdict=Verdict.DONE,
@@ -143,6 +147,10 @@ RESULT: dict[str, Any] = {"kind": "result", "call": 1, "verdict": "done"}
         ({"kind": "ready", "protocol": 1, "hooks": "on_event"}, ()),
         ({"kind": "ready", "protocol": 0, "hooks": []}, ()),
         ({"kind": "log", "level": "info", "text": None}, ()),
+        ({"kind": "ask", "number": "1", "call": 1, "request": ["d", "t", [], "", ""]}, (b"",)),
+        ({"kind": "ask", "number": 1, "call": 1, "request": ["d", "t", [], "", ""]}, ()),
+        ({"kind": "ask", "number": 1, "call": 1, "request": None}, (b"",)),
+        ({"kind": "ask", "number": 1, "call": 1, "timeout_s": "1", "request": ["d", "t", [], "", ""]}, (b"",)),
     ],
 )
 def test_nonsense_from_a_worker_is_named(head: dict[str, Any], blobs: tuple[bytes, ...]) -> None:
@@ -160,7 +168,7 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
         st.sampled_from(["call", "verdict", "reason", "detail", "after_s", "requests", "response", "hooks", "text"]),
         values,
     ),
-    st.sampled_from(["result", "log", "ready", "broken"]),
+    st.sampled_from(["result", "log", "ready", "broken", "ask"]),
     st.lists(st.binary(max_size=2), max_size=2),
 )
 def test_any_head_is_a_message_or_a_fault(head: dict[str, Any], kind: str, blobs: list[bytes]) -> None:

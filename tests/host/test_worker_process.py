@@ -455,3 +455,31 @@ def test_filter_that_does_not_exist_keeps_the_service_from_starting(start: Calla
 
     assert "failing" == told["state"]
     assert "deduplicator-filter.xml has no filter 'pumsp'; it has pumps" in told["last_error"]
+
+
+def test_hooks_ask_and_get_answers(start: Callable[..., TinyAgent]) -> None:
+    """Plain and async hooks alike; where nobody answers, the event is tried again."""
+    agent = start(
+        """
+import asyncio
+from agent.sdk import HttpResponse, RequestFailed, context
+
+async def on_event(event):
+    one, two = await asyncio.gather(context.request("t", body="1"), context.request("t", path="/x"))
+    context.send(body=f"{one.text} {two.text}{two.content_type} {one.where}")
+    try:
+        context.request("t").wait()
+    except RuntimeError as error:
+        context.log.info("%s", error)
+    if event.attempt == 1:
+        await context.request("t", path="/nobody")
+
+def on_http(request):
+    return HttpResponse(body=context.request("t", body=request.body).wait().body)
+""",
+        "a",
+    )
+    agent.wait_for(answered="echo question")
+    agent.wait_for(text=contains("write `await context.request(...)`"), event_id="a")
+    agent.wait_for(settled="a", reason=contains("nobody listens"))
+    agent.wait_for(settled="a", bodies=["echo 1 echo GET a"])

@@ -23,6 +23,8 @@ from twisted.protocols.basic import LineReceiver
 
 from agent.boundaries import EventSettlement
 from agent.config.model import DedupFilter, RetryPolicy, WorkerLimits
+from agent.delivery import Answer, OutboundRequest
+from agent.errors import DestinationError
 from agent.host import WorkerHost
 from tests.host.fakes import FakeCounters, MemorySpool, event, http_request, service_config
 
@@ -30,6 +32,15 @@ from tests.host.fakes import FakeCounters, MemorySpool, event, http_request, ser
 def tell(**facts: Any) -> None:
     sys.__stdout__.write(json.dumps(facts) + "\n")  # type: ignore[union-attr]
     sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+class Echo:
+    """Answers each question with its own body; `/nobody` is not there."""
+
+    async def ask(self, request: OutboundRequest, *, event_id: str, timeout_s: float) -> Answer:
+        if request.path == "/nobody":
+            raise DestinationError("refused", "nobody listens")
+        return Answer(status=200, where=event_id, body=b"echo " + request.body, content_type=request.method)
 
 
 class TellingSpool(MemorySpool):
@@ -70,6 +81,7 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
         counters=FakeCounters(),
         agent_id="plant7",
         filters=filters,
+        asking=Echo(),
     )
     await host.start()
     tell(started=host.describe()[0])
