@@ -24,9 +24,9 @@ from typing import Final
 import apsw
 
 from agent.config.model import SpoolLimits
-from agent.delivery import Outcome, State, next_state
+from agent.delivery import State
 from agent.errors import ExitStatus, MachineError
-from agent.spool import layout, rows
+from agent.spool import found, layout, rows
 from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
 from agent.spool.changes import Changing, ImpossibleChange
 from agent.spool.keys import Accept, Repeat, sort_out
@@ -113,12 +113,10 @@ class Writer:
             with contextlib.suppress(apsw.FullError):
                 # What stays claimed on disk is offered again all the same, and settles the same. An agent that did not
                 # come up on a full disk could not make room either.
-                self._take_back(connection)
-            self._event_seq, self._request_seq = self._last_seqs(connection)
-            self.last_event_id = max(
-                connection.execute("SELECT coalesce(max(id), '') FROM event").get, self._meta("last_event_id", "")
-            )
-            self.open_loads = _open_loads(connection)
+                found.take_back(connection)
+            self._event_seq, self._request_seq = found.last_seqs(connection)
+            self.last_event_id = found.last_event_id(connection)
+            self.open_loads = found.open_loads(connection)
             if self._reserve is not None:
                 self._reserve.lay_by()
         except (apsw.Error, OSError) as error:
@@ -349,7 +347,7 @@ class Writer:
                 old.close(force=True)
                 self._connection = None
             fresh.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            event_seq, request_seq = self._last_seqs(fresh)
+            event_seq, request_seq = found.last_seqs(fresh)
             if event_seq < self._event_seq or request_seq < self._request_seq:
                 missing = max(self._event_seq - event_seq, 0)
                 raise MachineError(
@@ -378,25 +376,6 @@ class Writer:
         self._log_pages = 0
         connection.set_wal_hook(grown)
 
-    def _take_back(self, connection: apsw.Connection) -> None:
-        """What a process had in hand when it died is interrupted: it is offered again."""
-        back = next_state(State.CLAIMED, Outcome.INTERRUPT)
-        with connection:
-            for table in ("event", "request"):
-                connection.execute(f"UPDATE {table} SET state = ? WHERE state = {State.CLAIMED.value}", (back,))
-
-    def _last_seqs(self, connection: apsw.Connection) -> tuple[int, int]:
-        """The newest places given. The marks count where ended rows were deleted."""
-        event_seq = connection.execute("SELECT coalesce(max(seq), 0) FROM event").get
-        request_seq = connection.execute("SELECT coalesce(max(seq), 0) FROM request").get
-        marks = dict(connection.execute("SELECT name, value FROM meta WHERE name LIKE 'last_%_seq'"))
-        return max(event_seq, marks.get("last_event_seq", 0)), max(request_seq, marks.get("last_request_seq", 0))
-
-    def _meta(self, name: str, default: str) -> str:
-        assert self._connection is not None
-        value = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
-        return default if value is None else str(value)
-
     def _drop(self) -> None:
         self._mark.close()
         if self._connection is not None:
@@ -406,11 +385,3 @@ class Writer:
             self._is_trusted = False
             self._connection.close(force=True)
             self._connection = None
-
-
-def _open_loads(connection: apsw.Connection) -> list[tuple[str, int, int]]:
-    query = (
-        "SELECT service, count(*), sum(size_bytes) FROM event INDEXED BY event_open "
-        f"WHERE {layout.OPEN_TERM} GROUP BY service"
-    )
-    return [(service, events, size_bytes) for service, events, size_bytes in connection.execute(query)]
