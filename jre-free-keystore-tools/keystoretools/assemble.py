@@ -6,7 +6,7 @@ names and strength are not judged here (`findings` does); `Assembly.problems` ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -20,6 +20,7 @@ from keystoretools.entries import PrivateKeyEntry
 from keystoretools.errors import KeystoreError, quoted
 from keystoretools.finding import Finding, error, info, warning
 from keystoretools.limits import Budget
+from keystoretools.lockedkey import LockedKey
 from keystoretools.model import Keystore
 from keystoretools.privatekey import PrivateKey
 from keystoretools.privatekey_forms import EncryptedKey
@@ -73,7 +74,8 @@ class Assembly:
 
     `trusted`: authorities and self-signed certificates that are in no chain.  `lonely`: chains of server
     certificates whose key is not there.  `bare_keys`: keys without a certificate.
-    `locked`: places of keys that no password opened.
+    `locked`: places of keys that no password opened.  `opened`: keys by what they were opened from and with, so that
+    nobody pays for that a second time.
     """
 
     identities: tuple[AssembledIdentity, ...] = ()
@@ -83,6 +85,7 @@ class Assembly:
     requests: tuple[CertificateRequest, ...] = ()
     locked: tuple[str, ...] = ()
     problems: tuple[Finding, ...] = ()
+    opened: Mapping[tuple[LockedKey, Password], PrivateKey] = attrs.field(factory=dict, eq=False, repr=False)
 
 
 def assemble(*contents: Contents, passwords: Sequence[Password | str] = (), budget: Budget | None = None) -> Assembly:
@@ -109,6 +112,7 @@ class _Collector:
         self._locked: list[str] = []
         self._locked_leaves: set[Certificate] = set()
         self._problems: list[Finding] = []
+        self._opened_with: dict[tuple[LockedKey, Password], PrivateKey] = {}
 
     def take(self, part: Part) -> None:
         value = part.value
@@ -150,9 +154,11 @@ class _Collector:
             return entry.key
         for password in [*own, *(one for one in self._passwords if one not in own)]:
             try:
-                return entry.unlock(password, self._budget)
+                key = entry.unlock(password, self._budget)
             except KeystoreError:
                 continue
+            self._opened_with[entry.key, password] = key
+            return key
         return None
 
     def _add_key(self, found: FoundKey) -> None:
@@ -200,6 +206,7 @@ class _Collector:
             bare_keys=tuple(bare),
             requests=tuple(dict.fromkeys(self._requests)),
             locked=tuple(self._locked),
+            opened=self._opened_with,
         )
         return attrs.evolve(result, problems=(*self._problems, *_misfits(result), *_chains(result, joined)))
 

@@ -124,7 +124,7 @@ def of_assembly(
         found += certificate_findings.strength(certificate, alias=None, own=False)
     for store in contents.stores:
         if store.password is not None:
-            found += store_findings.keys(store, budget)
+            found += store_findings.keys(store, budget, assembly.opened)
         found += store_findings.other_programs(store)
         found += _notes(store)
     return worst_first(found)

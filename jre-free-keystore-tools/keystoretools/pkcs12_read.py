@@ -204,8 +204,9 @@ class _Reader:
 
     def _bags(self, octets: bytes, *, hidden: bool) -> None:
         limits = self._budget.limits
-        for element in der.parse(octets, limits=limits).sequence():
-            check("a number of entries", len(self.bags) + 1, limits.entries)
+        elements = der.parse(octets, limits=limits).sequence()
+        check("a number of entries", len(self.bags) + len(elements), limits.entries)
+        for element in elements:
             self.bags.append(self._bag(element, hidden=hidden))
 
     def _bag(self, element: der.Element, *, hidden: bool) -> Bag:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from keystoretools import cures, identity
@@ -16,14 +17,18 @@ from keystoretools.lockedkey import LockedKey
 from keystoretools.model import Format, Keystore
 from keystoretools.pkcs12_state import Pkcs12State
 from keystoretools.privatekey import PrivateKey
+from keystoretools.secret import Password
 
 # What stores are delivered with, and what everybody tries first.
 _DEFAULT_PASSWORDS: Final = ("changeit", "alarmpoint", "password", "changeme", "secret", "123456", "")
 _OLD_JAVA_MACS: Final = ("sha1",)
 
 
-def keys(keystore: Keystore, budget: Budget) -> Iterator[Finding]:
-    """Keys that do not open, and keys that belong to another certificate."""
+Opened = Mapping[tuple[LockedKey, Password], PrivateKey]
+
+
+def keys(keystore: Keystore, budget: Budget, opened: Opened = MappingProxyType({})) -> Iterator[Finding]:
+    """Keys that do not open, and keys that belong to another certificate; `opened`: as `Assembly.opened`."""
     if keystore.password is None and any(isinstance(entry.key, LockedKey) for entry in keystore.private_keys):
         found = "The keystore was read without its password: its keys and its integrity were not checked."
         yield info("not-checked", found, "Give the password.")
@@ -33,13 +38,16 @@ def keys(keystore: Keystore, budget: Budget) -> Iterator[Finding]:
             cure = f"Import its certificate: {cures.command('import', 'FILE')}"
             yield warning("key-without-certificate", found, cure, alias=entry.alias)
         if keystore.password is not None or not isinstance(entry.key, LockedKey):
-            yield from _key(keystore, entry, budget)
+            yield from _key(keystore, entry, budget, opened)
 
 
-def _key(keystore: Keystore, entry: PrivateKeyEntry, budget: Budget) -> Iterator[Finding]:
+def _key(keystore: Keystore, entry: PrivateKeyEntry, budget: Budget, opened: Opened) -> Iterator[Finding]:
     name = quoted(entry.alias)
     try:
-        key = entry.unlock(keystore.password, budget)
+        known = None
+        if isinstance(entry.key, LockedKey) and keystore.password is not None:
+            known = opened.get((entry.key, keystore.password))
+        key = known or entry.unlock(keystore.password, budget)
     except (LimitError, UnsupportedError) as problem:
         yield error("key-unusable", f"The key {name} cannot be opened: {problem.sentence}", alias=entry.alias)
         return

@@ -138,6 +138,6 @@ def test_many_keys_cost_little() -> None:
     pairs = [make(f"h{number}", ROOT) for number in range(300)]
     leaf = make("leaf", make("Same CA", authority=True, key_ids=False), key_ids=False).certificate
     contents = read_anything(write_pem([*heap, leaf, *(x for one in pairs for x in (one.certificate, one.key))]))
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(assemble(contents).identities) == 300
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

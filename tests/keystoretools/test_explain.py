@@ -7,7 +7,19 @@ import os
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa
 
-from keystoretools import PORTABLE, Password, der, pbe, read_anything, write_pem
+from keystoretools import (
+    PORTABLE,
+    Budget,
+    Format,
+    Keystore,
+    Password,
+    PrivateKeyEntry,
+    der,
+    pbe,
+    read_anything,
+    save_keystore,
+    write_pem,
+)
 from keystoretools.explain import explain
 from tests.keystoretools.authority import NOW, family, make
 from tests.keystoretools.conftest import SAMPLES, manifest
@@ -108,3 +120,15 @@ def test_what_no_client_accepts_is_not_recommended() -> None:
     found = explain(read_anything(write_pem([odd.key, odd.certificate]), name="dsa.pem"), now=NOW)
     assert "DSA key" in found.text
     assert not any("import dsa.pem" in step for step in found.next_steps)
+
+
+def test_a_key_is_opened_once() -> None:
+    """Opening costs what the file demands; explaining does not pay it twice."""
+    octets = save_keystore(
+        Keystore(format=Format.PKCS12).add(PrivateKeyEntry(alias="ia", key=LEAF.key, chain=(LEAF.certificate,))),
+        "secret99",
+    )
+    contents, budget = read_anything(octets, ["secret99"]), Budget()
+    found = explain(contents, now=NOW, budget=budget)
+    assert PORTABLE.encryption_iterations == budget.steps_spent
+    assert "key-password-differs" not in {one.code for one in found.findings}

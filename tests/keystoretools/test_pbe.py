@@ -164,11 +164,11 @@ HOSTILE = {
 @pytest.mark.parametrize("identifier", HOSTILE.values(), ids=HOSTILE)
 def test_absurd_numbers_are_refused_before_work(identifier: der.Element) -> None:
     """Each is a LimitError within a fraction of a second, and is described all the same."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError):
         pbe.decrypt(identifier, bytes(32), Password("x"), Budget())
     assert pbe.describe(identifier)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_the_sum_of_all_counts_is_bounded() -> None:

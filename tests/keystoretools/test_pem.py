@@ -89,13 +89,13 @@ def test_damage_has_a_line_number(text: bytes, words: str) -> None:
 
 def test_many_markers_cost_little() -> None:
     """Megabytes of BEGIN lines are refused or read in a moment."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError):
         read_blocks(b"-----BEGIN CERTIFICATE-----\n" * 200_000)
     read_blocks(b"-----BEGIN CERTIFICATE-----\n" + b"A" * 10_000_000 + b"\n-----END CERTIFICATE-----\n")
     read_blocks(b"-----BEGIN " * 500_000)
     read_blocks(b"-----BEGIN X-----\n" + b"a: \n" * 500_000 + b"-----END X-----")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_large_block_is_refused() -> None:

@@ -98,11 +98,11 @@ def test_a_wrong_password_is_told_and_none_lists_keys(item: dict[str, Any]) -> N
 @pytest.mark.parametrize("item", [i for i in manifest() if i["hostile"]], ids=lambda item: str(item["file"]))
 def test_hostile_samples_are_refused_quickly(item: dict[str, Any]) -> None:
     """The class that the manifest names, in a fraction of a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(KeystoreError) as caught:
         open_keystore((SAMPLES / item["file"]).read_bytes(), item["storepass"])
     assert item["expect_class"] == caught.value.code
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_the_state_says_what_the_file_used() -> None:
@@ -201,10 +201,10 @@ HOSTILE = {
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_absurd_numbers_are_limits(data: bytes) -> None:
     """Each is refused by name before the work."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError):
         open_keystore(data, PASSWORD)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_key_of_absurd_count_does_not_hide_the_others() -> None:
@@ -298,10 +298,10 @@ def test_many_certificates_open_in_bounded_time() -> None:
     """Ten thousand certificates and a key: seconds, not minutes."""
     others = certificate_bag(CERTIFICATE) * 10_000
     data = pkcs12(KEYS, clear_content(others))
-    start = time.perf_counter()
+    start = time.process_time()
     store = open_keystore(data, PASSWORD)
     assert 10_001 == len(store)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_legacy_files_need_no_legacy_provider(monkeypatch: pytest.MonkeyPatch) -> None:
