@@ -17,7 +17,7 @@ from iadmin.commands.keystores import operator_error
 from iadmin.commands.lazy import Command
 from iadmin.commands.passwords import given_password
 from iadmin.commands.tls_gateways import WILD, called, choose_gateway, material_of, port_option
-from iadmin.commands.tls_verdict import Trust, Verdict, judge, judge_trust
+from iadmin.commands.tls_verdict import Trust, Verdict, judge, judge_trust, unserved
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Anchors, Block, Outcome, Probed
 from iadmin.render import Facts, Line, Tone
@@ -39,6 +39,8 @@ class Target:
     scheme: str
     gateway: GatewayConfig | None = None
     expected: Sequence[Certificate] = ()
+    trouble: str = ""
+    """Why what the configuration says cannot be served; empty where it can."""
 
 
 @click.command(cls=Command)
@@ -82,6 +84,8 @@ def check(
                 gateway=target.gateway,
                 now=tools.now(),
             )
+            if target.trouble:
+                verdicts.append(unserved(target.trouble))
             if seen.chain:
                 verdicts += judge_trust(_trusts(tools, seen, given), Certificate(seen.chain[0]))
         found.append((target, seen, verdicts))
@@ -112,12 +116,12 @@ def _own(tools: Tools, port: int | None, name: str | None) -> Iterator[Target]:
     settings, _ = tools.load_config(tools.home)
     gateways = [choose_gateway(settings, port)[1]] if port is not None else settings.gateways
     for gateway in gateways:
-        material = None
+        material, trouble = None, ""
         if gateway.ssl:
             try:
                 material = material_of(tools, gateway)
-            except AgentError:
-                material = None  # what cannot be read cannot be expected; the port itself shows what is served
+            except AgentError as error:
+                trouble = error.sentence
         yield Target(
             host="127.0.0.1" if gateway.host in WILD else gateway.host,
             port=gateway.port,
@@ -125,6 +129,7 @@ def _own(tools: Tools, port: int | None, name: str | None) -> Iterator[Target]:
             scheme="https" if gateway.ssl else "http",
             gateway=gateway,
             expected=material.identities[0].chain if material is not None else (),
+            trouble=trouble,
         )
 
 

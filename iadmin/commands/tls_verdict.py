@@ -71,7 +71,7 @@ def judge(
 def _speaks(seen: Probed, where: str, url_scheme: str, gateway: GatewayConfig | None) -> Iterator[Verdict]:
     spoken = {"tls": "HTTPS", "http": "plain HTTP", "other": "something else than HTTP or TLS"}[seen.speaks]
     wanted = {"tls": True, "http": False}.get(seen.speaks)
-    if gateway is not None and wanted is not gateway.ssl:
+    if gateway is not None and seen.speaks != "other" and wanted is not gateway.ssl:
         said = "HTTPS" if gateway.ssl else "plain HTTP"
         yield Verdict(
             level="fault",
@@ -80,12 +80,21 @@ def _speaks(seen: Probed, where: str, url_scheme: str, gateway: GatewayConfig | 
             cure=f"let the agent take it over: iadmin tls {'on' if gateway.ssl else 'off'}; if it stays so, another "
             "program or a load balancer answers on that port",
         )
+    elif seen.speaks == "other":
+        yield _neither(seen, where)
     elif gateway is None and url_scheme == "https" and seen.speaks != "tls":
         yield Verdict(
             level="fault",
             code="no-tls",
             sentence=f"{where} speaks {spoken}, not TLS",
             cure="use http:// with that port, or switch HTTPS on there",
+        )
+    elif gateway is None and url_scheme == "http" and seen.speaks == "tls":
+        yield Verdict(
+            level="fault",
+            code="needs-https",
+            sentence=f"{where} speaks {spoken}, and the URL begins with http://",
+            cure="use https:// with that port",
         )
     else:
         yield Verdict(level="good", code="speaks", sentence=f"{where} speaks {spoken}")
@@ -109,6 +118,27 @@ def _speaks(seen: Probed, where: str, url_scheme: str, gateway: GatewayConfig | 
             code="no-answer",
             sentence=f"it does not answer an HTTP request: {seen.trouble or 'silence'}",
         )
+
+
+def _neither(seen: Probed, where: str) -> Verdict:
+    """What greets, falls silent or hangs up there is no server of ours, and http:// would not help."""
+    said = f'it says "{seen.answer}"' if seen.answer else seen.trouble or "it gives no answer"
+    return Verdict(
+        level="fault",
+        code="neither",
+        sentence=f"{where} speaks neither HTTP nor TLS: {said}",
+        cure="that is another program, or something in between (a firewall, a load balancer); mend host and port",
+    )
+
+
+def unserved(sentence: str) -> Verdict:
+    """What the configuration names cannot be presented. A port that serves still has what it had before."""
+    return Verdict(
+        level="fault",
+        code="cannot-be-served",
+        sentence=f"what iaconfig.xml says cannot be served: {sentence}",
+        cure="mend that, then: iadmin reload; until then the agent presents what it had, and does not start anew",
+    )
 
 
 def _agrees(chain: Sequence[Certificate], expected: Sequence[Certificate]) -> Iterator[Verdict]:

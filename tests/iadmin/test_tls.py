@@ -222,7 +222,7 @@ def test_check_holds_the_port_against_the_configuration(home: World) -> None:
     [
         (Probed(host="", port=0, trouble="nobody listens there"), "no-connection"),
         (Probed(host="", port=0, speaks="http", answer="HTTP/1.1 404"), "not-as-configured"),
-        (Probed(host="", port=0, speaks="other"), "not-as-configured"),
+        (Probed(host="", port=0, speaks="other"), "neither"),
         (Probed(host="", port=0, speaks="tls", trouble="the handshake fails"), "handshake-fails"),
         (tls(made("other.example.com")), "other-certificate"),
         (tls(made("other.example.com")), "wrong-name"),
@@ -238,6 +238,42 @@ def test_check_finds_faults(home: World, found: Probed, code: str) -> None:
     assert 1 == answer.status
     assert code in codes(answer, "fault")
     assert all(one["cure"] for one in answer.document["ports"][0]["verdicts"] if one["code"] == code)
+
+
+def test_check_tells_what_cannot_be_served(home: World) -> None:
+    """The port still presents what it had; the next start would fail."""
+    switch_on(home)
+    home.material = OperatorError("no-such-alias", 'there is no entry "agnt"')
+    home.prober.found = tls(made("plant7.example.com"))
+    answer = home.run("--json", "tls", "check")
+    assert 1 == answer.status
+    assert "cannot-be-served" in codes(answer, "fault")
+    assert 'there is no entry "agnt"' in home.run("tls", "check").out
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Probed(host="h", port=22, speaks="other", answer="SSH-2.0-OpenSSH_9"), 'it says "SSH-2.0-OpenSSH_9"'),
+        (Probed(host="h", port=22, speaks="other", trouble="it does not answer in time"), "it does not answer in time"),
+        (Probed(host="h", port=22, speaks="other"), "it gives no answer"),
+    ],
+)
+def test_check_of_something_else_does_not_send_to_http(home: World, found: Probed, said: str) -> None:
+    """What was heard there is shown, and the advice is not a scheme that would not help either."""
+    home.prober.found = found
+    for url in ("https://h:22", "http://h:22"):
+        answer = home.run("tls", "check", url)
+        assert 1 == answer.status
+        assert said in answer.out
+        assert "use http://" not in answer.out
+
+
+def test_check_of_http_on_a_port_of_https(home: World) -> None:
+    """Who is about to give a sender that URL learns that it is refused."""
+    home.prober.found = tls(made("plant7.example.com"))
+    answer = home.run("--json", "tls", "check", "http://plant7.example.com:8081")
+    assert {"needs-https"} == codes(answer, "fault")
 
 
 def test_check_of_a_url_expects_nothing_of_ours(home: World) -> None:
