@@ -16,7 +16,7 @@ class TlsPolicy(enum.StrEnum):
     INTERMEDIATE = "intermediate"
     """TLS 1.2 and 1.3 with forward secrecy and authenticated ciphers: everything since Java 8 and OpenSSL 1.0.1."""
     LEGACY = "legacy"
-    """TLS 1.0 to 1.3 with old ciphers, for senders that cannot be renewed. Not safe on an open network."""
+    """The same versions with older ciphers too, for senders that cannot be renewed: without forward secrecy, or CBC."""
 
 
 class ClientAuth(enum.StrEnum):

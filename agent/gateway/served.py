@@ -35,17 +35,16 @@ _INTERMEDIATE_CIPHERS: Final = (
 _LEGACY_CIPHERS: Final = (
     f"{_INTERMEDIATE_CIPHERS}:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:"
     "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA:"
-    "ECDHE-RSA-AES256-SHA:AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA:"
-    "@SECLEVEL=0"
+    "ECDHE-RSA-AES256-SHA:AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA"
 )
-"""OpenSSL speaks TLS 1.0 and 1.1 only at security level 0: their handshakes are signed with SHA-1."""
+"""Older ones too, CBC and without forward secrecy, in TLS 1.2: no policy speaks TLS 1.0 and 1.1 (RFC 8996)."""
 
 _POLICIES: Final[Mapping[TlsPolicy, tuple[int, str, int]]] = MappingProxyType(
     {
         TlsPolicy.MODERN: (SSL.TLS1_3_VERSION, _INTERMEDIATE_CIPHERS, 0),
         # The sender's order counts: it knows whether AES or ChaCha20 is faster for it (Mozilla's choice, too).
         TlsPolicy.INTERMEDIATE: (SSL.TLS1_2_VERSION, _INTERMEDIATE_CIPHERS, 0),
-        TlsPolicy.LEGACY: (SSL.TLS1_VERSION, _LEGACY_CIPHERS, SSL.OP_CIPHER_SERVER_PREFERENCE),
+        TlsPolicy.LEGACY: (SSL.TLS1_2_VERSION, _LEGACY_CIPHERS, SSL.OP_CIPHER_SERVER_PREFERENCE),
     }
 )
 """Policy -> least version, ciphers of TLS 1.2 and before, options. The groups are OpenSSL's own, X25519MLKEM768 first;

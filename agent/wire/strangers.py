@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from agent.wire.clientcert import ClientCertificate
 from agent.wire.misuse import Cause, Misuse
 from agent.wire.sniff import WORDS, Tongue
 
@@ -126,7 +127,10 @@ def _other_protocol(seen: Misuse) -> str:
         if seen.tongue == Tongue.PROXY
         else "if it is a sender of events, its settings are wrong; otherwise somebody scans this machine's ports"
     )
-    return f"{seen.peer} sent {what} to port {seen.port}, which speaks {_spoken(seen)}{began}; {cure}"
+    return (
+        f"{seen.peer} called port {seen.port}, which speaks {_spoken(seen)}, and what it sent looks like {what}"
+        f"{began}; {cure}"
+    )
 
 
 def _silent(seen: Misuse) -> str:
@@ -215,10 +219,15 @@ def _refused_by_peer(seen: Misuse) -> str:
 def _no_shared_version(seen: Misuse) -> str:
     versions = seen.hello.versions if seen.hello else ()
     best = versions[0] if versions else "other versions"
-    milder = "intermediate" if best == "TLS 1.2" else "legacy"
+    offers = f"{seen.peer} offers {best} at most, which"
+    if best == "TLS 1.2":
+        return (
+            f"{offers} the policy of port {seen.port} does not allow; renew that program or its settings, or allow it "
+            'here: policy="intermediate" on the service-gateway'
+        )
     return (
-        f"{seen.peer} offers {best} at most, which the policy of port {seen.port} does not allow; renew that program "
-        f'or its settings ({RENEW}), or allow it here: policy="{milder}" on the service-gateway'
+        f"{offers} can be broken and is spoken on no port here; renew that program or its settings ({RENEW}), or put a "
+        "proxy beside it that speaks TLS 1.2 (stunnel)"
     )
 
 
@@ -255,6 +264,13 @@ def _client_missing(seen: Misuse) -> str:
 
 
 def _client_unknown(seen: Misuse) -> str:
+    if seen.client_certificate and "its root" in seen.verify_error:
+        # OpenSSL shows the certificate that it refuses: the last of the chain, not the sender's own.
+        return (
+            f"{seen.peer} showed a client certificate whose chain ends with {shown(_subject(seen.client_certificate))}, "
+            "which we do not trust; if it shall be taken, put that authority into the truststore of the "
+            "service-gateway, or its own fingerprint onto the list"
+        )
     issuer = f", issued by {shown(seen.client_certificate.issuer)}" if seen.client_certificate else ""
     return (
         f"{seen.peer} showed {_client(seen)}{issuer}, which we do not trust{_why(seen)}; if it shall be taken, put its "
@@ -354,5 +370,8 @@ def _client(seen: Misuse) -> str:
     """`"CN=plant7"`. Names in certificates may hold anything: what is not printable is replaced."""
     if seen.client_certificate is None:
         return "a client certificate"
-    subject = "".join(one if one.isprintable() else "?" for one in seen.client_certificate.subject)
-    return f"the client certificate {shown(subject)}"
+    return f"the client certificate {shown(_subject(seen.client_certificate))}"
+
+
+def _subject(certificate: ClientCertificate) -> str:
+    return "".join(one if one.isprintable() else "?" for one in certificate.subject)

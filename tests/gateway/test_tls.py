@@ -133,13 +133,13 @@ def test_a_reader_that_does_not_read_is_cut_off() -> None:
         (TlsPolicy.MODERN, ssl.TLSVersion.TLSv1_3, True),
         (TlsPolicy.INTERMEDIATE, ssl.TLSVersion.TLSv1_1, False),
         (TlsPolicy.INTERMEDIATE, ssl.TLSVersion.TLSv1_2, True),
-        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1_1, True),
-        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1, True),
+        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1_1, False),
+        (TlsPolicy.LEGACY, ssl.TLSVersion.TLSv1_2, True),
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_policies_bound_the_versions(policy: TlsPolicy, version: ssl.TLSVersion, works: bool) -> None:
-    """An old client is refused with its reason, or taken where the policy is `legacy`."""
+    """An old client is refused with its reason, whatever the policy."""
     stage = TlsStage(FILES, TlsConfig(certificate=KEY, policy=policy))
     context = client_context(ROOT)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -167,6 +167,17 @@ def test_no_shared_cipher_tells_what_was_offered() -> None:
     assert [Cause.NO_SHARED_CIPHER] == stage.causes
     assert stage.misuses[0].hello is not None
     assert ("RSA-AES128-SHA",) == stage.misuses[0].hello.ciphers
+
+
+def test_legacy_takes_older_ciphers() -> None:
+    """In TLS 1.2, and says so by what was agreed on."""
+    stage = TlsStage(FILES, TlsConfig(certificate=KEY, policy=TlsPolicy.LEGACY))
+    context = client_context(ROOT)
+    context.set_ciphers("ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    agreed = stage.tls_client(context).shake_hands().tls.cipher()
+    assert agreed is not None
+    assert agreed[0].endswith("AES128-SHA")
 
 
 def test_a_sender_that_does_not_trust_us_is_told_apart() -> None:

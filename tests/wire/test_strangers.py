@@ -49,7 +49,7 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
     (Cause.EXPIRED, {}, ["dates", "iadmin tls expiry", "clock"]),
     (Cause.WRONG_NAME, {"hello": HELLO, "our_names": ("a", "b")}, ['"agent.example.com"', "covers a, b", "--name"]),
     (Cause.REFUSED_BY_PEER, {"alert": "internal error"}, ['"internal error"', "iadmin tls check"]),
-    (Cause.NO_SHARED_VERSION, {"hello": OLD}, ["TLS 1.0 at most", 'policy="legacy"', "Java 8"]),
+    (Cause.NO_SHARED_VERSION, {"hello": OLD}, ["TLS 1.0 at most", "on no port here", "Java 8"]),
     (
         Cause.NO_SHARED_VERSION,
         {"hello": attrs.evolve(OLD, versions=("TLS 1.2",))},
@@ -87,6 +87,11 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
         ["or it calls us by an address, and must call us by one of these: agent.example.com"],
     ),
     (Cause.CLIENT_CERTIFICATE_MISSING, {}, ["no client certificate", 'client-auth="optional"']),
+    (
+        Cause.CLIENT_CERTIFICATE_UNKNOWN,
+        {"client_certificate": CLIENT, "verify_error": "its root is self-signed and unknown"},
+        ['a client certificate whose chain ends with "CN=plant7"', "put that authority into the truststore"],
+    ),
     (
         Cause.CLIENT_CERTIFICATE_UNKNOWN,
         {"client_certificate": CLIENT, "verify_error": "its issuer is unknown"},
