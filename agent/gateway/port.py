@@ -27,7 +27,6 @@ from agent.gateway.plaintext import PlaintextReception
 from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
 from agent.gateway.served import Served
-from agent.gateway.strangers import Strangers
 from agent.names import ServiceName
 from agent.wire import Routes, Tongue
 from agent.wire.clientcert import ClientCertificate
@@ -77,10 +76,10 @@ class ServiceGateway(ServerFactory):
         new_id: Callable[[], str],
         now_us: Callable[[], int],
         counters: Counters,
+        desk: Desk,
         in_thread: InThread[Any] | None = None,
         key_sources: Mapping[ServiceName, KeySource] | None = None,
         access_of: Mapping[ServiceName, Access] | None = None,
-        desk: Desk | None = None,
         supply: KeySupply | None = None,
     ) -> None:
         self.name: Final = f"gateway on port {config.port}"
@@ -114,7 +113,7 @@ class ServiceGateway(ServerFactory):
             in_thread=self._in_thread,
         )
         self._reception = self._new_reception(config)
-        self._desk: Desk = desk or Strangers(clock=self.clock)
+        self._desk: Final = desk
         self._presenting = Presenting(
             supply=supply, clock=reactor.seconds, in_thread=self._in_thread, counters=counters, where=self.name
         )

@@ -41,6 +41,7 @@ def start(reactor: Reactor, host: str = "", port: int = 8081) -> None:
         new_id=str,
         now_us=lambda: 0,
         counters=FakeCounters(),
+        desk=lambda misuse: None,
     )
     outcome: list[Any] = []
     Deferred.fromCoroutine(gateway.start()).addBoth(outcome.append)

@@ -175,7 +175,7 @@ class Stage:
         limits: GatewayLimits | None = None,
         idempotency: KeySource | None = None,
         key_sources: Mapping[ServiceName, KeySource] | None = None,
-        desk: Desk | None = None,
+        desk: Desk = lambda misuse: None,
         supply: KeySupply | None = None,
         access: Access | None = None,
         access_of: Mapping[ServiceName, Access] | None = None,
