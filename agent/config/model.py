@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from agent.access import Access
-from agent.config.outbound import AnswerRule, ClientTls, Credentials, Proxy, TriesPolicy
+from agent.config.outbound import AnswerRule, ClientTls, Credentials, Proxy, RedirectPolicy, TriesPolicy
 from agent.config.platform import PlatformConfig
 from agent.config.tls import TlsConfig
 from agent.names import ServiceName
@@ -131,6 +131,12 @@ class HttpDestination:
     """Exceptions from the meaning of statuses (`agent.upstream.verdict`); the first that fits counts."""
     tls: ClientTls = attrs.field(factory=ClientTls)
     proxy: Proxy | None = None
+    redirects: RedirectPolicy = attrs.field(factory=RedirectPolicy)
+    further_urls: tuple[str, ...] = ()
+    """Asked in this order when `url` is not there: the other primary ones, then the secondary ones."""
+    failback_s: float = 300.0
+    """How often a request asks `url` again meanwhile: soon enough for a person who waits for it, and a connection that
+    hangs for the whole time-out costs one request in five minutes."""
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
 
 

@@ -107,3 +107,11 @@ class Proxy:
     user: str = ""
     password: Secret | None = None
     no_proxy: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class RedirectPolicy:
+    """`<RedirectPolicy>`."""
+
+    maximum: int = 3
+    enabled: bool = True

@@ -15,6 +15,7 @@ from agent.config.outbound import (
     Credentials,
     Proxy,
     ProxyScheme,
+    RedirectPolicy,
     Then,
     TokenCredentials,
     TriesPolicy,
@@ -23,7 +24,7 @@ from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
 from agent.config.platform import ProxyConfig
 from agent.config.problem import shown
 from agent.config.section import Section
-from agent.config.values import Unfit, boolean, choice, decimal, host, milliseconds, port, text, whole
+from agent.config.values import Unfit, boolean, choice, decimal, host, milliseconds, port, text, web_url, whole
 from agent.secret import Secret
 
 if TYPE_CHECKING:
@@ -126,6 +127,33 @@ def read_secret(place: Section, around: Surroundings) -> tuple[PurePath, Secret]
     except ValueError as error:
         place.error(f"the password file {shown_path} {error}")
         return path, Secret("")
+
+
+def read_redirects(parent: Section) -> RedirectPolicy:
+    """Read the optional `<RedirectPolicy>`."""
+    section = parent.child("RedirectPolicy")
+    default = RedirectPolicy()
+    if section is None:
+        return default
+    return RedirectPolicy(
+        maximum=section.value("MaximumRedirects", whole(0, 20), default.maximum),
+        enabled=section.value("EnableRedirect", boolean, default.enabled),
+    )
+
+
+def read_further_urls(parent: Section, first: str) -> tuple[str, ...]:
+    """Read the `<primary-url>` elements, then the `<secondary-url>` ones."""
+    urls: list[str] = []
+    for name in ("primary-url", "secondary-url"):
+        for element in parent.children(name):
+            url = element.text(web_url(query=True), None)
+            if url is not None and url in (first, *urls):
+                element.warning(f"{url} stands twice; the second is of no use")
+            elif url is not None:
+                if urlsplit(first).scheme == "https" and urlsplit(url).scheme == "http":
+                    element.warning("a URL without TLS beside one with it: what is sent there can be read on the way")
+                urls.append(url)
+    return tuple(urls)
 
 
 def words(value: str) -> tuple[str, ...]:

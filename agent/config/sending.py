@@ -20,7 +20,14 @@ from agent.config.model import (
     RetryPolicy,
 )
 from agent.config.outbound import Proxy
-from agent.config.reading_outbound import read_answers, read_credentials, read_proxy, read_tries
+from agent.config.reading_outbound import (
+    read_answers,
+    read_credentials,
+    read_further_urls,
+    read_proxy,
+    read_redirects,
+    read_tries,
+)
 from agent.config.reading_trust import read_client_tls
 from agent.config.section import Section
 from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
@@ -132,6 +139,9 @@ def _read_destination(section: Section, own: str, around: Surroundings, proxy: P
         answers=read_answers(section),
         tls=read_client_tls(section, url or "", around),
         proxy=read_proxy(section, around, proxy),
+        redirects=read_redirects(section),
+        further_urls=read_further_urls(section, url or ""),
+        failback_s=section.value("fail-back-s", decimal(1, DAY_S, "seconds"), 300.0),
         retry=retry,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
+import attrs
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IReactorTime
@@ -27,7 +29,9 @@ from agent.upstream.exchange import BodyReader, Exchange, NotedPool, Phase
 from agent.upstream.faults import fault_of, is_cancelled, is_lost, timed_out
 from agent.upstream.login import Login, ReadFile, fields_of
 from agent.upstream.proxy import MAX_ROUNDS, ProxyAccess, is_bypassed
+from agent.upstream.redirect import Hop, next_hop, stays_with_origin
 from agent.upstream.roads import Roads
+from agent.upstream.targets import Targets, is_gone
 from agent.upstream.tries import Tries, is_unauthorized
 from agent.upstream.verdict import refusal_of, shown_url
 
@@ -65,6 +69,14 @@ OURS: Final = frozenset(
 PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
 
 
+@attrs.define(kw_only=True)
+class Journey:
+    """Where a request is at the moment, for the sentence about a time-out."""
+
+    hop: Hop
+    exchange: Exchange = attrs.field(factory=Exchange)
+
+
 class HttpSender:
     """Implements `Sender`. A request lost on a connection from the pool is repeated at once on a new one.
 
@@ -98,8 +110,13 @@ class HttpSender:
         self._agent = agent or self._pooled_agent
         self._pool = NotedPool(reactor, max_idle=destination.concurrency, idle_s=IDLE_S)
         self.kind: Final = urlsplit(destination.url).scheme.lower()
-        self.target: Final = shown_url(destination.url)
+        self._targets = Targets((destination.url, *destination.further_urls), failback_s=destination.failback_s)
         self.concurrency: Final = destination.concurrency
+
+    @property
+    def target(self) -> str:
+        """The URL in use."""
+        return shown_url(self._targets.current)
 
     async def send(self, request: StoredRequest, attempt: int) -> Answer:
         """The tries of one attempt; see `agent.upstream.tries`."""
@@ -107,7 +124,7 @@ class HttpSender:
         while True:
             await self._login.settle()
             try:
-                return await self._try(request)
+                return await self._round(request)
             except DestinationError as error:
                 if is_unauthorized(error):
                     self._login.refused()
@@ -124,16 +141,93 @@ class HttpSender:
                 )
             await deferLater(self._reactor, pause_s)
 
-    async def _try(self, request: StoredRequest) -> Answer:
-        """One exchange, bounded by the destination's time-out from the name look-up to the answer's last byte."""
-        sent = request.request
-        method = method_of(self._destination, sent)
-        url = url_of(self._destination.url, sent.path)
-        headers = headers_of(self._destination, request, self._login.fields)
-        for _ in range(self.concurrency + 1):
-            exchange = Exchange()
+    async def _round(self, request: StoredRequest) -> Answer:
+        """One try: the URL in use, and the others in their order while one is not there."""
+        *first, last = self._targets.order(self._reactor.seconds())
+        for number in first:
             try:
-                return await self._in_time(exchange, method, url, headers, sent.body)
+                return await self._try(request, number)
+            except DestinationError as error:
+                if not is_gone(error):
+                    raise
+                log.warn(
+                    "{name}: asks its next URL: {reason}",
+                    name=self._destination.name,
+                    reason=error.sentence,
+                    event_id=request.id.partition("/")[0],
+                )
+        return await self._try(request, last)
+
+    async def _try(self, request: StoredRequest, number: int) -> Answer:
+        """One journey to one URL, redirects included.
+
+        The destination's time-out bounds it from the name look-up to the last byte of the last answer.
+        """
+        sent = request.request
+        headers = headers_of(self._destination, request, self._login.fields)
+        hop = Hop(
+            url=url_of(self._targets.urls[number], sent.path),
+            method=method_of(self._destination, sent),
+            keeps_body=True,
+            keeps_login=True,
+        )
+        journey = Journey(hop=hop)
+        try:
+            answer = await self._in_time(journey, headers, sent.body)
+        except DestinationError as error:
+            if not is_gone(error):
+                self._reached(number)
+            raise
+        self._reached(number)
+        return answer
+
+    def _reached(self, number: int) -> None:
+        if self._targets.answered(number, self._reactor.seconds()):
+            log.info("{name}: uses {url} now", name=self._destination.name, url=self.target)
+
+    async def _travel(self, journey: Journey, headers: Headers, body: bytes) -> Answer:
+        """Follow redirects as the destination allows."""
+        for count in itertools.count():
+            hop = journey.hop
+            if not hop.keeps_login:
+                for name, _ in list(headers.getAllRawHeaders()):
+                    if stays_with_origin(name.decode("ascii")):
+                        headers.removeHeader(name)
+            if not hop.keeps_body:
+                body = b""
+                headers.removeHeader("content-type")
+            response, answer = await self._arrive(journey, headers, body)
+            location = _first(response.headers, "location")
+            following = next_hop(
+                answer,
+                url=hop.url,
+                method=hop.method,
+                location=location,
+                count=count,
+                policy=self._destination.redirects,
+                has_key=bool(self._destination.tls.alias),
+            )
+            if following is None:
+                break
+            journey.hop = following
+        refusal = refusal_of(
+            answer,
+            retry_after=_first(response.headers, "retry-after"),
+            location=location,
+            now_s=self._now_us() / 1e6,
+            rules=self._destination.answers,
+        )
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    async def _arrive(self, journey: Journey, headers: Headers, body: bytes) -> tuple[IResponse, Answer]:
+        """One exchange, repeated while it meets connections of the pool that have died."""
+        hop = journey.hop
+        for _ in range(self.concurrency + 1):
+            exchange = journey.exchange = Exchange()
+            try:
+                return await self._exchange(exchange, hop.method, hop.url, headers, body)
             except DestinationError:
                 raise
             except Exception as error:
@@ -141,30 +235,35 @@ class HttpSender:
                     raise CancelledError from error
                 if is_lost(error) and not exchange.is_fresh:
                     continue
-                fault = fault_of(error, where=shown_url(url), phase=exchange.phase)
+                fault = fault_of(error, where=shown_url(hop.url), phase=exchange.phase)
                 if fault is None:
                     raise
                 raise fault from error
-        raise DestinationError("connection-lost", f"{shown_url(url)}: every connection was closed while it was idle")
+        raise DestinationError(
+            "connection-lost", f"{shown_url(hop.url)}: every connection was closed while it was idle"
+        )
 
     async def close(self) -> None:
         """Close idle connections; those in use end with their exchange."""
         await self._pool.closeCachedConnections()  # type: ignore[no-untyped-call]
 
-    def _in_time(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Deferred[Answer]:
+    def _in_time(self, journey: Journey, headers: Headers, body: bytes) -> Deferred[Answer]:
         timeout_s = self._destination.timeout_s
 
         def convert(outcome: object, _: float) -> object:
             # An answer whose body was cut off by the time-out is an answer.
             if isinstance(outcome, Failure) and not isinstance(outcome.value, DestinationError):
-                return Failure(timed_out(shown_url(url), phase=exchange.phase, timeout_s=timeout_s))  # type: ignore[no-untyped-call]
+                where, phase = shown_url(journey.hop.url), journey.exchange.phase
+                return Failure(timed_out(where, phase=phase, timeout_s=timeout_s))  # type: ignore[no-untyped-call]
             return outcome
 
-        running = Deferred.fromCoroutine(self._exchange(exchange, method, url, headers, body))
+        running = Deferred.fromCoroutine(self._travel(journey, headers, body))
         running.addTimeout(timeout_s, self._reactor, onTimeoutCancel=convert)
         return running
 
-    async def _exchange(self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes) -> Answer:
+    async def _exchange(
+        self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes
+    ) -> tuple[IResponse, Answer]:
         is_tls = url.startswith("https:")
         exchange.is_tls = is_tls
         proxy = exchange.proxy = self._proxy_for(url)
@@ -177,16 +276,9 @@ class HttpSender:
             if proxy is None or is_tls or response.code != 407 or turn == rounds:
                 break
             proxy.challenged(response.headers.getRawHeaders("proxy-authenticate", []), sent=sent)
-        refusal = refusal_of(
-            answer,
-            retry_after=_first(response.headers, "retry-after"),
-            location=_first(response.headers, "location"),
-            now_s=self._now_us() / 1e6,
-            rules=self._destination.answers,
-        )
-        if refusal is not None:
-            raise refusal
-        return answer
+        # What was for the proxy must not go along to another host.
+        headers.removeHeader("proxy-authorization")
+        return response, answer
 
     async def _ask(
         self, exchange: Exchange, method: str, url: str, headers: Headers, body: bytes

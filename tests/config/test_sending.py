@@ -4,7 +4,15 @@ import attrs
 import pytest
 
 from agent.config.model import HttpDestination, OutboxDestination, RetryPolicy
-from agent.config.outbound import AnswerRule, ClientTls, ProxyScheme, Then, TokenCredentials, TriesPolicy
+from agent.config.outbound import (
+    AnswerRule,
+    ClientTls,
+    ProxyScheme,
+    RedirectPolicy,
+    Then,
+    TokenCredentials,
+    TriesPolicy,
+)
 from agent.config.sending import RETRY
 from tests.config.memory import HOME, MemoryFiles, config_of, wrapped_problems
 
@@ -255,5 +263,31 @@ def test_an_empty_proxy_user_is_none():
     ],
 )
 def test_faults_of_a_proxy(inner, sentence):
+    """Each fault gets its sentence."""
+    assert any(sentence in problem for problem in wrapped_problems(http(inner))), wrapped_problems(http(inner))
+
+
+def test_redirects_and_further_urls_are_read():
+    """The primary ones come first, wherever they stand."""
+    inner = (
+        "<RedirectPolicy><MaximumRedirects>1</MaximumRedirects><EnableRedirect>false</EnableRedirect></RedirectPolicy>"
+        "<secondary-url>https://c.example/</secondary-url><primary-url>https://b.example/</primary-url>"
+        "<fail-back-s>60</fail-back-s>"
+    )
+    found = config_of(http(inner)).destinations[0]
+    assert isinstance(found, HttpDestination)
+    assert RedirectPolicy(maximum=1, enabled=False) == found.redirects
+    assert (("https://b.example/", "https://c.example/"), 60.0) == (found.further_urls, found.failback_s)
+
+
+@pytest.mark.parametrize(
+    ("inner", "sentence"),
+    [
+        ("<primary-url>https://example.com/t</primary-url>", "stands twice"),
+        ("<primary-url>http://b.example/</primary-url>", "without TLS beside one with it"),
+        ("<primary-url>ftp://b.example/</primary-url>", "does not begin with http"),
+    ],
+)
+def test_faults_of_further_urls(inner, sentence):
     """Each fault gets its sentence."""
     assert any(sentence in problem for problem in wrapped_problems(http(inner))), wrapped_problems(http(inner))

@@ -414,3 +414,60 @@ def test_credentials_that_cannot_be_read_again_stay(found):
     desk.clock.advance(0)
     assert 200 == result_of(sending).status
     assert [[b"old"]] * 2 == [headers.getRawHeaders(b"appKey") for _, _, headers, _ in desk.agent.requests]
+
+
+def test_a_redirect_is_followed_without_the_credentials():
+    """To another host neither the login nor the keys in headers go along; the body and the id do."""
+    credentials = BasicCredentials(user="u", password=Secret("p"))
+    desk = Desk(credentials=credentials, headers=(("X-Api-Key", "k"), ("X-Site", "7")))
+    desk.answers(307, headers={"Location": ["https://y.example/new"]})
+    desk.answers(202)
+    desk.sender._context = lambda: succeed(None)
+    answer = result_of(desk.send(body=b"event"))
+    method, uri, headers, body = desk.agent.requests[1]
+    assert (202, "https://y.example/new") == (answer.status, answer.where)
+    assert (b"POST", b"https://y.example/new", b"event") == (method, uri, body)
+    names = {name for name, _ in headers.getAllRawHeaders()}
+    assert {b"Idempotency-Key", b"X-Site", b"User-Agent", b"Content-Type"} == names
+
+
+def test_see_other_is_a_get():
+    """Without the body and its type."""
+    desk = Desk()
+    desk.answers(303, headers={"Location": ["/done"]})
+    desk.answers(200)
+    result_of(desk.send())
+    method, uri, headers, body = desk.agent.requests[1]
+    assert (b"GET", b"http://x.example/done", None) == (method, uri, body)
+    assert not headers.hasHeader(b"content-type")
+
+
+def test_a_chain_of_redirects_ends():
+    """Three are followed; the time-out is for the whole journey."""
+    desk = Desk()
+    desk.answers(302, 302, 302, 302, headers={"Location": ["/again"]})
+    assert "redirect-refused" == failure_of(desk.send()).code
+    assert 4 == len(desk.agent.requests)
+
+
+def test_the_next_url_is_asked_at_once():
+    """Within the same try, and it stays in use; one request in five minutes asks the first one again."""
+    desk = Desk(further_urls=("http://b.example/", "http://c.example/"))
+    desk.agent.outcomes.append(fail(ConnectionRefusedError()))
+    desk.answers(503, 202, 202)
+    result_of(desk.send())
+    result_of(desk.send())
+    desk.clock.advance(300)
+    desk.answers(202)
+    result_of(desk.send())
+    hosts = [uri.split(b"/")[2][:1] for _, uri, _, _ in desk.agent.requests]
+    assert [b"x", b"b", b"c", b"c", b"x"] == hosts
+    assert "http://x.example/api" == desk.sender.target
+
+
+def test_an_answer_that_is_one_does_not_fail_over():
+    """A 404 of the first server is what the request deserves."""
+    desk = Desk(further_urls=("http://b.example/",))
+    desk.answers(404)
+    assert 404 == failure_of(desk.send()).answer.status
+    assert 1 == len(desk.agent.requests)
