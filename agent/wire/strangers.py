@@ -267,7 +267,8 @@ def _client_unknown(seen: Misuse) -> str:
     if seen.client_certificate and "its root" in seen.verify_error:
         # OpenSSL shows the certificate that it refuses: the last of the chain, not the sender's own.
         return (
-            f"{seen.peer} showed a client certificate whose chain ends with {shown(_subject(seen.client_certificate))}, "
+            f"{seen.peer} showed a client certificate whose chain ends with "
+            f"{shown(_subject(seen.client_certificate))}, "
             "which we do not trust; if it shall be taken, put that authority into the truststore of the "
             "service-gateway, or its own fingerprint onto the list"
         )
