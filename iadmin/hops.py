@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+import attrs
 from OpenSSL import SSL
 
+from agent.errors import AgentError
 from iadmin.model import Hop, HopRoute
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -50,22 +52,24 @@ class Walker:
     def walk(self, route: HopRoute) -> list[Hop]:
         """All hops up to the first that is broken. Never raises for what it meets."""
         walk = _Walk(route, self._tls_for, self._clock_s)
-        hops: list[Hop] = []
+        try:
+            return list(self._hops(walk))
+        finally:
+            walk.close()
+
+    def _hops(self, walk: _Walk) -> Iterator[Hop]:
         steps = walk.steps()
         while True:
             began_s = self._clock_s()
             try:
                 name, sentence = next(steps)
             except StopIteration:
-                break
+                return
             except Broken as error:
-                hops.append(
-                    Hop(name=walk.hop, is_good=False, sentence=error.sentence, cure=error.cure, ms=self._ms(began_s))
-                )
-                break
-            hops.append(Hop(name=name, is_good=True, sentence=sentence, ms=self._ms(began_s)))
-        walk.close()
-        return hops
+                broken = Hop(name=walk.hop, is_good=False, sentence=error.sentence, ms=self._ms(began_s))
+                yield attrs.evolve(broken, cure=error.cure)
+                return
+            yield Hop(name=name, is_good=True, sentence=sentence, ms=self._ms(began_s))
 
     def _ms(self, began_s: float) -> int:
         return round((self._clock_s() - began_s) * 1000)
@@ -91,6 +95,11 @@ class _Walk:
         self.hop = "proxy" if route.proxy_host else "TCP"
         self._connect(addresses, near_host, near_port)
         yield self.hop, f"connected to {near_host} port {near_port}"
+        if route.is_proxy_tls:
+            raise Broken(
+                "this proxy is spoken to over TLS, which this walk does not do",
+                f'let the agent go the way itself: "iadmin destination send {route.destination} FILE"',
+            )
         if route.proxy_host and route.scheme == "https":
             self.hop = "tunnel"
             yield "tunnel", self._tunnel()
@@ -98,10 +107,10 @@ class _Walk:
             self.hop = "TLS"
             yield "TLS", self._handshake()
         self.hop = "HTTP"
-        status, location = self._ask()
+        status, fields = self._ask()
         yield "HTTP", f"HEAD {route.path} is answered {_named(status)}"
         self.hop = "credentials"
-        yield "credentials", self._judged(status, location)
+        yield "credentials", self._judged(status, fields.get("location", ""))
 
     def close(self) -> None:
         if self._socket is not None:
@@ -149,7 +158,13 @@ class _Walk:
         head = f"CONNECT {there} HTTP/1.1\r\nHost: {there}\r\n"
         if route.proxy_authorization:
             head += f"Proxy-Authorization: {route.proxy_authorization.reveal()}\r\n"
-        status, _ = self._exchange(head + "\r\n")
+        status, fields = self._exchange(head + "\r\n")
+        challenge = fields.get("proxy-authenticate", "basic").lower()
+        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and "basic" not in challenge:
+            raise Broken(
+                f"the proxy {route.proxy_host} wants another proof than Basic, which this walk does not give (407)",
+                f'let the agent go the way itself: "iadmin destination send {route.destination} FILE"',
+            )
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             given = "refuses the user and password it was given" if route.proxy_authorization else "wants a user"
             raise Broken(f"the proxy {route.proxy_host} {given} (407)", "correct user and password of the proxy")
@@ -168,7 +183,10 @@ class _Walk:
     def _handshake(self) -> str:
         route = self._route
         judge = _Judge()
-        connection = self._tls_for(route, judge)
+        try:
+            connection = self._tls_for(route, judge)
+        except AgentError as error:
+            raise Broken(error.sentence, "mend the file of the truststore or of the keystore") from None
         connection.set_connect_state()
         self._tls = connection
         try:
@@ -183,7 +201,7 @@ class _Walk:
         until = shown.to_cryptography().not_valid_after_utc.date().isoformat() if shown else "?"
         return f"{connection.get_protocol_version_name()}, the certificate of {route.host} is good until {until}"
 
-    def _ask(self) -> tuple[int, str]:
+    def _ask(self) -> tuple[int, dict[str, str]]:
         route = self._route
         is_absolute = bool(route.proxy_host) and route.scheme == "http"
         port = "" if route.port == {"http": 80, "https": 443}[route.scheme] else f":{route.port}"
@@ -222,8 +240,8 @@ class _Walk:
             return f"not refused, asked {has}; HEAD itself is not taken there (405), which says nothing of what is sent"
         return f"not refused, asked {has}"
 
-    def _exchange(self, head: str) -> tuple[int, str]:
-        """Status and `Location` of the answer to a head."""
+    def _exchange(self, head: str) -> tuple[int, dict[str, str]]:
+        """Status and header fields of the answer to a head, names in lower case."""
         self._write(head.encode("latin-1", "replace"))
         data = b""
         while b"\r\n\r\n" not in data and len(data) < MAX_HEAD_BYTES:
@@ -240,7 +258,7 @@ class _Walk:
                 "take the https port with an https URL and the http port with an http URL",
             )
         fields = (line.partition(":") for line in lines[1:])
-        return int(words[1]), next((value.strip() for name, _, value in fields if name.lower() == "location"), "")
+        return int(words[1]), {name.lower(): value.strip() for name, _, value in fields}
 
     def _write(self, data: bytes) -> None:
         tls = self._tls

@@ -249,6 +249,7 @@ def _real_tools(switches: Switches) -> Tools:
         prober=_prober,
         walker=_walker,
         login_fields=_login_fields,
+        proxy_of=_proxy_of,
     )
 
 
@@ -286,15 +287,45 @@ def _prober() -> Any:
 
 
 def _walker(settings: Any) -> Any:
-    from agent.upstream.trust import TrustedPeer, system_context
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from agent.config.model import HttpDestination
+    from agent.secret import Secret
+    from agent.upstream.material import context_of
+    from agent.upstream.trust import TrustedPeer
     from iadmin.hops import Judge, Walker
     from iadmin.model import HopRoute
+    from keystoretools import files
+
+    password = os.environ.get("IA_KEYSTORE_PASSWORD")
+    rules = {one.name: one.tls for one in settings.destinations if isinstance(one, HttpDestination)}
 
     def tls_for(route: HopRoute, judge: Judge) -> Any:
         """As the sender does it."""
-        return TrustedPeer(context=system_context(), host=route.host).clientConnectionForTLS(judge)  # type: ignore[arg-type]
+        own = rules[route.destination]
+        context = context_of(
+            own,
+            read=lambda path: files.load(Path(path)),
+            password=None if password is None else Secret(password),
+            now=datetime.now(UTC),
+        )
+        peer = TrustedPeer(context=context, host=route.host, rules=own, via=route.proxy_host)
+        return peer.clientConnectionForTLS(judge)  # type: ignore[arg-type]
 
     return Walker(tls_for=tls_for)
+
+
+def _proxy_of(destination: Any) -> Any:
+    """The proxy on the way, None where it is bypassed."""
+    from urllib.parse import urlsplit
+
+    from agent.upstream.proxy import is_bypassed
+
+    parts = urlsplit(destination.url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme.lower()]
+    proxy = destination.proxy
+    return None if proxy is None or is_bypassed(parts.hostname or "", port, proxy.no_proxy) else proxy
 
 
 def _login_fields(destination: Any) -> Any:

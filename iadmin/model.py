@@ -85,6 +85,7 @@ class HopRoute:
     has_credentials: bool = False
     proxy_host: str = ""
     proxy_port: int = 0
+    is_proxy_tls: bool = False
     proxy_authorization: Secret | None = None
 
 

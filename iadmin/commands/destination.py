@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from agent.config.model import AgentConfig, Destination, HttpDestination
+from agent.config.outbound import Proxy, ProxyScheme
 from agent.errors import ExitStatus, MachineError, OperatorError
 from agent.secret import Secret
 from iadmin.commands.lazy import Command, Group
@@ -92,7 +94,7 @@ def check(tools: Tools, name: str | None, file: str | None) -> Outcome:
         hops: Sequence[Hop] = ()
         if isinstance(one, HttpDestination):
             with tools.working(f"walking to {one.name}"):
-                hops = walker.walk(route_of(one, tools.login_fields(one)))
+                hops = walker.walk(route_of(one, tools.login_fields(one), tools.proxy_of(one)))
         pages += _page(one, hops)
         data.append({"destination": one.name, "hops": [_hop_data(hop) for hop in hops], "good": _is_good(hops)})
     is_good = all(one["good"] for one in data)
@@ -145,10 +147,14 @@ def send(tools: Tools, name: str, file: str, path: str, method: str, content_typ
     return _send(tools, name, {"path": path, "method": method, "content_type": content_type}, file)
 
 
-def route_of(one: HttpDestination, login: Mapping[str, str]) -> HopRoute:
+def route_of(one: HttpDestination, login: Mapping[str, str], proxy: Proxy | None) -> HopRoute:
     """The way to a destination, with its credentials among the headers."""
     parts = urlsplit(one.url)
     headers = [(name, Secret(value)) for name, value in {**login, **dict(one.headers)}.items()]
+    user = ""
+    if proxy is not None and proxy.user:
+        password = proxy.password.reveal() if proxy.password is not None else ""
+        user = f"Basic {b64encode(f'{proxy.user}:{password}'.encode()).decode('ascii')}"
     own = {header.lower() for header, _ in one.headers}
     return HopRoute(
         destination=one.name,
@@ -159,6 +165,10 @@ def route_of(one: HttpDestination, login: Mapping[str, str]) -> HopRoute:
         timeout_s=one.timeout_s,
         headers=tuple(headers),
         has_credentials=bool(login) or bool(own & {"authorization", "appkey"}),
+        proxy_host=proxy.host if proxy is not None else "",
+        proxy_port=proxy.port if proxy is not None else 0,
+        is_proxy_tls=proxy is not None and proxy.scheme is ProxyScheme.HTTPS,
+        proxy_authorization=Secret(user) if user else None,
     )
 
 

@@ -16,6 +16,7 @@ import attrs
 import click
 
 from agent.config.model import AgentConfig, GatewayConfig, HttpDestination
+from agent.config.outbound import Proxy
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Switches
@@ -227,8 +228,8 @@ class Tools:
     tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
     function to be called with it. `key_material` reads and checks what a gateway would serve (a self-signed certificate
     is made where nothing is configured) and raises `AgentError`; `prober` looks at ports,
-    `walker` at the way to a destination; `login_fields` are the header fields with a destination's credentials. `ask`
-    puts a question that is
+    `walker` at the way to a destination; `login_fields` are the header fields with a destination's credentials,
+    `proxy_of` is the proxy that it is sent by. `ask` puts a question that is
     answered with yes or no, None where nobody is there to ask; `edit_file` opens that person's editor on a file and
     waits. `open_changes` holds the lock of a home without an agent while its dead letters are changed. `ask_secret`
     puts a question to that person and returns the answer, None where nobody is there to ask. `machine_names` are what
@@ -262,6 +263,7 @@ class Tools:
     prober: Callable[[], Prober]
     walker: Callable[[AgentConfig], Walker]
     login_fields: Callable[[HttpDestination], Mapping[str, str]]
+    proxy_of: Callable[[HttpDestination], Proxy | None]
 
     @property
     def home(self) -> Path:

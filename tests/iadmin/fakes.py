@@ -444,6 +444,7 @@ class World:
             key_material=self._key_material,
             prober=lambda: self.prober,
             walker=lambda settings: self.walker,
+            proxy_of=lambda destination: destination.proxy,
             login_fields=lambda destination: {"authorization": "Basic canary"} if destination.credentials else {},
         )
 
