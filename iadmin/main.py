@@ -200,10 +200,10 @@ def _real_tools(switches: Switches) -> Tools:
 
         return watch(pid)
 
-    def post(url: str, content_type: str, body: bytes) -> Any:
+    def post(url: str, content_type: str, body: bytes, **facts: Any) -> Any:
         from iadmin.commands.sending import post
 
-        return post(url, content_type, body)
+        return post(url, content_type, body, **facts)
 
     def edit_file(path: Path) -> None:
         from iadmin.commands.editor import edit_file

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+import ssl
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.config.model import AgentConfig
+import attrs
+
+from agent.config.model import AgentConfig, GatewayConfig
 from agent.errors import AgentError, ExitStatus, MachineError, OperatorError
 from agent.names import ServiceName
+from iadmin.commands.keystores import operator_error
+from iadmin.commands.passwords import given_password
+from iadmin.commands.tls_gateways import material_of
 from iadmin.commands.tools import PostAnswer, Tools
 from iadmin.model import Outcome
 from iadmin.render import Body, Line
+from keystoretools import KeystoreError
 
 TIMEOUT_S: Final = 60.0
 """A service that answers its sender itself has 30 s; the disk may be slow on top of it."""
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+PASSWORD_VARIABLE: Final = "IA_SENDER_PASSWORD"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 EXITS: Final = {
     401: ExitStatus.NO_PERMISSION,
     403: ExitStatus.NO_PERMISSION,
@@ -31,25 +44,62 @@ EXITS: Final = {
 """404 and 405 say that the running agent has another configuration than the files: the service was found in those."""
 
 
-def gateway_url(tools: Tools, settings: AgentConfig) -> str:
-    """The URL of the first service gateway: where the running agent really listens, else what the files say."""
+@attrs.frozen(kw_only=True)
+class Entrance:
+    """Where events are sent to: the beginning of the URL, and which certificates (DER) may be presented there."""
+
+    url: str
+    trusted: tuple[bytes, ...] = ()
+
+
+def entrance(tools: Tools, settings: AgentConfig) -> Entrance:
+    """The first service gateway: where the running agent really listens, else what the files say.
+
+    Over TLS its own certificate is trusted, read where the agent reads it, whatever name it is for: the connection
+    stays on this machine. Raises `AgentError` where there is no gateway, or its certificate cannot be read.
+    """
     listening: list[dict[str, Any]] = []
     with contextlib.suppress(AgentError):
         if tools.agent_pid() is not None:
             listening = tools.open_link(tools.home).status().get("gateways", [])
     if listening:
-        host, port, ssl = str(listening[0]["host"]), int(listening[0]["port"]), bool(listening[0].get("ssl"))
+        host, port, is_tls = str(listening[0]["host"]), int(listening[0]["port"]), bool(listening[0].get("ssl"))
     elif settings.gateways:
-        host, port, ssl = settings.gateways[0].host, settings.gateways[0].port, settings.gateways[0].ssl
+        host, port, is_tls = settings.gateways[0].host, settings.gateways[0].port, settings.gateways[0].ssl
     else:
         raise OperatorError("no-gateway", "the configuration has no <service-gateway>, so nothing can be sent to it")
-    if ssl:
-        raise OperatorError(
-            "gateway-speaks-tls",
-            f"the service gateway on port {port} speaks TLS, which event send cannot yet; post with curl --cacert",
-        )
     host = EVERYWHERE.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    if not is_tls:
+        return Entrance(url=url)
+    configured = next((one for one in settings.gateways if one.port == port), GatewayConfig(host=host, port=port))
+    identities = material_of(tools, configured).identities
+    return Entrance(url=url, trusted=tuple(one.chain[0].der for one in identities))
+
+
+def credentials(tools: Tools, user: str | None, password_file: Path | None) -> Mapping[str, str]:
+    """The header field with user and password (HTTP Basic); nothing where no user is named.
+
+    The password comes from the file, else from the environment, else from the person at the terminal.
+    """
+    if user is None:
+        if password_file is not None:
+            raise OperatorError("usage", "--password-file needs --user", exit_status=ExitStatus.USAGE)
+        return NOTHING
+    if ":" in user:
+        raise OperatorError("usage", "a user's name has no colon", exit_status=ExitStatus.USAGE)
+    try:
+        found = given_password(tools, password_file, PASSWORD_VARIABLE)
+    except KeystoreError as error:
+        raise operator_error(error) from error
+    password = found.reveal() if found is not None else tools.ask_secret(f"Password of {user}: ")
+    if password is None:
+        raise OperatorError(
+            "password-needed",
+            f"the password of {user} is needed; give it with --password-file FILE or ${PASSWORD_VARIABLE}",
+            exit_status=ExitStatus.USAGE,
+        )
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
 
 
 def read_file(tools: Tools, file: str) -> bytes:
@@ -69,17 +119,45 @@ def content_type_of(body: bytes) -> str:
     return "application/json" if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "application/xml"
 
 
-def post(url: str, content_type: str, body: bytes) -> PostAnswer:
-    """POST a body; raises `MachineError` when nothing listens there or no answer comes."""
+def post(
+    url: str,
+    content_type: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str] = NOTHING,
+    trusted: Sequence[bytes] = (),
+) -> PostAnswer:
+    """POST a body; raises `MachineError` when nothing listens there, it cannot be trusted, or no answer comes."""
     parts = urlsplit(url)
-    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S)
+    fields = {"Content-Type": content_type, "Accept": "application/json", **headers}
+    connection = (
+        HTTPSConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S, context=_trusting(trusted))
+        if parts.scheme == "https"
+        else HTTPConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S)
+    )
     try:
-        answer = _exchange(connection, parts.path, {"Content-Type": content_type, "Accept": "application/json"}, body)
+        answer = _exchange(connection, parts.path, fields, body)
         return PostAnswer(
             status=answer.status,
             content_type=answer.headers.get_content_type(),
             body=answer.read(MAX_ANSWER_BYTES),
         )
+    except ssl.SSLCertVerificationError as error:
+        raise MachineError(
+            "gateway-not-trusted",
+            f"{parts.netloc} presents a certificate that is not the one of the configuration, or is not good "
+            f"({error.verify_message}); nothing was sent; look at: iadmin tls check",
+        ) from error
+    except ssl.SSLError as error:
+        if "CERTIFICATE_REQUIRED" not in str(error.reason).upper():
+            raise MachineError(
+                "tls-fails", f"{parts.netloc}: the TLS connection fails ({error.reason}); look at: iadmin tls check"
+            ) from error
+        raise MachineError(
+            "client-certificate-needed",
+            f"{parts.netloc} takes nobody without a client certificate, and event send has none; post with curl "
+            "--cert and --key",
+        ) from error
     except ConnectionRefusedError as error:
         raise MachineError(
             "nothing-listens",
@@ -94,6 +172,17 @@ def post(url: str, content_type: str, body: bytes) -> PostAnswer:
         ) from error
     finally:
         connection.close()
+
+
+def _trusting(certificates: Sequence[bytes]) -> ssl.SSLContext:
+    """Accepts these certificates and no others, whatever names are in them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    # The certificate itself is the anchor, not its authority: that may have issued thousands.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    for certificate in certificates:
+        context.load_verify_locations(cadata=certificate)
+    return context
 
 
 def _exchange(connection: HTTPConnection, path: str, headers: dict[str, str], body: bytes) -> HTTPResponse:
@@ -123,9 +212,10 @@ def answer_outcome(answer: PostAnswer, *, url: str, service: ServiceName) -> Out
         )
     detail = str(document.get("detail") or document.get("title") or text.strip())
     data["detail"] = detail
+    hint = "; give --user NAME and --password-file FILE" if answer.status == 401 else ""
     default = ExitStatus.DATA if 400 <= answer.status < 500 else ExitStatus.UNAVAILABLE
     return Outcome(
         data=data,
-        notes=(f"the service gateway refused the event with status {answer.status}: {detail}",),
+        notes=(f"the service gateway refused the event with status {answer.status}: {detail}{hint}",),
         exit_status=EXITS.get(answer.status, default),
     )

@@ -200,6 +200,17 @@ class PostAnswer:
     body: bytes
 
 
+class Poster(Protocol):
+    """Posts a body to a URL; `iadmin.commands.sending.post` is the real one. Raises `MachineError`.
+
+    `headers` are further header fields. Over `https` one of the certificates in `trusted` (DER) must be presented.
+    """
+
+    def __call__(
+        self, url: str, content_type: str, body: bytes, *, headers: Mapping[str, str], trusted: Sequence[bytes]
+    ) -> PostAnswer: ...
+
+
 class SpoolUpkeep(Protocol):
     """What can be done to the files of a spool; shapes as in `agent.spool.upkeep.Upkeep`."""
 
@@ -224,7 +235,7 @@ class Tools:
 
     `load_config` raises `AgentError` (`ConfigFaults` with all problems); `exposures` says what others of the machine
     can get at; `effective` turns a configuration into
-    JSON-able values with secrets masked. `post` takes URL, content type and body. `working` is a context manager that
+    JSON-able values with secrets masked. `post` sends an event. `working` is a context manager that
     tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
     function to be called with it. `key_material` reads and checks what a gateway would serve (a self-signed certificate
     is made where nothing is configured) and raises `AgentError`; `prober` looks at ports,
@@ -249,7 +260,7 @@ class Tools:
     open_link: Callable[[Path], AgentLink]
     running_pid: Callable[[Path], int | None]
     watch: Callable[[int], Process]
-    post: Callable[[str, str, bytes], PostAnswer]
+    post: Poster
     working: Callable[[str], AbstractContextManager[object]]
     progress: Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
     ask: Callable[[str], bool | None]

@@ -386,6 +386,7 @@ class World:
     warnings: Sequence[Problem] = ()
     faults: Sequence[Problem] = ()
     posts: list[tuple[str, str, bytes]] = attrs.field(factory=list)
+    post_facts: list[tuple[dict[str, str], tuple[bytes, ...]]] = attrs.field(factory=list)
     answer: PostAnswer = ACCEPTED
     stdin: bytes = b""
     letters: FakeLetters = attrs.field(factory=FakeLetters)
@@ -498,8 +499,11 @@ class World:
             return self.pids.pop(0)
         return PID if self.running else None
 
-    def _post(self, url: str, content_type: str, body: bytes) -> PostAnswer:
+    def _post(
+        self, url: str, content_type: str, body: bytes, *, headers: Mapping[str, str], trusted: Sequence[bytes]
+    ) -> PostAnswer:
         self.posts.append((url, content_type, body))
+        self.post_facts.append((dict(headers), tuple(trusted)))
         return self.answer
 
 

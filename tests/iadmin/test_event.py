@@ -9,6 +9,8 @@ from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.tools import PostAnswer
 from iadmin.link import NotRunning
 from tests.iadmin.fakes import EVENT_ID, World, agent_config, detail, service_config, summary
+from tests.iadmin.keystores import made
+from tests.iadmin.test_tls import material
 
 
 def test_filters_reach_the_agent(world: World) -> None:
@@ -237,6 +239,27 @@ def test_send_goes_where_the_agent_listens(world: World) -> None:
     world.running = False
     world.run("event", "send", "sample-plan", "-")
     assert ["http://[::1]:9000", "http://127.0.0.1:8081"] == [post[0].partition("/http/")[0] for post in world.posts]
+
+
+def test_send_goes_over_https_with_credentials(world: World) -> None:
+    """What the agent presents is what is trusted; user and password go along."""
+    own = made("plant7.example.com")
+    world.material = material(own)
+    world.link.status_answer["gateways"] = [{"host": "", "port": 8081, "ssl": True}]
+    (world.cwd / "pw").write_text("s3cret\n")
+    world.run("event", "send", "sample-plan", "-", "--user", "EMS", "--password-file", "pw")
+    assert "https://127.0.0.1:8081/http/applications_sample-plan" == world.posts[0][0]
+    assert [({"Authorization": "Basic RU1TOnMzY3JldA=="}, (own.certificate.der,))] == world.post_facts
+    assert 64 == world.run("event", "send", "sample-plan", "-", "--password-file", "pw").status
+
+
+def test_send_needs_a_certificate_that_can_be_read(world: World) -> None:
+    """Else it would not know whom it talks to."""
+    world.material = OperatorError("x", "the keystore does not open")
+    world.link.status_answer["gateways"] = [{"host": "", "port": 8081, "ssl": True}]
+    answer = world.run("event", "send", "sample-plan", "-")
+    assert 78 == answer.status
+    assert "the keystore does not open" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +16,13 @@ import pytest
 from agent.errors import MachineError
 from iadmin.commands import sending
 from iadmin.commands.sending import post
+from tests.support.tls import issued, pem_of
 
 PATIENCE_S = 20.0
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[bytes]]]:
     """A server for one connection: reads the request up to END, sends `answer`, closes."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -27,8 +30,13 @@ def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
         def serve() -> None:
             connection, _ = listening.accept()
+            connection.settimeout(PATIENCE_S)
+            if context is not None:
+                try:
+                    connection = context.wrap_socket(connection, server_side=True)
+                except ssl.SSLError:
+                    return
             with connection:
-                connection.settimeout(PATIENCE_S)
                 data = connection.recv(65536)
                 while not data.endswith(b"END"):
                     data += connection.recv(65536)
@@ -37,7 +45,8 @@ def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/http/a_b", received
+        scheme = "http" if context is None else "https"
+        yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}/http/a_b", received
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
 
@@ -68,6 +77,22 @@ def test_a_refusal_before_the_whole_body_is_still_read(monkeypatch: pytest.Monke
     with answering(refused) as (url, _):
         answer = post(url, "application/xml", b"END")
     assert (413, b"large") == (answer.status, answer.body)
+
+
+def test_over_https_the_named_certificate_is_trusted_and_no_other(tmp_path: Path) -> None:
+    """Whatever name it is for; a gateway with another one is sent nothing."""
+    own, other = issued("plant7.example.com"), issued("plant7.example.com")
+    (tmp_path / "own.pem").write_bytes(pem_of(own))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(accepted, context) as (url, received):
+        answer = post(url, "application/xml", b"END", headers={"Authorization": "x"}, trusted=[own.certificate.der])
+    assert (202, b"{}") == (answer.status, answer.body)
+    assert b"Authorization: x\r\n" in received[0]
+    with answering(b"", context) as (url, received), pytest.raises(MachineError, match="nothing was sent"):
+        post(url, "application/xml", b"END", trusted=[other.certificate.der])
+    assert [] == received
 
 
 def test_nobody_there_says_how_to_start() -> None:
