@@ -134,6 +134,11 @@ class HttpDestination:
     redirects: RedirectPolicy = attrs.field(factory=RedirectPolicy)
     further_urls: tuple[str, ...] = ()
     """Asked in this order when `url` is not there: the other primary ones, then the secondary ones."""
+    exchange_size: int = 0
+    """`<apxml-exchange>`: at most so many requests in `exchange_interval_s`; 0: no limit."""
+    exchange_interval_s: float = 5.0
+    circuit_failures: int = 5
+    """Failures in a row after which the destination is left alone for a while; 0: never."""
     failback_s: float = 300.0
     """How often a request asks `url` again meanwhile: soon enough for a person who waits for it, and a connection that
     hangs for the whole time-out costs one request in five minutes."""

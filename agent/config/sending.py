@@ -126,6 +126,7 @@ def _read_destination(section: Section, own: str, around: Surroundings, proxy: P
         return _outbox(own, retry, around)
     url = section.required_attribute("url", web_url(query=True))
     credentials = read_credentials(section, url or "", around)
+    exchange = section.child("apxml-exchange")
     return HttpDestination(
         name=own,
         url=url or "",
@@ -141,6 +142,9 @@ def _read_destination(section: Section, own: str, around: Surroundings, proxy: P
         proxy=read_proxy(section, around, proxy),
         redirects=read_redirects(section),
         further_urls=read_further_urls(section, url or ""),
+        exchange_size=exchange.value("size", whole(1, 1_000_000), 100) if exchange else 0,
+        exchange_interval_s=exchange.value("interval", decimal(0.1, DAY_S, "seconds"), 5.0) if exchange else 5.0,
+        circuit_failures=section.value("circuit-failures", whole(0, 1000), 5),
         failback_s=section.value("fail-back-s", decimal(1, DAY_S, "seconds"), 300.0),
         retry=retry,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any, Final, TypeVar
@@ -21,6 +21,7 @@ from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
 from agent.secret import Secret
 from agent.upstream.asking import Asker
+from agent.upstream.circuit import Circuit, Rate
 from agent.upstream.contexts import Contexts
 from agent.upstream.http import HttpSender
 from agent.upstream.lane import Lane
@@ -103,6 +104,8 @@ class Courier:
                 now_us=now_us,
                 jitter=jitter,
                 counters=counters,
+                circuit=_circuit_of(destination, jitter),
+                rate=_rate_of(destination),
             )
             for destination in destinations
         }
@@ -156,8 +159,8 @@ class Courier:
     def describe(self) -> list[dict[str, object]]:
         """One mapping per destination; see `Lane.describe`. `warnings` are sentences about how it is configured."""
         return [
-            {**lane.describe(), "warnings": [CARELESS.format(name=name)] if name in self._careless else []}
-            for name, lane in self._lanes.items()
+            {**told, "warnings": [*([CARELESS.format(name=name)] if name in self._careless else []), *_unreached(told)]}
+            for name, told in ((name, lane.describe()) for name, lane in self._lanes.items())
         ]
 
     def _warn(self) -> None:
@@ -215,3 +218,26 @@ class Courier:
 
     def _run_in_thread(self, work: Callable[[], Result]) -> Deferred[Result]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+
+def _circuit_of(destination: Destination, jitter: Callable[[], float]) -> Circuit | None:
+    if not isinstance(destination, HttpDestination):
+        return None
+    return Circuit(
+        failures=destination.circuit_failures,
+        concurrency=destination.concurrency,
+        policy=destination.retry,
+        jitter=jitter,
+    )
+
+
+def _rate_of(destination: Destination) -> Rate | None:
+    if not isinstance(destination, HttpDestination) or not destination.exchange_size:
+        return None
+    return Rate(size=destination.exchange_size, interval_s=destination.exchange_interval_s)
+
+
+def _unreached(told: Mapping[str, object]) -> list[str]:
+    if told["circuit"] == "closed":
+        return []
+    return [f"destination {told['destination']}: nothing can be sent, it is stored: {told['last_error']}"]

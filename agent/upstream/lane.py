@@ -29,6 +29,7 @@ from agent.delivery import Lineup, Outcome, Refill, State, Ticket
 from agent.delivery.ages import Ages
 from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
 from agent.errors import AgentError, DestinationError
+from agent.upstream.circuit import Circuit, CircuitState, Rate
 from agent.upstream.health import Health, Verdict, event_id_of
 from agent.upstream.sender import Refusal, Sender
 
@@ -39,9 +40,6 @@ MAX_SETTLE_PAUSE_S: Final = 30.0
 
 REFILL_PAUSE_S: Final = 5.0
 """Before a read that failed is tried again."""
-
-PAGE: Final = 500
-"""Requests in one read where most of them may belong to other groups."""
 
 ONLY_PRIORITY: Final = 0
 
@@ -60,8 +58,12 @@ class Lane:
         now_us: Callable[[], int],
         jitter: Callable[[], float],
         counters: Counters,
+        circuit: Circuit | None = None,
+        rate: Rate | None = None,
     ) -> None:
         self._name: Final = name
+        self._circuit = circuit
+        self._rate = rate
         self._sender = sender
         self._policy = policy
         self._spool = spool
@@ -81,7 +83,6 @@ class Lane:
         self._is_going_on = False
         self._is_asked_again = False
         self._read_from_s = 0.0
-        self._passed_seq = 0
         self._coming_back = 0
 
     def open(self) -> None:
@@ -134,6 +135,7 @@ class Lane:
             "kind": self._sender.kind,
             "target": self._sender.target,
             "paused": self._is_held,
+            "circuit": self._circuit.state.value if self._circuit is not None else "closed",
             "backlog": len(self._lineup),
             "in_hand": len(self._in_hand),
             "last_success": self._health.last_success,
@@ -177,7 +179,12 @@ class Lane:
         self._set_timer()
 
     def _may_begin(self) -> bool:
-        return not self._is_held and not self._coming_back and self._reactor.seconds() >= self._paused_until_s
+        now_s = self._reactor.seconds()
+        if self._is_held or self._coming_back or now_s < self._paused_until_s:
+            return False
+        if self._rate is not None and self._rate.next_s(now_s) > now_s:
+            return False
+        return self._circuit is None or self._circuit.may_begin(now_s, len(self._in_hand))
 
     def _set_timer(self) -> None:
         """Wake up when the first postponed request is due, or a pause ends."""
@@ -189,6 +196,10 @@ class Lane:
         now_s = self._reactor.seconds()
         # A request that is due but finds all connections busy is begun when one of them ends: no timer for it.
         times = [at_s for at_s in (self._lineup.next_due_s(), self._paused_until_s, self._read_from_s) if at_s]
+        if self._rate is not None and len(self._lineup):
+            times.append(self._rate.next_s(now_s))
+        if self._circuit is not None:
+            times.append(self._circuit.until_s)
         later = [at_s for at_s in times if at_s > now_s]
         if later:
             self._timer = self._reactor.callLater(min(later) - now_s, self._wake)
@@ -210,7 +221,13 @@ class Lane:
 
     async def _read(self, refill: Refill) -> None:
         try:
-            found = await self._find(refill)
+            found = await self._spool.open_requests(
+                self._name,
+                after_seq=refill.after_seq,
+                limit=refill.limit,
+                group=refill.group,
+                except_groups=refill.except_groups,
+            )
         except BaseException as error:
             self._lineup.refill_failed()
             self._read_from_s = self._reactor.seconds() + REFILL_PAUSE_S
@@ -227,21 +244,6 @@ class Lane:
             ]
         )
 
-    async def _find(self, refill: Refill) -> list[StoredRequest]:
-        """Read what `refill` asks for. The spool does not choose by group, so pages are read until one has some."""
-        is_narrow = refill.group is not None or bool(refill.except_groups)
-        limit = max(refill.limit, PAGE) if is_narrow else refill.limit
-        # What an earlier read has passed belongs to groups that are read by themselves: see `Lineup`.
-        after_seq = max(refill.after_seq, self._passed_seq) if refill.group is None else refill.after_seq
-        while True:
-            page = await self._spool.open_requests(self._name, after_seq=after_seq, limit=limit)
-            found = [request for request in page if _is_asked_for(request, refill)]
-            if refill.group is None:
-                self._passed_seq = after_seq
-            if found or not page:
-                return found[: refill.limit]
-            after_seq = page[-1].seq
-
     def _has_read(self) -> None:
         self._reading = None
         self._go_on()
@@ -249,6 +251,8 @@ class Lane:
     def _begin(self, job: _Job) -> None:
         request = job.request
         self._spool.began_request(request.seq)
+        if self._rate is not None:
+            self._rate.began(self._reactor.seconds())
         attempt = Deferred.fromCoroutine(self._work(job))
         self._in_hand[request.seq] = attempt
         attempt.addErrback(lambda failure: log.failure("a request of {name} went astray", failure, name=self._name))
@@ -316,8 +320,11 @@ class Lane:
         """Send once, and say what follows. Raises only `CancelledError`."""
         request = job.request
         try:
-            return Verdict(outcome=Outcome.SUCCEED, answer=await self._sender.send(request, attempt))
+            answer = await self._sender.send(request, attempt)
+            self._judge(None)
+            return Verdict(outcome=Outcome.SUCCEED, answer=answer)
         except DestinationError as error:
+            self._judge(error)
             return self._verdict_of(job, attempt, error)
         except CancelledError:
             raise  # Twisted's is an ordinary Exception
@@ -325,6 +332,27 @@ class Lane:
             log.failure("a fault of the agent while sending {id}", id=request.id, event_id=event_id_of(request))
             fault = DestinationError("internal", f"a fault of the agent: {type(error).__name__}, see its log")
             return self._verdict_of(job, attempt, fault)
+
+    def _judge(self, error: DestinationError | None) -> None:
+        """Tell the circuit breaker, and the log where that changes something."""
+        circuit = self._circuit
+        if circuit is None:
+            return
+        before = circuit.state
+        if error is None:
+            circuit.answered()
+        else:
+            circuit.failed(error, self._reactor.seconds())
+        if circuit.state is CircuitState.OPEN and before is CircuitState.CLOSED:
+            assert error is not None
+            log.warn(
+                "{name}: nothing is sent for {pause_s:.0f} s, then one request asks again: {reason}",
+                name=self._name,
+                pause_s=circuit.until_s - self._reactor.seconds(),
+                reason=error.sentence,
+            )
+        elif circuit.state is CircuitState.CLOSED and before is not CircuitState.CLOSED:
+            log.info("{name}: answers again, what has waited is sent step by step", name=self._name)
 
     def _verdict_of(self, job: _Job, attempt: int, error: DestinationError) -> Verdict:
         answer = error.answer if isinstance(error, Refusal) else None
@@ -376,9 +404,3 @@ class _Job:
 
     request: StoredRequest
     born_s: float
-
-
-def _is_asked_for(request: StoredRequest, refill: Refill) -> bool:
-    if refill.group is not None:
-        return request.group == refill.group
-    return request.group not in refill.except_groups

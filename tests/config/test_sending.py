@@ -291,3 +291,15 @@ def test_redirects_and_further_urls_are_read():
 def test_faults_of_further_urls(inner, sentence):
     """Each fault gets its sentence."""
     assert any(sentence in problem for problem in wrapped_problems(http(inner))), wrapped_problems(http(inner))
+
+
+def test_flow_is_read():
+    """The rate has the words of the platform's section; without it there is no limit."""
+    inner = (
+        "<apxml-exchange><size>7</size><interval>3</interval></apxml-exchange><circuit-failures>0</circuit-failures>"
+    )
+    found, default = (config_of(http(text)).destinations[0] for text in (inner, ""))
+    assert isinstance(found, HttpDestination)
+    assert (7, 3.0, 0) == (found.exchange_size, found.exchange_interval_s, found.circuit_failures)
+    assert isinstance(default, HttpDestination)
+    assert 0 == default.exchange_size

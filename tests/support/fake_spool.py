@@ -63,12 +63,18 @@ class FakeSpool:
         *,
         after_seq: int,
         limit: int,
+        group: str | None = None,
+        except_groups: Sequence[str] = (),
     ) -> Deferred[Sequence[StoredRequest]]:
-        self.reads.append({"after_seq": after_seq, "limit": limit})
+        self.reads.append({"after_seq": after_seq, "limit": limit, "group": group, "except_groups": except_groups})
         found = [
             request
             for request in self.requests.values()
-            if request.request.destination == destination and request.seq > after_seq and request.state in OPEN_STATES
+            if request.request.destination == destination
+            and request.seq > after_seq
+            and request.state in OPEN_STATES
+            and group in (None, request.group)
+            and request.group not in except_groups
         ]
         return succeed(found[:limit])
 

@@ -27,7 +27,16 @@ POLICY = RetryPolicy(first_delay_s=2.0, factor=2.0, max_delay_s=60.0, max_age_s=
 class Desk:
     """A courier with one destination `out`, a clock, a spool and a sender that the test answers."""
 
-    def __init__(self, *, policy=POLICY, tls=MACHINES_TRUST, **sender):
+    def __init__(
+        self,
+        *,
+        policy=POLICY,
+        tls=MACHINES_TRUST,
+        circuit_failures=5,
+        exchange_size=0,
+        exchange_interval_s=5.0,
+        **sender,
+    ):
         self.clock = Clock()
         self.jump_s = 0.0
         """How far the wall clock was set forward."""
@@ -35,7 +44,17 @@ class Desk:
         self.sender = FakeSender(**sender)
         self.counters = CounterStore()
         self.courier = Courier(
-            destinations=[HttpDestination(name="out", url="http://receiver.example/", retry=policy, tls=tls)],
+            destinations=[
+                HttpDestination(
+                    name="out",
+                    url="http://receiver.example/",
+                    retry=policy,
+                    tls=tls,
+                    circuit_failures=circuit_failures,
+                    exchange_size=exchange_size,
+                    exchange_interval_s=exchange_interval_s,
+                )
+            ],
             home=None,
             spool=self.spool,
             reactor=self.clock,
@@ -400,6 +419,7 @@ def test_describe_tells_how_it_goes(desk):
         "backlog": 2,
         "in_hand": 0,
         "last_error": "nobody listens",
+        "circuit": "closed",
         "warnings": [],
     } == told
 
