@@ -18,6 +18,7 @@ from OpenSSL import SSL, crypto
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.errors import OperatorError
 from agent.gateway.identity import Identity, Material
+from agent.gateway.staple import end_of
 from agent.wire.clientcert import ClientCertificate
 from keystoretools import Certificate, KeystoreError
 from keystoretools.hostnames import covers
@@ -156,7 +157,7 @@ class Served:
         context.set_alpn_select_callback(_choose_protocol)
         context.set_tlsext_servername_callback(self._choose_context)
         if identity.staple:
-            context.set_ocsp_server_callback(_staple, identity.staple)
+            context.set_ocsp_server_callback(self._staple, (identity.staple, end_of(identity.staple)))
         self._ask_for_certificates(context)
         try:
             _hand_over(context, identity)
@@ -187,6 +188,11 @@ class Served:
                 context.add_client_ca(certificate)
 
     # ---- OpenSSL calls these -----------------------------------------------------------------------------------
+
+    def _staple(self, connection: SSL.Connection, data: tuple[bytes, datetime | None] | None) -> bytes:
+        """Good when it was read may be long ago: one that has run out is worse than none."""
+        response, end = data or (b"", None)
+        return b"" if end is not None and self._now is not None and self._now() >= end else response
 
     def _choose_context(self, connection: SSL.Connection) -> None:
         asked = (connection.get_servername() or b"").decode("ascii", "replace")
@@ -256,10 +262,6 @@ def describe_identity(identity: Identity, now: datetime) -> dict[str, object]:
 def _choose_protocol(connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
     """HTTP/1.1 where it is offered; else no word on it, and the sender may try."""
     return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
-
-
-def _staple(connection: SSL.Connection, response: bytes | None) -> bytes:
-    return response or b""
 
 
 def _fingerprint(certificate: crypto.X509) -> str:

@@ -36,6 +36,11 @@ def read_staple(path: PurePath, alias: str, leaf: Certificate, read: ReadFile, n
     return response if _is_good(response, leaf, now) else b""
 
 
+def end_of(response: bytes) -> datetime | None:
+    """Until when a response that was read is good; None where it does not say."""
+    return ocsp.load_der_ocsp_response(response).next_update_utc
+
+
 def _is_good(response: bytes, leaf: Certificate, now: datetime) -> bool:
     try:
         found = ocsp.load_der_ocsp_response(response)

@@ -404,17 +404,24 @@ def test_every_name_gets_its_certificate() -> None:
         assert made.certificate.der == client.tls.getpeercert(binary_form=True)
 
 
-def test_a_staple_is_sent_to_those_who_ask() -> None:
-    """The OCSP response that lies beside the certificate, as it is."""
+@pytest.mark.parametrize(("day", "is_sent"), [(0, True), (5, True), (6, False), (30, False)])
+def test_a_staple_is_sent_to_those_who_ask(day: int, is_sent: bool) -> None:
+    """The OCSP response that lies beside the certificate, as it is, until it runs out while it is served."""
     from agent.gateway.identity import Identity, Material
     from agent.gateway.served import Served
 
     staple = ocsp_response(ROOT, SERVER)
     identity = Identity(alias="one", key=SERVER.key, chain=(SERVER.certificate,), staple=staple)
-    server = Served(Material(identities=(identity,)), TlsConfig()).accept(object())
+    material = Material(identities=(identity,))
+    server = Served(material, TlsConfig(), now=lambda: NOW + timedelta(days=day)).accept(object())
     shown: list[bytes] = []
+
+    def look(connection: SSL.Connection, response: bytes, data: None) -> bool:
+        shown.append(response)
+        return True
+
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_ocsp_client_callback(lambda connection, response, data: bool(shown.append(response)) or True)
+    context.set_ocsp_client_callback(look)
     client = SSL.Connection(context, None)
     client.request_ocsp()
     client.set_connect_state()
@@ -424,4 +431,4 @@ def test_a_staple_is_sent_to_those_who_ask() -> None:
                 one.do_handshake()
             with contextlib.suppress(SSL.WantReadError):
                 other.bio_write(one.bio_read(65536))
-    assert [staple] == shown
+    assert [staple if is_sent else b""] == shown
