@@ -121,11 +121,12 @@ class Slot:
             log.info(
                 "{peer} repeats an event for {service}, which is here already"
                 if is_known
-                else "accepted {size_bytes} bytes for {service} from {peer}",
+                else "accepted {size_bytes} bytes for {service} from {peer}{account}",
                 event_id=event_id,
                 size_bytes=self.size_bytes,
                 service=self.route.service.client_id if self.route else "",
                 peer=self.connection.peer,
+                account=f" as {self.who!r}" if self.who else "",
             )
             if self.answer is None:
                 self._settle(

@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from agent.access import OPEN, Access, Account, Senders
 from agent.boundaries import HttpResponse
@@ -93,6 +94,19 @@ def test_the_right_password_is_checked_once() -> None:
     other = stage.client()
     other.send(post(SEED, basic()))
     assert ([202], []) == (other.statuses, stage.threads)
+
+
+def test_the_log_says_who_sent_an_event() -> None:
+    """Beside the address: behind a proxy that is the same for all."""
+    stage = Stage(access=PASSWORDS)
+    lines: list[LogEvent] = []
+    globalLogPublisher.addObserver(lines.append)
+    try:
+        send(stage, basic())
+    finally:
+        globalLogPublisher.removeObserver(lines.append)
+    (accepted,) = [formatEvent(line) for line in lines if "event_id" in line and "account" in line]
+    assert accepted.endswith(" from 192.0.2.7 as 'ems'")
 
 
 def test_another_place_is_checked_anew() -> None:
