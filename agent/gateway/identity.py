@@ -169,6 +169,12 @@ def _only(assembly: Assembly, alias: str) -> Identity:
         raise OperatorError(
             "tls-several-identities", f"{len(assembly.identities)} private keys are in there; leave only the one to use"
         )
+    if any(problem.code == "needs-password" for problem in assembly.problems):
+        raise OperatorError(
+            "tls-key-locked",
+            "the private key needs a password; write it into the first line of a file of its own and name that: "
+            'passphrase-file="FILE" (or it is another than the one there)',
+        )
     said = "; ".join(problem.sentence.rstrip(".") for problem in assembly.problems[:3])
     raise OperatorError("tls-no-identity", said or "there is no certificate with its private key in there")
 

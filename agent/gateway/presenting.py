@@ -61,7 +61,11 @@ class Presenting:
         self._reloads = 0
 
     async def load(self, config: GatewayConfig) -> Presentation:
-        """Make what `config` asks for, without presenting it; raise `OperatorError` or `MachineError`."""
+        """Make what `config` asks for, without presenting it; raise `OperatorError` or `MachineError`.
+
+        What is presented now is not given up for something that senders refuse; where nothing is, better late than
+        never.
+        """
         if self._supply is None:
             raise OperatorError("tls-no-keys", "this gateway has no access to key material and cannot speak TLS")
         keeper = Keeper(config=config, supply=self._supply)
@@ -69,7 +73,7 @@ class Presenting:
         def load() -> Presentation:
             # The stamps first: what changes while we read is seen as a change.
             stamps = keeper.stamps()
-            served = keeper.load()
+            served = keeper.load(None if self.served is None else self.served.material)
             # Our own certificate may just have been made.
             return Presentation(served=served, keeper=keeper, stamps=stamps if stamps[-1] else keeper.stamps())
 

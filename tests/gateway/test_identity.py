@@ -73,7 +73,7 @@ class TestPemFiles:
         files = {"a.pem": pem_of(LEAF, MIDDLE, key=False), "a.key": locked, "p": b"pass phrase\r\nno more\n"}
         config = TlsConfig(certificate=PurePath("a.pem"), private_key=PurePath("a.key"), passphrase_file=PurePath("p"))
         assert LEAF.certificate == read(files, config).identities[0].leaf
-        with pytest.raises(OperatorError, match="password"):
+        with pytest.raises(OperatorError, match="passphrase-file"):
             read({**files, "p": b"wrong\n"}, config)
 
     def test_a_pair_that_does_not_fit_is_refused(self) -> None:

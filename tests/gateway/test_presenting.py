@@ -148,6 +148,18 @@ def test_a_configuration_that_cannot_be_served_changes_nothing(stage: DiskStage)
     assert stage.config == stage.gateway._config
 
 
+def test_an_expired_certificate_does_not_take_the_place_of_a_good_one(stage: DiskStage) -> None:
+    """Whoever names another file by mistake keeps the port working."""
+    (stage.folder / "old.pem").write_bytes(pem_of(EXPIRED))
+    old = attrs.evolve(stage.config, tls=TlsConfig(certificate=stage.folder / "old.pem"))
+    with pytest.raises(OperatorError, match="has expired on 2020-01-31"):
+        stage.reconfigure(old)
+    assert SERVER.certificate.der == stage.shown
+    stage.reconfigure(attrs.evolve(stage.config, ssl=False))
+    stage.reconfigure(old)
+    assert EXPIRED.certificate.der == stage.shown
+
+
 def test_another_port_is_another_gateway(stage: DiskStage) -> None:
     """The caller has mistaken one for the other."""
     with pytest.raises(ValueError, match="host and port"):
