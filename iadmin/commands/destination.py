@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
 import click
 
 from agent.config.model import AgentConfig, Destination, HttpDestination
@@ -86,7 +87,8 @@ def check(tools: Tools, name: str | None, file: str | None) -> Outcome:
     settings, _ = tools.load_config(tools.home)
     if file is not None and name is None:
         raise OperatorError("usage", "--send needs the NAME of one destination", exit_status=ExitStatus.USAGE)
-    chosen = [_find(settings, name)] if name else list(settings.destinations)
+    named = [_find(settings, name)] if name else list(settings.destinations)
+    chosen = [way for one in named for way in _ways(one)]
     walker = tools.walker(settings)
     pages: list[Block] = []
     data: list[dict[str, Any]] = []
@@ -96,7 +98,10 @@ def check(tools: Tools, name: str | None, file: str | None) -> Outcome:
             with tools.working(f"walking to {one.name}"):
                 hops = walker.walk(route_of(one, tools.login_fields(one), tools.proxy_of(one)))
         pages += _page(one, hops)
-        data.append({"destination": one.name, "hops": [_hop_data(hop) for hop in hops], "good": _is_good(hops)})
+        url = shown_url(one) if isinstance(one, HttpDestination) else ""
+        data.append(
+            {"destination": one.name, "url": url, "hops": [_hop_data(hop) for hop in hops], "good": _is_good(hops)}
+        )
     is_good = all(one["good"] for one in data)
     if file is not None and is_good and name is not None:
         sent = _send(tools, name, {}, file)
@@ -145,6 +150,18 @@ def send(tools: Tools, name: str, file: str, path: str, method: str, content_typ
     200 to 299, 1 for another one, 69 for none.
     """
     return _send(tools, name, {"path": path, "method": method, "content_type": content_type}, file)
+
+
+def _ways(one: Destination) -> list[Destination]:
+    """One for each of its URLs."""
+    if not isinstance(one, HttpDestination):
+        return [one]
+    return [attrs.evolve(one, url=url) for url in (one.url, *one.further_urls)]
+
+
+def shown_url(one: HttpDestination) -> str:
+    """Without its query, which may hold a secret."""
+    return urlsplit(one.url)._replace(query="", fragment="").geturl()
 
 
 def route_of(one: HttpDestination, login: Mapping[str, str], proxy: Proxy | None) -> HopRoute:
@@ -268,7 +285,7 @@ def _page(one: Destination, hops: Sequence[Hop]) -> list[Block]:
         for hop in hops
     ]
     table = Table(
-        title=one.name,
+        title=f"{one.name} ({shown_url(one)})",
         columns=(Column(""), Column("HOP"), Column("TOOK", "right"), Column("WHAT", flexible=True)),
         rows=rows,
     )

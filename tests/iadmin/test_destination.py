@@ -46,7 +46,11 @@ def test_a_way_is_shown_hop_by_hop_and_ends_where_it_is_broken(world: World, wal
     answer = world.run("destination", "check", "tickets")
     assert 1 == answer.status
     lines = answer.out.splitlines()
-    assert ["tickets", "ok", "BROKEN"] == [lines[0], lines[2].split()[0], lines[3].split()[0]]
+    assert ["tickets (https://tickets.example.com/in)", "ok", "BROKEN"] == [
+        lines[0],
+        lines[2].split()[0],
+        lines[3].split()[0],
+    ]
     assert "1 ms  nothing listens" in answer.out
     assert "-> start it" in answer.out
 
@@ -73,6 +77,14 @@ def test_all_are_checked_where_none_is_named(world: World, walker: FakeWalker) -
     assert 0 == answer.status
     assert "outbox: a file of this machine" in answer.out
     assert 1 == len(walker.routes)
+
+
+def test_each_url_of_a_destination_is_walked(world: World, walker: FakeWalker) -> None:
+    """Also the secondary ones, which nobody looks at until they are needed."""
+    further = attrs.evolve(TICKETS, further_urls=("https://second.example.com/in",))
+    world.config = attrs.evolve(world.config, destinations=(further,))
+    assert 0 == world.run("destination", "check", "tickets").status
+    assert ["tickets.example.com", "second.example.com"] == [route.host for route in walker.routes]
 
 
 def test_a_destination_that_is_not_there_is_told_with_its_neighbour(world: World, walker: FakeWalker) -> None:
