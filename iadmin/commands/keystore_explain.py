@@ -45,7 +45,9 @@ def explain(
     """
     tools = store.tools
     sources = read_sources(tools, files, password_files)
-    told = explain_contents(sources.contents, now=tools.now(), host_names=names, passwords=sources.passwords)
+    told = explain_contents(
+        sources.contents, now=tools.now(), host_names=names, assembly=sources.assembly, budget=sources.budget
+    )
     at_home, steps = _at_home(store, sources, list(told.next_steps), files)
     findings = [one for one in told.findings if not _is_answered(one, at_home)]
     inside = [*told.inside, *(f"{name}: {error.sentence}" for name, error in sources.failures)]

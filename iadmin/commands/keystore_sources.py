@@ -29,6 +29,7 @@ class Sources:
     passwords: tuple[Password, ...] = attrs.field(repr=False)
     failures: tuple[tuple[str, KeystoreError], ...] = ()
     notes: tuple[str, ...] = ()
+    budget: Budget = attrs.field(factory=Budget)
 
 
 def read_sources(tools: Tools, files: Sequence[Path], password_files: Sequence[Path]) -> Sources:
@@ -43,9 +44,10 @@ def read_sources(tools: Tools, files: Sequence[Path], password_files: Sequence[P
         except KeystoreError as error:
             octets[str(file)] = error
     notes: list[str] = []
-    found = _read(octets, given)
+    budget = Budget()
+    found = _read(octets, given, budget)
     if found.assembly.locked:
-        known = _read(octets, [*given, *map(Password, WELL_KNOWN)])
+        known = _read(octets, [*given, *map(Password, WELL_KNOWN)], budget)
         if len(known.assembly.locked) < len(found.assembly.locked):
             notes.append("a well-known password opened part of the files: whoever has them can read the keys in them")
             found = known
@@ -55,13 +57,13 @@ def read_sources(tools: Tools, files: Sequence[Path], password_files: Sequence[P
         answer = tools.ask_secret(f"Password of {', '.join(found.assembly.locked)} (none: RETURN): ")
         if not answer:
             break
-        found = _read(octets, [*found.passwords, Password(answer)])
+        # With a budget of its own: a person who mistypes has not spent the next try.
+        found = _read(octets, [*found.passwords, Password(answer)], Budget())
     return attrs.evolve(found, notes=tuple(notes))
 
 
-def _read(octets: dict[str, bytes | KeystoreError], passwords: Sequence[Password]) -> Sources:
-    """One attempt. Each has a budget of its own: a person who mistypes has not spent the next try."""
-    budget = Budget()
+def _read(octets: dict[str, bytes | KeystoreError], passwords: Sequence[Password], budget: Budget) -> Sources:
+    """One attempt."""
     contents: list[Contents] = []
     failures: list[tuple[str, KeystoreError]] = []
     for name, data in octets.items():
@@ -77,6 +79,7 @@ def _read(octets: dict[str, bytes | KeystoreError], passwords: Sequence[Password
         assembly=assemble(joined, passwords=passwords, budget=budget),
         passwords=tuple(passwords),
         failures=tuple(failures),
+        budget=budget,
     )
 
 

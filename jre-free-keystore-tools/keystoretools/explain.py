@@ -6,6 +6,7 @@ abbreviation that it does not need.  Foreign text is escaped.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -60,18 +61,20 @@ def explain(
     now: datetime,
     host_names: Sequence[str] = (),
     passwords: Sequence[Password | str] = (),
+    assembly: Assembly | None = None,
     budget: Budget | None = None,
 ) -> Explanation:
     """What the files are and what to do with them.  Never raises.
 
-    `host_names`: how clients will call the server.  `passwords` as for `assemble`.
+    `host_names`: how clients will call the server.  `passwords` as for `assemble`.  `assembly`: of the same contents,
+    where it is known already: keys are not opened again.
     """
     budget = Budget() if budget is None else budget
     joined = Contents.joined(*contents)
-    assembly = assemble(joined, passwords=passwords, budget=budget)
+    assembly = assemble(joined, passwords=passwords, budget=budget) if assembly is None else assembly
     found = findings.of_assembly(assembly, joined, now=now, host_names=host_names, budget=budget)
     return Explanation(
-        inside=_shortened([line for part in joined.parts for line in _part(part, now)]) + joined.notes,
+        inside=_inside(joined, now) + joined.notes,
         together=tuple(_together(assembly)),
         wrong=tuple(one.sentence for one in found),
         next_steps=tuple(_next_steps(assembly, found, joined)),
@@ -218,7 +221,11 @@ def _count(number: int, one: str, many: str) -> str:
     return f"1 {one}" if number == 1 else f"{number} {many}"
 
 
-def _shortened(lines: list[str]) -> tuple[str, ...]:
-    if len(lines) <= _MOST_LINES:
+def _inside(contents: Contents, now: datetime) -> tuple[str, ...]:
+    """The first lines about the parts; what is only counted is not looked at: there may be a hundred thousand."""
+    entries = sum(len(part.value) for part in contents.parts if isinstance(part.value, Keystore))
+    count = len(contents.parts) + entries
+    lines = (line for part in contents.parts for line in _part(part, now))
+    if count <= _MOST_LINES:
         return tuple(lines)
-    return (*lines[: _MOST_LINES - 1], f"... and {len(lines) - _MOST_LINES + 1} more.")
+    return (*itertools.islice(lines, _MOST_LINES - 1), f"... and {count - _MOST_LINES + 1} more.")

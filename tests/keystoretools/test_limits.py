@@ -42,3 +42,14 @@ def test_other_work_counts_too() -> None:
     budget.work(60, "octets under a slow cipher")
     with pytest.raises(LimitError, match="octets under a slow cipher"):
         budget.work(41, "octets under a slow cipher")
+
+
+def test_what_java_reads_at_its_ceiling_passes() -> None:
+    """Check, certificates and key of a PBES2 file, or one 3DES key: not all of a hostile file's wishes."""
+    modern, old = Budget(), Budget()
+    for what in ("the MAC", "the certificates", "a key"):
+        modern.spend(5_000_000, what)
+    old.spend(100_000, "the MAC")
+    old.spend(5_000_000, "a key", steps=3)
+    with pytest.raises(LimitError):
+        modern.spend(5_000_000, "another key")

@@ -108,7 +108,7 @@ def test_damage_gives_documented_errors(name: str, draw: st.DataObject) -> None:
     damaged[draw.draw(st.integers(0, len(damaged) - 1))] ^= draw.draw(st.integers(1, 255))
     key = LockedKey(form=KeyForm.ENCRYPTED_PKCS8, octets=bytes(damaged))
     try:
-        found = unlock_private_key(key, SECRET, Budget(steps_spent=19_900_000))
+        found = unlock_private_key(key, SECRET, Budget(steps_spent=15_500_000))
     except KeystoreError:
         return
     assert name != "jks" or found == identity()[0]
