@@ -134,6 +134,9 @@ class HttpDestination:
     redirects: RedirectPolicy = attrs.field(factory=RedirectPolicy)
     further_urls: tuple[str, ...] = ()
     """Asked in this order when `url` is not there: the other primary ones, then the secondary ones."""
+    body_template: str = ""
+    """See `agent.config.template`; empty: the body as the service sent it."""
+    body_type: str = ""
     exchange_size: int = 0
     """`<apxml-exchange>`: at most so many requests in `exchange_interval_s`; 0: no limit."""
     exchange_interval_s: float = 5.0

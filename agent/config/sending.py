@@ -30,6 +30,7 @@ from agent.config.reading_outbound import (
 )
 from agent.config.reading_trust import read_client_tls
 from agent.config.section import Section
+from agent.config.template import check_template
 from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
 
 DEFAULT_DESTINATION: Final = "outbox"
@@ -126,7 +127,7 @@ def _read_destination(section: Section, own: str, around: Surroundings, proxy: P
         return _outbox(own, retry, around)
     url = section.required_attribute("url", web_url(query=True))
     credentials = read_credentials(section, url or "", around)
-    exchange = section.child("apxml-exchange")
+    exchange, body = section.child("apxml-exchange"), section.child("body")
     return HttpDestination(
         name=own,
         url=url or "",
@@ -142,12 +143,22 @@ def _read_destination(section: Section, own: str, around: Surroundings, proxy: P
         proxy=read_proxy(section, around, proxy),
         redirects=read_redirects(section),
         further_urls=read_further_urls(section, url or ""),
+        body_template=_read_template(body) if body else "",
+        body_type=body.attribute("content-type", header_value, "") if body else "",
         exchange_size=exchange.value("size", whole(1, 1_000_000), 100) if exchange else 0,
         exchange_interval_s=exchange.value("interval", decimal(0.1, DAY_S, "seconds"), 5.0) if exchange else 5.0,
         circuit_failures=section.value("circuit-failures", whole(0, 1000), 5),
         failback_s=section.value("fail-back-s", decimal(1, DAY_S, "seconds"), 300.0),
         retry=retry,
     )
+
+
+def _read_template(section: Section) -> str:
+    try:
+        return check_template(section.element.text or "")
+    except ValueError as error:
+        section.error(str(error))
+        return ""
 
 
 def _read_timeout_s(section: Section) -> float:

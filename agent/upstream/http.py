@@ -23,6 +23,7 @@ from zope.interface import implementer
 from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
 from agent.config.outbound import ProxyScheme
+from agent.config.template import filled
 from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
 from agent.upstream.exchange import BodyReader, Exchange, NotedPool, Phase
@@ -173,7 +174,7 @@ class HttpSender:
         )
         journey = Journey(hop=hop)
         try:
-            answer = await self._in_time(journey, headers, sent.body)
+            answer = await self._in_time(journey, headers, body_of(self._destination, request))
         except DestinationError as error:
             if not is_gone(error):
                 self._reached(number)
@@ -357,6 +358,22 @@ def method_of(destination: HttpDestination, request: OutboundRequest) -> str:
     return method.upper()
 
 
+def body_of(destination: HttpDestination, request: StoredRequest) -> bytes:
+    """The body of a request: the service's own, or the destination's template filled from it."""
+    sent = request.request
+    if not destination.body_template:
+        return sent.body
+    values = {
+        "id": request.id,
+        "event-id": request.id.partition("/")[0],
+        "service": request.service,
+        "group": request.group,
+        "destination": destination.name,
+        "body": sent.body.decode("utf-8", "replace"),
+    }
+    return filled(destination.body_template, values).encode("utf-8", "replace")
+
+
 def url_of(base: str, path: str) -> str:
     """`base` with `path` behind its own path, percent-encoded where needed; a query in `path` joins that of `base`.
 
@@ -380,8 +397,9 @@ def headers_of(destination: HttpDestination, request: StoredRequest, login: Mapp
     Raises `DestinationError` for a name or value that would be more than one header, and for headers of the connection.
     """
     chosen: dict[str, list[str]] = {"user-agent": [USER_AGENT]}
-    if request.request.content_type:
-        chosen["content-type"] = [request.request.content_type]
+    content_type = destination.body_type or request.request.content_type
+    if content_type:
+        chosen["content-type"] = [content_type]
     for name, value in (fields_of(destination.credentials) if login is None else login).items():
         chosen[name] = [value]
     for given in (destination.headers, request.request.headers):
