@@ -3,8 +3,10 @@
 `Courier` works off the spool's requests, one `Lane` per destination. A lane gives each request to its `Sender`
 (`outbox` or `http`), settles what came of it, and decides with `agent.delivery.retry` when to try again.
 
-`verdict` reads what an answer means, `faults` what a failed connection means, `exchange` how far it had come, and
-`trust` checks the far end's certificate.
+`tries` decides on the tries that follow at once, `circuit` whether the destination is asked at all, `targets` which of
+its URLs, `redirect` where an answer leads, `roads` and `proxy` the way there, `login` the credentials, `contexts` and
+`material` keys and authorities. `verdict` reads what an answer means, `faults` what a failed connection means,
+`exchange` how far it had come, and `trust` checks the far end's certificate.
 """
 
 from agent.upstream.courier import Courier
