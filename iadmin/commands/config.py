@@ -12,8 +12,9 @@ import click
 from agent.config.model import AgentConfig, HttpDestination
 from agent.config.problem import ConfigFaults, Problem, Severity
 from agent.config.scripts import script_fault
-from agent.errors import ExitStatus
+from agent.errors import AgentError, ExitStatus
 from iadmin.commands.lazy import Command, Group
+from iadmin.commands.tls_gateways import material_of
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Facts, Line
@@ -27,6 +28,25 @@ CARELESS = (
 def careless_destinations(settings: AgentConfig) -> list[HttpDestination]:
     """Those that do not check who they talk to."""
     return [one for one in settings.destinations if isinstance(one, HttpDestination) and one.tls.ignore_errors]
+
+
+def presented_faults(tools: Tools, settings: AgentConfig) -> list[Problem]:
+    """What an agent would say of the certificates that its gateways present; warnings too."""
+    found: list[Problem] = []
+    for gateway in settings.gateways:
+        tls = gateway.tls
+        is_to_be_made = tls.certificate is None and not (gateway.alias or tls.is_keystore_named)
+        if not gateway.ssl or (is_to_be_made and not Path(tls.keystore).exists()):
+            continue  # a self-signed certificate is made at the start, and not by looking
+        where, file = "service-gateway", settings.source.name
+        try:
+            texts, severity = material_of(tools, gateway).warnings, Severity.WARNING
+        except AgentError as error:
+            texts, severity = (error.sentence,), Severity.ERROR
+        found += [
+            Problem(file=file, where=where, text=f"port {gateway.port}: {text}", severity=severity) for text in texts
+        ]
+    return found
 
 
 def broken_scripts(settings: AgentConfig) -> list[Problem]:
@@ -63,6 +83,8 @@ def check(tools: Tools, production: bool) -> Outcome:
     faults: Sequence[Problem] = ()
     try:
         settings, warnings = tools.load_config(tools.home)
+        presented = presented_faults(tools, settings)
+        warnings = [*warnings, *(one for one in presented if one.severity is Severity.WARNING)]
         good = f"{settings.source} is good: {_count(len(settings.services), 'service')}, "
         good += _count(len(settings.destinations), "destination")
         if warnings:
@@ -77,6 +99,10 @@ def check(tools: Tools, production: bool) -> Outcome:
         ]
         if faults:
             last = Line(f"{settings.source} is not for production.", "bad")
+        unserved = [one for one in presented if one.severity is Severity.ERROR]
+        if unserved:
+            faults = [*faults, *unserved]
+            last = Line(f"{_count(len(unserved), 'gateway')} could not speak HTTPS: an agent would not start.", "bad")
         broken = broken_scripts(settings)
         if broken:
             faults = [*faults, *broken]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import attrs
 
-from agent.config.model import HttpDestination, InitialState
+from agent.config.model import GatewayConfig, HttpDestination, InitialState
 from agent.config.outbound import ClientTls
 from agent.config.problem import Problem, Severity
-from agent.errors import ExitStatus
+from agent.errors import ExitStatus, OperatorError
 from tests.iadmin.fakes import World, agent_config, service_config
+from tests.iadmin.keystores import made
+from tests.iadmin.test_tls import material
 
 FAULT = Problem(file="iaconfig.xml", line=41, where="service-gateway/@port", text='"80810" is not a port (1-65535)')
 WARNING = Problem(file="iaconfig.xml", line=7, text="unknown element <x>", severity=Severity.WARNING)
@@ -32,6 +34,27 @@ def test_warnings_do_not_fail_the_check(world: World) -> None:
     assert 0 == answer.status
     assert str(WARNING) == answer.out.splitlines()[0]
     assert answer.out.splitlines()[-1].endswith("1 warning.")
+
+
+def test_a_certificate_that_cannot_be_served_fails_the_check(world: World) -> None:
+    """What an agent would say at its start; one of its own is made only then."""
+    gateway = GatewayConfig(host="", port=8081, ssl=True, alias="agnt")
+    world.config = attrs.evolve(agent_config(), gateways=(gateway,))
+    world.material = OperatorError("tls-x", 'there is no entry "agnt"')
+    answer = world.run("config", "check")
+    assert 78 == answer.status
+    assert 'iaconfig.xml: service-gateway: port 8081: there is no entry "agnt"' in answer.out
+    world.config = attrs.evolve(agent_config(), gateways=(attrs.evolve(gateway, alias=""),))
+    assert 0 == world.run("config", "check").status
+
+
+def test_what_is_doubtful_in_a_certificate_is_a_warning(world: World) -> None:
+    """The agent starts with it."""
+    world.config = attrs.evolve(agent_config(), gateways=(GatewayConfig(host="", port=8081, ssl=True, alias="web"),))
+    world.material = material(made("plant7.example.com"), warnings=("it expires tomorrow",))
+    answer = world.run("config", "check")
+    assert 0 == answer.status
+    assert "port 8081: it expires tomorrow" in answer.out
 
 
 def test_a_script_that_cannot_be_used_fails_the_check(world: World, tmp_path: Path) -> None:
