@@ -17,7 +17,8 @@ class EventIds:
     `now_us` is the wall clock in microseconds, `randbits(n)` gives n random bits, `last` is the newest id that the
     spool holds (empty: none). The 12 bits behind the milliseconds carry the fraction of the millisecond (RFC 9562,
     section 6.2, method 3); where time does not advance, the previous id is increased by a random step (method 2),
-    so that ids stay unguessable and unique. After a clock that went back, ids keep the old time until it is reached again.
+    so that ids stay unguessable and unique. After a clock that went back, ids keep the old time until it is reached
+    again.
     """
 
     __slots__ = ("_last", "_now_us", "_randbits")

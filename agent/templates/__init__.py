@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 
 
 def template(folder: str) -> Traversable:
-    """The folder `conf` or `services`, to be read or copied; works installed, editable and straight from the source tree.
+    """The folder `conf` or `services`, to be read or copied; works installed, editable and from the source tree.
 
     Raises `ModuleNotFoundError` for any other name.
     """
