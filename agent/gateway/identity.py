@@ -315,10 +315,11 @@ def _outdated(identity: Identity, now: datetime) -> list[str]:
     found: list[str] = []
     for one in identity.chain:
         start, end = one.not_before, one.not_after
+        which = f"{title(one)} in {identity.alias!r}"
         if end is not None and end < now:
-            found.append(f"the certificate {title(one)} has expired on {end:%Y-%m-%d}: senders refuse it; renew it")
+            found.append(f"the certificate {which} has expired on {end:%Y-%m-%d}: senders refuse it; renew it")
         elif start is not None and start > now + CLOCK_SLACK:
-            found.append(f"the certificate {title(one)} is valid only from {start:%Y-%m-%d %H:%M} UTC on")
+            found.append(f"the certificate {which} is valid only from {start:%Y-%m-%d %H:%M} UTC on")
     return found
 
 
