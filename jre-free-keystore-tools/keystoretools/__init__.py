@@ -14,8 +14,9 @@ A whole program::
             new = open_keystore(files.load("new.pfx"), "pfx password")
             store = store.import_(new)                       # its keys come under *this* store's password
             store = store.rename("new-cert", "ia-2026")
-            octets = save_keystore(store)                    # a JKS stays a JKS; untouched entries keep their octets
-            files.save("conf/.keystore", octets, expected=data, now=datetime.now(UTC))      # all or nothing, a backup
+            now = datetime.now(UTC)                          # no clock in here: it dates what is new, and the backup
+            octets = save_keystore(store, now_ms=int(now.timestamp() * 1000))       # a JKS stays a JKS, what is not
+            files.save("conf/.keystore", octets, expected=data, now=now)            # touched its octets; all or nothing
     except KeystoreError as error:
         print(error.code, error.sentence)                    # "wrong-password", and what to do about it
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import urandom
-from time import time_ns
 
 import attrs
 
@@ -87,7 +86,7 @@ def save_keystore(
     *,
     format: Format | None = None,
     profile: Profile | None = None,
-    now_ms: int | None = None,
+    now_ms: int = 0,
     random: Callable[[int], bytes] = urandom,
     budget: Budget | None = None,
 ) -> bytes:
@@ -100,8 +99,8 @@ def save_keystore(
     `profile`: None changes as little as possible (an existing PKCS#12 keeps its ciphers, counts and integrity check,
     also weak ones; a new one is `PORTABLE`).  A given profile encrypts everything that the password opens anew, where
     it was encrypted otherwise.  JKS has no choice, JCEKS only that of the count.
-    `now_ms` (milliseconds since 1970; None: the system's clock, as `random` is its generator) dates entries without a
-    date in formats that need one.
+    `now_ms` (milliseconds since 1970) dates entries without a date, new and imported ones, in formats that need one.
+    Give it: there is no clock in here, and without it they are of 1970.
 
     A store that was read without its password is not saved: its integrity check was never made, and saving
     would make a new one over octets that anybody may have changed.  Where that is meant (a trust store whose
@@ -110,7 +109,6 @@ def save_keystore(
     Raises PasswordNeededError, OperationError, WrongKeyPasswordError, UnsupportedError (format not written).
     """
     budget = Budget() if budget is None else budget
-    now_ms = time_ns() // 1_000_000 if now_ms is None else now_ms
     _require_checked(keystore)
     chosen = keystore.password if password is None else Password.of(password)
     if keystore.password is not None and chosen is not None and chosen != keystore.password:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +44,20 @@ def test_an_open_store_loads_no_cryptography() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_program_in_the_docstring_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands there, by somebody who knows nothing else."""
+    text = keystoretools.__doc__ or ""
+    program = textwrap.dedent(text[text.index("    from datetime") : text.index("* `Keystore` is frozen")])
+    (tmp_path / "conf").mkdir()
+    case = SAMPLES / "golden/042-importks-seed-prompts/in"
+    shutil.copy(case / ".keystore", tmp_path / "conf/.keystore")
+    shutil.copy(case / "new.pfx", tmp_path / "new.pfx")
+    alias = keystoretools.open_keystore((case / "new.pfx").read_bytes(), "changeit").entries[0].alias
+    monkeypatch.chdir(tmp_path)
+    exec(program.replace("pfx password", "changeit").replace('"new-cert"', f'"{alias}"'), {})
+    found = keystoretools.open_keystore((tmp_path / "conf/.keystore").read_bytes(), "alarmpoint")
+    created = found["ia-2026"].created
+    assert created is not None and created.year > 2000
+    assert () == found.locked_apart()
