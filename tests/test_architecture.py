@@ -56,9 +56,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """From the ground up; rooms of one floor are neighbours and do not import one another."""
 
-DEFAULTS = frozenset({"os.urandom", "time.time_ns"})
-"""What a parameter is when nobody gives it: a library that is used alone must not ask its user for dice and a date. The
-agent gives both, and so do the tests."""
+DEFAULTS = frozenset({"os.urandom"})
+"""What a parameter is when nobody gives it: a library that is used alone must not ask its user for dice. The
+tests give their own."""
 
 LAST_PURE_FLOOR = 3
 IMPURE = frozenset(
