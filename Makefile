@@ -23,7 +23,7 @@ types: $(VENV)/.test-installed
 	$(BIN)/mypy
 
 unit: $(VENV)/.test-installed
-	$(BIN)/python -m pytest
+	sh tests/all.sh $(BIN)/python
 
 e2e: $(VENV)/.test-installed
 	$(BIN)/python -m pytest tests/e2e

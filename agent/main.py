@@ -39,6 +39,8 @@ STOP_PATIENCE_S: Final = 30.0
 HURRY_PATIENCE_S: Final = 1.0
 DESCRIPTORS: Final = 65_536
 """Far above what connections, workers and files need together (systemd's hard limit is 524,288)."""
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+"""Both ask for an orderly stop; once more, for a hurried one."""
 ACCOUNT: Final = "run the agent under the account that owns its home, or give the home to this account"
 
 
@@ -164,13 +166,16 @@ class _Life:
         """Return when the agent has stopped; raise what kept it from starting."""
         self._reactor.callWhenRunning(self._when_running)
         self._reactor.run()
+        # All is in order now: a signal that comes while the interpreter ends must not make a failure of it.
+        for number in (*SIGNALS, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         if self._failure is not None:
             raise self._failure
         log.info("stopped")
 
     def _when_running(self) -> None:
         # Only now: the reactor has just installed handlers that would end it without asking the agent.
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
         self._go(self._begin())
