@@ -16,6 +16,7 @@ import attrs
 from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import SenderError
 from agent.event import Event
+from agent.recent import Happening, Wanted
 from agent.wire.misuse import Misuse
 
 
@@ -43,22 +44,26 @@ class EventSink(Protocol):
     def offer(self, event: Event, waiting: Waiting) -> None:
         """Store `event` with the next group commit, then tell `waiting`."""
 
+    def on_told(self, listener: Callable[[], None]) -> None:
+        """Call `listener` each time that all who waited for one commit have been told, before anybody works on what was
+        stored: what is to be done once for a batch."""
+
 
 @attrs.frozen(kw_only=True)
 class StoredEvent:
     """An event with its place in the spool. `seq` counts up without gaps in order of storing.
 
-    `attempt` counts the times it was begun before (0: never). `due_us` is the wall-clock time in microseconds before
-    which a waiting event is not tried again, 0 where it is not waiting. `replayed_us` is when an operator offered it
-    again (0: never): the age limit of a retry policy counts from there.
+    `attempt` counts the times it was begun before (0: never). When it was read, it had been there for `age_s` seconds
+    (from an operator's replay on, where there was one), and `left_s` were left until it is to be tried again. Both
+    follow no clock that is set, also over restarts.
     """
 
     seq: int
     event: Event
     state: State = State.RECEIVED
     attempt: int = 0
-    due_us: int = 0
-    replayed_us: int = 0
+    age_s: float = 0.0
+    left_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -66,8 +71,7 @@ class StoredRequest:
     """An outbound request with its place in the spool.
 
     `id` is the event's id, a slash and the request's number within the event: stable over all attempts, so that a
-    receiver can drop doubles. `created_us` is the wall-clock time of storing, or of the operator's last replay: ages of
-    a `RetryPolicy` count from it.
+    receiver can drop doubles. `age_s` and `left_s` are what they are for `StoredEvent`.
     """
 
     seq: int
@@ -78,8 +82,8 @@ class StoredRequest:
     request: OutboundRequest
     state: State = State.RECEIVED
     attempt: int = 0
-    due_us: int = 0
-    created_us: int = 0
+    age_s: float = 0.0
+    left_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -103,8 +107,8 @@ class EventSettlement:
     """What came of one attempt at an event. `requests` are stored in the same transaction.
 
     `begun_us`/`ended_us`: wall-clock microseconds of the attempt. `reason` is the sentence for the operator (empty when
-    it went well), `detail` a traceback or other long text. `due_us` says when a postponed event is due. `remembered` is
-    what the service's filters have counted.
+    it went well), `detail` a traceback or other long text. `due_us` says when a postponed event is due: its pause is
+    what lies between `ended_us` and that. `remembered` is what the service's filters have counted.
     """
 
     seq: int
@@ -174,6 +178,9 @@ class Spool(Protocol):
         answer means that there are no more.
         """
 
+    def open_destinations(self) -> Awaitable[Mapping[str, int]]:
+        """How many requests are still to be sent, by the name of their destination; none with 0."""
+
     def remembered(self, service: str) -> Awaitable[Sequence[Remembered]]:
         """What the deduplication filters of `service` have counted, in that order."""
 
@@ -228,10 +235,32 @@ class ServiceHost(Protocol):
     def answers_http(self, service: str) -> bool:
         """Whether this service answers senders itself (it defines `on_http`)."""
 
+    def hears_platform(self, service: str) -> bool:
+        """Whether this service takes what the platform posts (it defines `on_response` or `on_callback`)."""
+
     def ask(self, event: Event, request: HttpRequest) -> Awaitable[HttpResponse | None]:
         """Let the service answer, and store what it produced before returning.
 
         None: the service declined to answer itself; treat the request as an ordinary event. Raises `ServiceError`.
+        """
+
+    def suspend(self, service: str, *, now: bool = False) -> Awaitable[str]:
+        """Begin no more events of this service; they are stored and wait, also over a restart of the agent.
+
+        Done when what was in hand has ended, for which its time-outs see, and `on_suspend` has returned; with `now`,
+        `on_interrupt` is called at once, and what has not ended a second after it is interrupted and waits as well.
+        Gives what the hook raised, as a sentence, or empty. `service` is an agent client id. Raises `OperatorError` for
+        one that is not there or not active, `MachineError` where the disk refuses; then nothing has changed.
+        """
+
+    def resume(self, service: str) -> Awaitable[str]:
+        """End the suspension: `on_resume`, then what waits is begun. Gives and raises as `suspend` does."""
+
+    def restart(self, service: str) -> Awaitable[str]:
+        """End the worker, `on_shutdown` and all, and start one with the script as it is on disk now.
+
+        Done when it is ready or has failed once; gives why it is not ready, or empty. A service that is suspended stays
+        suspended, and starts when it is resumed. Raises `OperatorError`.
         """
 
 
@@ -251,6 +280,13 @@ class Counters(Protocol):
 
     def count(self, name: str, label: str = "", by: int = 1) -> None:
         """Add `by` to a counter."""
+
+
+class Feed(Protocol):
+    """Who is told what happens to events and requests, for people who watch. Must not raise, and must not block."""
+
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        """These have come to another state, in this order."""
 
 
 class Desk(Protocol):
@@ -285,6 +321,9 @@ class AgentView(Protocol):
 
     def edit(self, letter_id: str, body: bytes) -> Awaitable[bool]: ...
 
+    def tail(self, after: str, wanted: Wanted, *, wait_s: float) -> Awaitable[Mapping[str, object]]:
+        """What a reader wants of the newest log lines and happenings, behind what he has read; waits for the first."""
+
     def strangers(self) -> Mapping[str, object]: ...
 
     def certificates(self) -> Sequence[Mapping[str, object]]: ...
@@ -297,7 +336,33 @@ class AgentView(Protocol):
     def ask(self, request: OutboundRequest, *, timeout_s: float) -> Awaitable[Answer]:
         """As `Asking.ask`, for the operator: also while the destination is paused."""
 
-    def reload(self) -> Awaitable[Mapping[str, object]]:
-        """Take over what has changed in the configuration; fails with `AgentError`, and then nothing has changed."""
+    def suspend(self, service: str, *, now: bool, refuse: bool) -> Awaitable[str]:
+        """As `ServiceHost.suspend`; with `refuse` senders are sent away meanwhile, and nothing more is stored."""
+
+    def resume(self, service: str) -> Awaitable[str]:
+        """As `ServiceHost.resume`; senders may come again."""
+
+    def restart(self, service: str) -> Awaitable[str]:
+        """As `ServiceHost.restart`."""
+
+    def purge_service(self, service: str) -> Awaitable[int]:
+        """Delete the events that wait for a suspended service; gives how many. `OperatorError` for others."""
+
+    def queues(self) -> Awaitable[Mapping[str, object]]:
+        """How much waits by service, priority and direction."""
+
+    def settings(self) -> Mapping[str, object]:
+        """What is in force, secrets masked."""
+
+    def log_level(self) -> str: ...
+
+    def set_log_level(self, level: str) -> None:
+        """Until the end, or until a reload finds another one in the configuration."""
+
+    def reload(self, service: str) -> Awaitable[Mapping[str, object]]:
+        """Take over what has changed, or one service (agent client id) alone where that is not empty.
+
+        Fails with `AgentError`, and then nothing has changed. Goes on also where nobody waits for it any more.
+        """
 
     def stop(self, *, now: bool) -> None: ...

@@ -108,13 +108,15 @@ class Lifecycle:
             done.callback(None)
 
     async def _stop(self, part: Part) -> None:
-        share_s = self._share_s()
+        share_s, begun_s = self._share_s(), self._clock.seconds()
         log.debug("stopping {part}", part=part.name)
         stopped = Deferred.fromCoroutine(part.stop(share_s))
         stopped.addErrback(lambda failure: log.failure("{part} did not stop well", failure, part=part.name))
         if not await self._in_time(stopped):
             # Not cancelled: it may be closing a file. It goes on beside the others until the process ends.
-            log.warn("{part} has not stopped within {share_s:.1f} s; going on", part=part.name, share_s=share_s)
+            # Less than its share where a second signal hurried it.
+            waited_s = self._clock.seconds() - begun_s
+            log.warn("{part} has not stopped within {waited_s:.1f} s; going on", part=part.name, waited_s=waited_s)
 
     def _share_s(self) -> float:
         return max(0.0, self._deadline_s - self._clock.seconds()) / max(1, self._parts_left)

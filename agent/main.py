@@ -13,12 +13,12 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.main import installReactor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,7 +28,9 @@ from agent.config.files import load_config
 from agent.config.permissions import exposures
 from agent.control.lock import HomeLock
 from agent.errors import AgentError, ExitStatus, OperatorError
-from agent.observe.log import start_logging
+from agent.observe.log import RunningLog, running_log
+from agent.turning import LeanReactor
+from agent.version import installed_version
 
 log = Logger(namespace="agent")
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     os.umask(PRIVATE_UMASK)
     try:
-        _run(_home(arguments.home))
+        _run(_home(arguments.home), console=None if arguments.no_console else sys.stderr)
     except AgentError as error:
         return _complain(error.lines, error.exit_status)
     except PermissionError as error:
@@ -72,6 +74,14 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitStatus.USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+class _TellVersion(argparse.Action):
+    """argparse's own wants the text before anybody has asked for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        sys.stdout.write(f"integration-agent {installed_version()}\n")
+        parser.exit()
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="integration-agent",
@@ -79,7 +89,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog='Make a home with "iadmin init DIR". Stop the agent with SIGTERM, Ctrl-C or "iadmin stop".',
     )
     parser.add_argument("--home", metavar="DIR", help="the agent home (default: $IA_HOME, else ./home)")
-    parser.add_argument("--version", action="version", version=f"integration-agent {version('integration-agent')}")
+    parser.add_argument(
+        "--no-console", action="store_true", help="write the log to var/log/agent.log only, for the background"
+    )
+    parser.add_argument("--version", action=_TellVersion, nargs=0, help="show the version and exit")
     return parser.parse_args(argv)
 
 
@@ -109,7 +122,7 @@ def _home(given: str | None) -> Path:
     return home
 
 
-def _run(home: Path) -> None:
+def _run(home: Path, *, console: TextIO | None) -> None:
     config, warnings = load_config(home)
     lock = HomeLock(home / "var" / "run" / "agent.pid")
     lock.acquire()
@@ -117,16 +130,14 @@ def _run(home: Path) -> None:
         # Services and the paths in old descriptors rely on it.
         os.chdir(home)
         _raise_descriptor_limit()
-        end_logging = start_logging(config=config.log, path=home / "var" / "log" / "agent.log", console=sys.stderr)
-        try:
-            _react(config, [str(warning) for warning in (*warnings, *exposures(home))])
-        except (AgentError, OSError):
-            raise
-        except Exception:
-            log.failure("a fault of the agent itself")
-            raise
-        finally:
-            end_logging()
+        with running_log(config=config.log, path=home / "var" / "log" / "agent.log", console=console) as running:
+            try:
+                _react(config, [str(warning) for warning in (*warnings, *exposures(home))], running)
+            except (AgentError, OSError):
+                raise
+            except Exception:
+                log.failure("a fault of the agent itself")
+                raise
     finally:
         lock.release()
 
@@ -139,13 +150,14 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _react(config: AgentConfig, warnings: Sequence[str]) -> None:
+def _react(config: AgentConfig, warnings: Sequence[str], running: RunningLog) -> None:
     """Run the reactor for one agent's life; raise what kept it from starting."""
+    installReactor(LeanReactor())  # type: ignore[no-untyped-call]
     from twisted.internet import reactor
 
     # Deadlines and pauses must not follow a wall clock that is set: Twisted's own choice is time.time.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 -- the reactor's interface has no such attribute to set
-    life = _Life(config, reactor)
+    life = _Life(config, reactor, running)
     for warning in warnings:
         log.warn("{warning}", warning=warning)
     life.run()
@@ -154,10 +166,10 @@ def _react(config: AgentConfig, warnings: Sequence[str]) -> None:
 class _Life:
     """From the reactor's first turn to its last: starts the agent, listens to signals, stops in order."""
 
-    def __init__(self, config: AgentConfig, reactor: Any) -> None:
+    def __init__(self, config: AgentConfig, reactor: Any, running: RunningLog) -> None:
         self._config = config
         self._reactor = reactor
-        self._agent = Agent(config, reactor=reactor, ask_to_stop=self._ask_to_stop)
+        self._agent = Agent(config, reactor=reactor, ask_to_stop=self._ask_to_stop, log=running)
         self._failure: BaseException | None = None
         self._is_stopping = False
         self._is_over = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 
 
-@attrs.frozen(kw_only=True, order=True)
+@attrs.frozen(kw_only=True, order=True, cache_hash=True)
 class ServiceName:
     """`domain` and `name` together identify a service; both are case-sensitive and may hold `_` and `-`.
 
@@ -15,7 +17,7 @@ class ServiceName:
     domain: str
     name: str
 
-    @property
+    @cached_property
     def client_id(self) -> str:
         """`applications|sample-plan`: the agent client id of APClient command lines, logs and the spool."""
         return f"{self.domain}|{self.name}"

@@ -6,6 +6,7 @@ no receiver acts on (RFC 9110, 9.2.1). Whether the far end is trusted decides th
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +17,26 @@ import attrs
 from OpenSSL import SSL
 
 from agent.errors import AgentError
+from agent.wire.challenge import answer_to, challenges_in, chosen_of, offered_by
+from iadmin.hopline import TLS_SAYS, Broken, Deadline, Line, SocketLine, TlsLine
 from iadmin.model import Hop, HopRoute
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """nginx and Apache send heads of 8 KiB at most; more is no answer that could be read."""
-READ_BYTES: Final = 16 * 1024
+
+MAX_LOGINS: Final = 3
+"""To a proxy: without credentials, with them, and with a nonce that was renewed meanwhile; as the agent does."""
+
+TRUST_CURE: Final = "have whoever runs it show a certificate that this agent trusts, or trust its issuer"
+TRUST_CURES: Final = {
+    "tls-wrong-name": "use one of these names in the URL, or have a certificate made for the name you use",
+    "tls-expired": "have whoever runs it renew the certificate",
+    "tls-not-yet-valid": "set the clock of this machine",
+    "tls-pin": "compare it with the far end's administrator, then put it into SSL/fingerprint",
+}
+
+Fields = dict[str, list[str]]
+"""Header fields of an answer, names in lower case."""
 
 
 class Judge(Protocol):
@@ -29,17 +45,10 @@ class Judge(Protocol):
     def failVerification(self, reason: Any) -> None: ...
 
 
-TlsFor = Callable[[HopRoute, Judge], SSL.Connection]
-"""The client's side of TLS to the host of the route, over memory, as the sender itself makes it."""
+class TlsFor(Protocol):
+    """Makes the client's side of TLS to the host of the route or to its proxy, over memory, as the sender does."""
 
-
-class Broken(Exception):
-    """The way ends here."""
-
-    def __init__(self, sentence: str, cure: str) -> None:
-        super().__init__(sentence)
-        self.sentence: Final = sentence
-        self.cure: Final = cure
+    def __call__(self, route: HopRoute, judge: Judge, *, is_proxys: bool) -> SSL.Connection: ...
 
 
 class Walker:
@@ -82,39 +91,46 @@ class _Walk:
         self.hop = "name"
         self._route = route
         self._tls_for = tls_for
-        self._clock_s = clock_s
-        self._end_s = clock_s() + route.timeout_s
-        self._socket: socket.socket | None = None
-        self._tls: SSL.Connection | None = None
+        self._deadline = Deadline(route.timeout_s, clock_s=clock_s)
+        self._sockets: list[socket.socket] = []
 
     def steps(self) -> Iterator[tuple[str, str]]:
         route = self._route
-        near_host, near_port = (route.proxy_host, route.proxy_port) if route.proxy_host else (route.host, route.port)
-        addresses = self._look_up(near_host, near_port)
-        yield "name", f"{near_host} is {', '.join(dict.fromkeys(str(one[4][0]) for one in addresses))}"
+        near = (route.proxy_host, route.proxy_port) if route.proxy_host else (route.host, route.port)
+        addresses = self._look_up(*near)
+        yield "name", f"{near[0]} is {', '.join(dict.fromkeys(str(one[4][0]) for one in addresses))}"
         self.hop = "proxy" if route.proxy_host else "TCP"
-        self._connect(addresses, near_host, near_port)
-        yield self.hop, f"connected to {near_host} port {near_port}"
+        line: Line = self._connect(addresses, *near)
+        yield self.hop, f"connected to {near[0]} port {near[1]}"
         if route.is_proxy_tls:
-            raise Broken(
-                "this proxy is spoken to over TLS, which this walk does not do",
-                f'let the agent go the way itself: "iadmin destination send {route.destination} FILE"',
-            )
+            self.hop = "proxy TLS"
+            line, sentence = self._shake_hands(line, is_proxys=True)
+            yield self.hop, sentence
+
+        def again() -> Line:
+            fresh = self._connect(addresses, *near)
+            return self._shake_hands(fresh, is_proxys=True)[0] if route.is_proxy_tls else fresh
+
         if route.proxy_host and route.scheme == "https":
             self.hop = "tunnel"
-            yield "tunnel", self._tunnel()
+            there = f"{_bracketed(route.host)}:{route.port}"
+            line = self._tunnel(line, again, there)
+            yield "tunnel", f"the proxy has opened the way to {there}"
         if route.scheme == "https":
             self.hop = "TLS"
-            yield "TLS", self._handshake()
+            line, sentence = self._shake_hands(line, is_proxys=False)
+            yield "TLS", sentence
         self.hop = "HTTP"
-        status, fields = self._ask()
+        status, fields = self._ask(line, again)
         yield "HTTP", f"HEAD {route.path} is answered {_named(status)}"
         self.hop = "credentials"
-        yield "credentials", self._judged(status, fields.get("location", ""))
+        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN):
+            self._look_behind(line, again, status)
+        yield "credentials", self._judged(status, fields.get("location", [""])[0])
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
+        for one in self._sockets:
+            one.close()
 
     def _look_up(self, host: str, port: int) -> list[Any]:
         try:
@@ -126,92 +142,151 @@ class _Walk:
                 "where only a proxy knows it, configure the proxy",
             ) from None
 
-    def _connect(self, addresses: list[Any], host: str, port: int) -> None:
+    def _connect(self, addresses: list[Any], host: str, port: int) -> Line:
         trouble: OSError | None = None
         for family, kind, number, _, address in addresses:
             found = socket.socket(family, kind, number)
-            found.settimeout(self._left_s())
+            found.settimeout(self._deadline.left_s())
             try:
                 found.connect(address)
             except OSError as error:
                 found.close()
                 trouble = trouble or error
                 continue
-            self._socket = found
-            return
+            self._sockets.append(found)
+            return SocketLine(found, self._deadline)
+        proxy = "the proxy " if self._route.proxy_host else ""
         if isinstance(trouble, ConnectionRefusedError):
             raise Broken(
-                f"{host} is there, and nothing listens on port {port} (connection refused)",
+                f"{proxy}{host} is there, and nothing listens on port {port} (connection refused)",
                 "correct the port, or start what should listen there",
             )
         if isinstance(trouble, TimeoutError):
             raise Broken(
-                f"{host} port {port} does not answer within {self._route.timeout_s:g} s",
+                f"{proxy}{host} port {port} does not answer within {self._route.timeout_s:g} s",
                 "have the firewall between let this machine through, or configure the proxy that must be used",
             )
         said = (trouble.strerror or str(trouble)).lower() if trouble else "it has no address"
-        raise Broken(f"{host} port {port}: {said}", "mend the network or the route of this machine")
+        raise Broken(f"{proxy}{host} port {port}: {said}", "mend the network or the route of this machine")
 
-    def _tunnel(self) -> str:
-        route = self._route
-        there = f"{_bracketed(route.host)}:{route.port}"
-        head = f"CONNECT {there} HTTP/1.1\r\nHost: {there}\r\n"
-        if route.proxy_authorization:
-            head += f"Proxy-Authorization: {route.proxy_authorization.reveal()}\r\n"
-        status, fields = self._exchange(head + "\r\n")
-        challenge = fields.get("proxy-authenticate", "basic").lower()
-        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and "basic" not in challenge:
-            raise Broken(
-                f"the proxy {route.proxy_host} wants another proof than Basic, which this walk does not give (407)",
-                f'let the agent go the way itself: "iadmin destination send {route.destination} FILE"',
+    def _shake_hands(self, below: Line, *, is_proxys: bool) -> tuple[Line, str]:
+        route, judge = self._route, _Judge()
+        host = route.proxy_host if is_proxys else route.host
+        try:
+            connection = self._tls_for(route, judge, is_proxys=is_proxys)
+        except AgentError as error:
+            raise Broken(error.sentence, "mend the file of the truststore or of the keystore") from None
+        line = TlsLine(connection, below)
+        try:
+            line.shake_hands()
+        except Broken as error:
+            if not judge.sentence:
+                raise Broken(f"TLS with {host}: {error.sentence}", error.cure) from None
+        if judge.sentence:
+            # Of an unknown authority the sender's sentence ends with its remedy, which fits better than any of ours.
+            said, _, remedy = (
+                judge.sentence.partition("; ") if judge.code == "tls-unknown-ca" else (judge.sentence, "", "")
             )
-        if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            given = "refuses the user and password it was given" if route.proxy_authorization else "wants a user"
-            raise Broken(f"the proxy {route.proxy_host} {given} (407)", "correct user and password of the proxy")
+            raise Broken(said, remedy or TRUST_CURES.get(judge.code, TRUST_CURE))
+        own = connection.get_certificate()
+        if own is not None and line.wants_a_certificate and own.has_expired():
+            ended = own.to_cryptography().not_valid_after_utc.date().isoformat()
+            raise Broken(
+                f"{host} wants a certificate of this agent, and the one of the destination expired on {ended}",
+                "renew the entry that SSL/Keystore names: iadmin keystore request, then import what comes back",
+            )
+        shown = connection.get_peer_certificate()
+        until = shown.to_cryptography().not_valid_after_utc.date().isoformat() if shown else "?"
+        return line, f"{connection.get_protocol_version_name()}, the certificate of {host} is good until {until}"
+
+    def _tunnel(self, line: Line, again: Callable[[], Line], there: str) -> Line:
+        head = f"CONNECT {there} HTTP/1.1\r\nHost: {there}\r\n"
+        line, status, _ = self._log_in(line, again, head, "CONNECT", there)
+        proxy = f"the proxy {self._route.proxy_host}"
+        if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED):
+            raise Broken(
+                f"{proxy} answers {_named(status)} to CONNECT {there}: what listens there makes no tunnels",
+                "take the host and port of the proxy for https",
+            )
         if status == HTTPStatus.FORBIDDEN:
             raise Broken(
-                f"the proxy {route.proxy_host} does not allow {there} (403)",
-                f"have whoever runs the proxy allow CONNECT to {there}",
+                f"{proxy} does not allow {there} (403)", f"have whoever runs the proxy allow CONNECT to {there}"
             )
         if not 200 <= status < 300:
             raise Broken(
-                f"the proxy {route.proxy_host} answers {_named(status)} to CONNECT {there}",
+                f"{proxy} answers {_named(status)} to CONNECT {there}",
                 "the proxy cannot reach it: check host and port, and ask whoever runs the proxy",
             )
-        return f"the proxy has opened the way to {there}"
+        return line
 
-    def _handshake(self) -> str:
-        route = self._route
-        judge = _Judge()
-        try:
-            connection = self._tls_for(route, judge)
-        except AgentError as error:
-            raise Broken(error.sentence, "mend the file of the truststore or of the keystore") from None
-        connection.set_connect_state()
-        self._tls = connection
-        try:
-            self._drive(connection.do_handshake)
-        except Broken as error:
-            if judge.sentence:
-                raise Broken(judge.sentence, _TRUST_CURES.get(judge.code, _TRUST_CURE)) from None
-            raise Broken(f"TLS with {route.host}: {error.sentence}", error.cure) from None
-        if judge.sentence:
-            raise Broken(judge.sentence, _TRUST_CURES.get(judge.code, _TRUST_CURE))
-        shown = connection.get_peer_certificate()
-        until = shown.to_cryptography().not_valid_after_utc.date().isoformat() if shown else "?"
-        return f"{connection.get_protocol_version_name()}, the certificate of {route.host} is good until {until}"
-
-    def _ask(self) -> tuple[int, dict[str, str]]:
+    def _ask(self, line: Line, again: Callable[[], Line]) -> tuple[int, Fields]:
         route = self._route
         is_absolute = bool(route.proxy_host) and route.scheme == "http"
         port = "" if route.port == {"http": 80, "https": 443}[route.scheme] else f":{route.port}"
         there = f"{_bracketed(route.host)}{port}"
         target = f"http://{there}{route.path}" if is_absolute else route.path
         lines = [f"HEAD {target} HTTP/1.1", f"Host: {there}", "Connection: close", "User-Agent: integration-agent"]
-        if is_absolute and route.proxy_authorization:
-            lines.append(f"Proxy-Authorization: {route.proxy_authorization.reveal()}")
         lines += [f"{name}: {value.reveal()}" for name, value in route.headers]
-        return self._exchange("\r\n".join(lines) + "\r\n\r\n")
+        head = "\r\n".join(lines) + "\r\n"
+        if not is_absolute:
+            return self._exchange(line, head)
+        _, status, fields = self._log_in(line, again, head, "HEAD", target)
+        return status, fields
+
+    def _log_in(
+        self, line: Line, again: Callable[[], Line], head: str, method: str, uri: str
+    ) -> tuple[Line, int, Fields]:
+        """Ask the proxy, and prove who asks where it wants that; each time over a connection of its own."""
+        proxy, user, password = (
+            f"the proxy {self._route.proxy_host}",
+            self._route.proxy_user,
+            self._route.proxy_password,
+        )
+        field, scheme = "", ""
+        for turn in range(1, MAX_LOGINS + 1):
+            status, fields = self._exchange(line, head + (f"Proxy-Authorization: {field}\r\n" if field else ""))
+            if status != HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                return line, status, fields
+            found = challenges_in(fields.get("proxy-authenticate", []))
+            chosen = chosen_of(found)
+            if chosen is None:
+                raise Broken(
+                    f"{proxy} offers {offered_by(found)} only, which the agent does not speak (407)",
+                    "have Basic or Digest allowed for the agent's account, or put a proxy of this machine before it "
+                    "that speaks NTLM (cntlm, px)",
+                )
+            if not user or password is None:
+                raise Broken(
+                    f"{proxy} wants a user and a password (407)", "put them into Proxy/user and Proxy/password-file"
+                )
+            if scheme == chosen.scheme and chosen.parameters.get("stale", "").lower() != "true":
+                break
+            scheme, word, dice = chosen.scheme, password.reveal(), os.urandom(16).hex()
+            field = answer_to(chosen, user=user, password=word, method=method, uri=uri, cnonce=dice, count=1)
+            if turn < MAX_LOGINS:
+                line = again()
+        raise Broken(
+            f"{proxy} refuses the user and password it was given (407)",
+            f"put the right password of {user!r} into the file that Proxy/password-file names; the agent reads it "
+            "again by itself",
+        )
+
+    def _look_behind(self, line: Line, again: Callable[[], Line], status: int) -> None:
+        """Servers answer 400 to HTTP on their TLS port, and 400 or 403 where they miss a client's certificate."""
+        route = self._route
+        if isinstance(line, TlsLine) and line.wants_a_certificate and not route.has_key:
+            raise Broken(
+                f"{route.host} wants to see a certificate of this agent ({status}), and the destination has none",
+                "name the entry of the keystore that is made for it in SSL/Keystore/alias",
+            )
+        if status != HTTPStatus.BAD_REQUEST or route.scheme == "https" or route.proxy_host:
+            return
+        try:
+            TlsLine(self._tls_for(route, _Judge(), is_proxys=False), again()).shake_hands()
+        except (AgentError, Broken) as error:
+            if not isinstance(error, Broken) or error.sentence in TLS_SAYS.values():
+                return
+        raise Broken(f"port {route.port} of {route.host} speaks TLS (400)", "write https in place of http in the URL")
 
     def _judged(self, status: int, location: str) -> str:
         route = self._route
@@ -232,6 +307,13 @@ class _Walk:
             raise Broken("the proxy wants other credentials (407)", "correct user and password of the proxy")
         if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             raise Broken(f"{route.host} has nothing at {route.path} ({status})", "correct the path of the URL")
+        if status == HTTPStatus.BAD_REQUEST:
+            if route.has_key:
+                return (
+                    "HEAD is answered 400: either it is not taken there, which says nothing of what is sent, or the "
+                    "destination's certificate is not accepted (nginx answers so); --send tells which"
+                )
+            return f"HEAD itself is not taken there (400), which says nothing of what is sent, asked {has}"
         if 500 <= status < 600:
             raise Broken(f"{route.host} is in trouble itself ({_named(status)})", "look at the log of the far end")
         if 300 <= status < 400:
@@ -240,12 +322,12 @@ class _Walk:
             return f"not refused, asked {has}; HEAD itself is not taken there (405), which says nothing of what is sent"
         return f"not refused, asked {has}"
 
-    def _exchange(self, head: str) -> tuple[int, dict[str, str]]:
-        """Status and header fields of the answer to a head, names in lower case."""
-        self._write(head.encode("latin-1", "replace"))
+    def _exchange(self, line: Line, head: str) -> tuple[int, Fields]:
+        """Status and header fields of the answer to a head."""
+        line.write((head + "\r\n").encode("latin-1", "replace"))
         data = b""
         while b"\r\n\r\n" not in data and len(data) < MAX_HEAD_BYTES:
-            piece = self._read()
+            piece = line.read()
             if not piece:
                 break
             data += piece
@@ -257,89 +339,10 @@ class _Walk:
                 f"what listens there {said}, which is not HTTP",
                 "take the https port with an https URL and the http port with an http URL",
             )
-        fields = (line.partition(":") for line in lines[1:])
-        return int(words[1]), {name.lower(): value.strip() for name, _, value in fields}
-
-    def _write(self, data: bytes) -> None:
-        tls = self._tls
-        if tls is not None:
-            self._drive(lambda: tls.sendall(data))
-            return
-        try:
-            self._plain().sendall(data)
-        except OSError as error:
-            raise self._cut(error) from None
-
-    def _read(self) -> bytes:
-        tls = self._tls
-        if tls is None:
-            return self._take()
-        try:
-            return bytes(self._drive(lambda: tls.recv(READ_BYTES)))
-        except Broken as error:
-            if error.cure == _ENDED:
-                return b""
-            raise
-
-    def _drive(self, step: Callable[[], Any]) -> Any:
-        """Repeat a step of OpenSSL until it is through, carrying octets between it and the socket."""
-        assert self._tls is not None
-        while True:
-            try:
-                result = step()
-            except SSL.WantReadError:
-                self._flush()
-                data = self._take()
-                if not data:
-                    raise Broken("it closes the connection", _ENDED) from None
-                self._tls.bio_write(data)
-                continue
-            except SSL.ZeroReturnError:
-                return b""
-            except SSL.Error as error:
-                self._flush()  # the alert
-                records = error.args[0] if error.args and isinstance(error.args[0], list) else []
-                reason = str(records[-1][-1]) if records else "closed"
-                raise Broken(f"the handshake fails ({reason})", _TLS_CURES.get(reason, _TLS_CURE)) from None
-            self._flush()
-            return result
-
-    def _flush(self) -> None:
-        assert self._tls is not None
-        while True:
-            try:
-                data = self._tls.bio_read(READ_BYTES)
-            except SSL.WantReadError:
-                return
-            try:
-                self._plain().sendall(data)
-            except OSError:
-                return  # reading says why
-
-    def _take(self) -> bytes:
-        try:
-            return self._plain().recv(READ_BYTES)
-        except OSError as error:
-            raise self._cut(error) from None
-
-    def _plain(self) -> socket.socket:
-        assert self._socket is not None
-        self._socket.settimeout(self._left_s())
-        return self._socket
-
-    def _left_s(self) -> float:
-        return max(0.001, self._end_s - self._clock_s())
-
-    def _cut(self, error: OSError) -> Broken:
-        if isinstance(error, TimeoutError):
-            return Broken(
-                f"nothing comes back within {self._route.timeout_s:g} s",
-                "look at the far end, or at what stands between: it takes the connection and does not answer",
-            )
-        return Broken(
-            f"the connection is cut ({(error.strerror or str(error)).lower()})",
-            "look at the log of the far end, or of the firewall between",
-        )
+        fields: Fields = {}
+        for name, _, value in (one.partition(":") for one in lines[1:]):
+            fields.setdefault(name.lower(), []).append(value.strip())
+        return int(words[1]), fields
 
 
 class _Judge:
@@ -352,20 +355,6 @@ class _Judge:
     def failVerification(self, reason: Any) -> None:
         self.code = str(getattr(reason.value, "code", ""))
         self.sentence = str(getattr(reason.value, "sentence", reason.value))
-
-
-_ENDED: Final = "look at the log of the far end: it hangs up"
-_TRUST_CURE: Final = "have whoever runs it show a certificate that this agent trusts, or trust its issuer"
-_TRUST_CURES: Final = {
-    "tls-wrong-name": "use one of these names in the URL, or have a certificate made for the name you use",
-    "tls-expired": "have whoever runs it renew the certificate",
-    "tls-not-yet-valid": "set the clock of this machine",
-}
-_TLS_CURE: Final = "compare with what the far end accepts: versions of TLS, and whether it wants a client certificate"
-_TLS_CURES: Final = {
-    "wrong version number": "it does not speak TLS on this port: take its TLS port, or an http URL",
-    "packet length too long": "it does not speak TLS on this port: take its TLS port, or an http URL",
-}
 
 
 def _bracketed(host: str) -> str:

@@ -13,6 +13,7 @@ import os
 import pwd
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,8 @@ from agent.errors import ExitStatus, MachineError
 
 TIMEOUT_S: Final = 30.0
 """Longer than the agent's own limit for an answer (20 s), so that its explanation arrives here."""
+LONG_TIMEOUT_S: Final = 130.0
+"""For orders that wait for workers (120 s in the agent)."""
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Above the largest answer (the body of a dead letter), far below the memory of a machine."""
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -44,6 +47,12 @@ class NotAllowed(LinkError):
 
 class NoAnswer(LinkError):
     """An agent listens and did not answer in time, or answered something else than its API promises."""
+
+
+class FarSilent(LinkError):
+    """The agent has asked a destination, and got no answer from there."""
+
+    exit_status = ExitStatus.UNAVAILABLE
 
 
 class Refused(LinkError):
@@ -129,6 +138,13 @@ class Link:
         """Have the agent send something at once; fields as in `/v1/destinations/NAME/ask`."""
         return self._ask("POST", f"/v1/destinations/{quote(destination, safe='')}/ask", question)
 
+    def tail(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """The next log lines and happenings, as `/v1/tail` has them; waits for them as long as the query says."""
+        found = self._ask("GET", "/v1/tail?" + urlencode({name: value for name, value in query.items() if value}))
+        if not isinstance(found.get("entries"), list) or not isinstance(found.get("next"), str):
+            raise self._nonsense("no list of entries")
+        return found
+
     def strangers(self) -> dict[str, Any]:
         """Connections that failed or were misused, as `/v1/strangers` has them."""
         return self._ask("GET", "/v1/strangers")
@@ -137,9 +153,44 @@ class Link:
         """What the gateways present and trust at this moment."""
         return self._list("/v1/certificates", "certificates")
 
-    def reload(self) -> dict[str, Any]:
-        """Let the agent take over its changed configuration; raises `Refused` when nothing of it was."""
-        return self._ask("POST", "/v1/reload")
+    def suspend(self, service: str, *, now: bool, refuse: bool) -> dict[str, Any]:
+        """Begin no more events of a service; answers as `/v1/services/ID/suspend`."""
+        return self._order(service, "suspend", {"now": now, "refuse": refuse})
+
+    def resume(self, service: str) -> dict[str, Any]:
+        """Let a suspended service go on."""
+        return self._order(service, "resume")
+
+    def restart(self, service: str) -> dict[str, Any]:
+        """Start another worker in the place of a service's own."""
+        return self._order(service, "restart")
+
+    def purge_service(self, service: str) -> int:
+        """Delete what waits for a suspended service; how many events."""
+        return self._count(self._order(service, "purge").get("purged"))
+
+    def queues(self) -> dict[str, Any]:
+        """How much waits by service, direction and priority."""
+        found = self._ask("GET", "/v1/queues").get("queues")
+        if not isinstance(found, dict):
+            raise self._nonsense("no queues")
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        """What is in force."""
+        return self._ask("GET", "/v1/settings")
+
+    def log_level(self) -> str:
+        """The least important lines that the agent logs."""
+        return str(self._ask("GET", "/v1/log-level").get("level", ""))
+
+    def set_log_level(self, level: str) -> None:
+        """Log more or less from now on."""
+        self._ask("POST", "/v1/log-level", {"level": level})
+
+    def reload(self, service: str = "") -> dict[str, Any]:
+        """Let the agent take over what has changed, or one service; raises `Refused` when nothing of it was."""
+        return self._ask("POST", "/v1/reload", {"service": service}, timeout_s=LONG_TIMEOUT_S)
 
     def stop(self, *, now: bool) -> None:
         """Ask the agent to stop; it does so after it has answered."""
@@ -156,12 +207,16 @@ class Link:
             raise self._nonsense("no number")
         return found
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        return self._document(self._exchanged(method, path, body))
+    def _order(self, service: str, verb: str, body: object = None) -> dict[str, Any]:
+        return self._ask("POST", f"/v1/services/{quote(service, safe='')}/{verb}", body, timeout_s=LONG_TIMEOUT_S)
 
-    def _exchanged(self, method: str, path: str, body: object = None) -> bytes:
+    def _ask(self, method: str, path: str, body: object = None, *, timeout_s: float | None = None) -> dict[str, Any]:
+        return self._document(self._exchanged(method, path, body, timeout_s=timeout_s))
+
+    def _exchanged(self, method: str, path: str, body: object = None, *, timeout_s: float | None = None) -> bytes:
         """The body of a good answer; `body` is sent as it is when it is bytes, else as JSON."""
         connection = self._connect()
+        connection.timeout = timeout_s or connection.timeout
         try:
             status, raw = self._exchange(connection, method, path, body)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
@@ -178,6 +233,8 @@ class Link:
             connection.close()
         if status >= 300:
             document = self._document(raw)
+            if status == HTTPStatus.BAD_GATEWAY:
+                raise FarSilent(str(document.get("code", "no-answer")), f"no answer: {document.get('detail', '')}")
             raise Refused(str(document.get("code", "refused")), self._detail(status, document), status=status)
         return raw
 

@@ -1,35 +1,37 @@
 """`iadmin`: arguments -> command -> outcome -> text or JSON -> exit status.
 
-The one place where failures of any kind become a sentence and an exit status, and where commands are wired to the
-edges. Imports are as late as they can be: `iadmin --version` and `--help` load click and nothing of ours but names.
+The one place where failures of any kind become a sentence and an exit status. Imports are as late as they can be:
+`iadmin --version` and `--help` load click and nothing of ours but names.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from agent.errors import AgentError, ExitStatus, MachineError
+from agent.errors import AgentError, ExitStatus
 from iadmin.commands.lazy import LazyGroup, Switches, switch_options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from iadmin.commands.tools import LetterChanges, SpoolUpkeep, Tools
+    from iadmin.commands.tools import Tools
     from iadmin.model import Outcome
 
 COMMANDS: Final = {
     "init": ("iadmin.commands.init:init", "Make a new agent home in DIR."),
     "config": ("iadmin.commands.config:config", "Check and show the configuration."),
     "status": ("iadmin.commands.agent:status", "Show the agent's state on one page."),
-    "service": ("iadmin.commands.service:service", "Look at integration services."),
+    "top": (
+        "iadmin.commands.top:top",
+        "Show who has most to do: services and destinations by rate, time and backlog.",
+    ),
+    "tail": ("iadmin.commands.tail:tail", "Show log lines and what happens to events, as it comes."),
+    "service": ("iadmin.commands.service:service", "Look at integration services, begin one, try one."),
     "destination": ("iadmin.commands.destination:destination", "Where services send to: list, check, pause, send."),
     "keystore": ("iadmin.commands.keystore:keystore", "Keys and certificates: explain, import, create, check."),
     "secret": ("iadmin.commands.secret:secret", "Make credentials for senders: passwords, tokens, keys."),
@@ -37,8 +39,35 @@ COMMANDS: Final = {
     "event": ("iadmin.commands.event:event", "Look at events, and send one."),
     "deadletter": ("iadmin.commands.deadletter:deadletter", "What could not be processed: look, mend, replay."),
     "spool": ("iadmin.commands.spool:spool", "Check, count, compact and mend the store of events."),
-    "reload": ("iadmin.commands.reload:reload", "Let the running agent take over the changed configuration."),
-    "stop": ("iadmin.commands.agent:stop", "Stop the agent and wait until it is gone."),
+    "reload": ("iadmin.commands.reload:reload", "Let the running agent take over what has changed."),
+    "suspend": ("iadmin.commands.suspending:suspend", "Begin no more events of SERVICE; what is in hand ends first."),
+    "suspend-now": ("iadmin.commands.suspending:suspend_now", "Suspend SERVICE, and interrupt what is in hand."),
+    "resume": ("iadmin.commands.suspending:resume", "Let a suspended SERVICE go on with what waits."),
+    "purge": ("iadmin.commands.suspending:purge", "Delete all events that wait for a suspended SERVICE."),
+    "get-status": (
+        "iadmin.commands.getstatus:get_status",
+        "Print the status in the layout of the original, for scripts that search it.",
+    ),
+    "display-settings": ("iadmin.commands.settings:display_settings", "Show what is in force in the running agent."),
+    "get-log-level": (
+        "iadmin.commands.settings:get_log_level",
+        "Show the least important lines that the running agent logs.",
+    ),
+    "set-log-level": (
+        "iadmin.commands.settings:set_log_level",
+        "Log more or less from now on: debug, info, warn or error.",
+    ),
+    "start": ("iadmin.commands.running:start", "Start the agent in the background and wait until it is up."),
+    "restart": (
+        "iadmin.commands.running:restart",
+        "Stop the agent and start it again; with SERVICE, only the worker of that service.",
+    ),
+    "stop": ("iadmin.commands.running:stop", "Stop the agent and wait until it is gone."),
+    "doctor": ("iadmin.commands.doctor:doctor", "Run every check there is: what is wrong, and what mends it."),
+    "backup": ("iadmin.commands.backup:backup", "Write the home into FILE (.tar.gz), also while the agent runs."),
+    "restore": ("iadmin.commands.backup:restore", "Make a home in DIR of FILE, a backup."),
+    "install-unit": ("iadmin.commands.install_unit:install_unit", "Make the agent a service of systemd."),
+    "man": ("iadmin.commands.man:man", "Print the manual page of COMMAND, or write all pages."),
     "completion": ("iadmin.commands.completion:completion", "Print the completion script for SHELL."),
 }
 """Name -> where it is, and what help says of it (the same sentence as the command's own help; a test compares)."""
@@ -74,7 +103,8 @@ def _run(arguments: list[str], switches: Switches, build: BuildTools) -> int:
         return result if isinstance(result, int) else _show(result, switches)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "iadmin"
-        sentence = f'{error.format_message().rstrip(".")}; see "{where} --help"'
+        # click breaks the line before the words that there are to choose from.
+        sentence = f'{" ".join(error.format_message().split()).rstrip(".")}; see "{where} --help"'
         return _fail("usage", (sentence,), ExitStatus.USAGE, switches)
     except click.ClickException as error:
         return _fail("usage", (error.format_message(),), ExitStatus.USAGE, switches)
@@ -85,15 +115,29 @@ def _run(arguments: list[str], switches: Switches, build: BuildTools) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         raise
+    except UnicodeError as error:
+        if not any(_is_no_text(word) for word in arguments):
+            return _fault_of_ours(error, switches)
+        # As the shell hands over bytes of another encoding; file names may have them, what goes into XML may not.
+        words = ", ".join(repr(word) for word in arguments if _is_no_text(word))
+        return _fail("usage", (f"{words} on the command line is not UTF-8 text",), ExitStatus.USAGE, switches)
     except OSError as error:
         place = f"{str(error.filename)!r}: " if error.filename else ""
         return _fail("os-error", (f"{place}{error.strerror or error}",), _os_status(error), switches)
     except Exception as error:
-        sentence = (
-            f"iadmin itself failed, which is a fault of ours: {type(error).__name__}: {error}; "
-            "run it again with --debug and report what it shows"
-        )
-        return _fail("internal", (sentence,), ExitStatus.SOFTWARE, switches)
+        return _fault_of_ours(error, switches)
+
+
+def _is_no_text(word: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in word)
+
+
+def _fault_of_ours(error: Exception, switches: Switches) -> int:
+    sentence = (
+        f"iadmin itself failed, which is a fault of ours: {type(error).__name__}: {error}; "
+        "run it again with --debug and report what it shows"
+    )
+    return _fail("internal", (sentence,), ExitStatus.SOFTWARE, switches)
 
 
 def _cli(switches: Switches, build: BuildTools) -> click.Group:
@@ -123,7 +167,8 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 def _show(outcome: Outcome, switches: Switches) -> int:
-    from iadmin.render import Script, draw, for_home, page, safe, said_for
+    from iadmin.render import Script, draw, page, said_for
+    from iadmin.text import for_home, safe
 
     home = switches.home or ""
     blocks = said_for(home, outcome.blocks)
@@ -139,7 +184,7 @@ def _show(outcome: Outcome, switches: Switches) -> int:
 
 
 def _fail(code: str, lines: Sequence[str], status: ExitStatus, switches: Switches) -> int:
-    from iadmin.render import for_home, safe
+    from iadmin.text import for_home, safe
 
     if switches.debug and sys.exc_info()[0] is not None:
         traceback.print_exc()
@@ -159,270 +204,9 @@ def _os_status(error: OSError) -> ExitStatus:
 
 
 def _real_tools(switches: Switches) -> Tools:
-    """Wire the commands to the edges; each edge is imported when a command reaches for it."""
-    from datetime import datetime
-    from pathlib import Path
+    from iadmin.wiring import real_tools
 
-    from iadmin.commands.tools import Tools
-
-    def template(folder: str) -> Any:
-        from agent.templates import template
-
-        return template(folder)
-
-    def load_config(home: Path) -> Any:
-        from agent.config.files import load_config
-
-        return load_config(home)
-
-    def effective(settings: Any) -> dict[str, object]:
-        from agent.config.show import show_config
-
-        return show_config(settings)
-
-    def open_journal(spool: Path) -> Any:
-        from agent.spool.journal import Journal
-
-        return Journal(spool)
-
-    def open_link(home: Path) -> Any:
-        from iadmin.link import unix_link
-
-        return unix_link(home)
-
-    def running_pid(path: Path) -> int | None:
-        from agent.control.lock import running_pid
-
-        return running_pid(path)
-
-    def watch(pid: int) -> Any:
-        from iadmin.commands.process import watch
-
-        return watch(pid)
-
-    def post(url: str, content_type: str, body: bytes, **facts: Any) -> Any:
-        from iadmin.commands.sending import post
-
-        return post(url, content_type, body, **facts)
-
-    def edit_file(path: Path) -> None:
-        from iadmin.commands.editor import edit_file
-
-        edit_file(path, os.environ)
-
-    def safe_files() -> Any:
-        from keystoretools import files
-
-        return files
-
-    def machine_names() -> Sequence[str]:
-        import socket
-
-        host, full = socket.gethostname(), socket.getfqdn()
-        return list(dict.fromkeys(name.lower() for name in (full, host) if name and name != "localhost"))
-
-    return Tools(
-        switches=switches,
-        environ=os.environ,
-        cwd=Path.cwd(),
-        stdin=sys.stdin.buffer,
-        now=lambda: datetime.now().astimezone(),
-        template=template,
-        load_config=load_config,
-        exposures=_exposures,
-        effective=effective,
-        open_journal=open_journal,
-        open_link=open_link,
-        running_pid=running_pid,
-        watch=watch,
-        post=post,
-        working=_working,
-        progress=_progress,
-        ask=_ask,
-        edit_file=edit_file,
-        open_changes=_open_changes,
-        open_upkeep=_open_upkeep,
-        safe_files=safe_files,
-        ask_secret=_ask_secret,
-        machine_names=machine_names,
-        key_material=_key_material,
-        prober=_prober,
-        walker=_walker,
-        login_fields=_login_fields,
-        proxy_of=_proxy_of,
-    )
-
-
-def _key_material(home: Path, gateway: Any) -> Any:
-    """What this gateway would serve, read and checked as the agent does it."""
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    from agent.gateway.keeper import Keeper, KeySupply
-    from agent.secret import Secret
-    from keystoretools import files
-
-    password = os.environ.get("IA_KEYSTORE_PASSWORD")
-    folder = home / "var" / "tls"
-    supply = KeySupply(
-        read=lambda path: files.load(Path(path)),
-        folder=folder,
-        now=lambda: datetime.now(UTC),
-        password=None if password is None else Secret(password),
-    )
-    keeper = Keeper(config=gateway, supply=supply)
-    material = keeper.load().material
-    if material.is_selfmade and os.geteuid() == 0:
-        # Root has just made it, and the agent runs as the one who owns the home.
-        owner = home.stat()
-        for path in (folder, keeper.own_path):
-            os.chown(path, owner.st_uid, owner.st_gid)
-    return material
-
-
-def _prober() -> Any:
-    from iadmin.probe import TlsProber
-
-    return TlsProber(environ=os.environ)
-
-
-def _walker(settings: Any) -> Any:
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    from agent.config.model import HttpDestination
-    from agent.secret import Secret
-    from agent.upstream.material import context_of
-    from agent.upstream.trust import TrustedPeer
-    from iadmin.hops import Judge, Walker
-    from iadmin.model import HopRoute
-    from keystoretools import files
-
-    password = os.environ.get("IA_KEYSTORE_PASSWORD")
-    rules = {one.name: one.tls for one in settings.destinations if isinstance(one, HttpDestination)}
-
-    def tls_for(route: HopRoute, judge: Judge) -> Any:
-        """As the sender does it."""
-        own = rules[route.destination]
-        context = context_of(
-            own,
-            read=lambda path: files.load(Path(path)),
-            password=None if password is None else Secret(password),
-            now=datetime.now(UTC),
-        )
-        peer = TrustedPeer(context=context, host=route.host, rules=own, via=route.proxy_host)
-        return peer.clientConnectionForTLS(judge)  # type: ignore[arg-type]
-
-    return Walker(tls_for=tls_for)
-
-
-def _proxy_of(destination: Any) -> Any:
-    """The proxy on the way, None where it is bypassed."""
-    from urllib.parse import urlsplit
-
-    from agent.upstream.proxy import is_bypassed
-
-    parts = urlsplit(destination.url)
-    port = parts.port or {"http": 80, "https": 443}[parts.scheme.lower()]
-    proxy = destination.proxy
-    return None if proxy is None or is_bypassed(parts.hostname or "", port, proxy.no_proxy) else proxy
-
-
-def _login_fields(destination: Any) -> Any:
-    from agent.upstream.login import fields_of
-
-    return fields_of(destination.credentials)
-
-
-def _exposures(home: Path) -> Any:
-    from agent.config.permissions import exposures
-
-    return exposures(home)
-
-
-def _ask_secret(question: str) -> str | None:
-    """Ask without echo; None where standard input is no terminal: a script must not hang on a question."""
-    import getpass
-
-    return getpass.getpass(question) if sys.stdin.isatty() else None
-
-
-@contextlib.contextmanager
-def _open_changes(home: Path) -> Iterator[LetterChanges]:
-    """The spool's files, changed by ourselves while we hold the lock that an agent would hold."""
-    import time
-
-    from agent.spool.offline import OfflineSpool
-    from iadmin.commands.letters import OfflineChanges
-
-    with _locked(home), OfflineSpool(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000) as spool:
-        yield OfflineChanges(spool)
-
-
-@contextlib.contextmanager
-def _open_upkeep(home: Path, *, alone: bool) -> Iterator[SpoolUpkeep]:
-    """The spool's files, looked at beside an agent or changed in its place."""
-    import time
-
-    from agent.spool.upkeep import Upkeep
-
-    with _locked(home) if alone else contextlib.nullcontext():
-        yield Upkeep(home / "var" / "spool", now_us=lambda: time.time_ns() // 1000)
-
-
-@contextlib.contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """The lock that an agent would hold."""
-    from agent.control.lock import HomeLock
-
-    lock = HomeLock(home / "var" / "run" / "agent.pid")
-    try:
-        lock.acquire()
-    except MachineError as error:
-        if error.code != "already-running":
-            raise
-        raise MachineError(
-            "home-in-use",
-            f"an agent on {home} starts or stops just now, or another iadmin works there; say the same again",
-            exit_status=ExitStatus.TEMPORARY,
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _ask(question: str) -> bool | None:
-    """Ask on standard error, for standard output is for the answer; None where no person is there."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
-    from iadmin.render import safe
-
-    return click.confirm(safe(question), default=False, err=True)
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A bar where a person looks at standard error, silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
-
-
-def _working(what: str) -> Any:
-    """A spinner where a person looks at standard error, silence elsewhere."""
-    if not sys.stderr.isatty():
-        return contextlib.nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True, markup=False, emoji=False).status(what)
+    return real_tools(switches)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ class Probed:
 class HopRoute:
     """The way to a destination. `path` is what is asked for, query included; `timeout_s` is for the whole way.
 
-    `headers` go with the request; `has_credentials` says that they hold some. An empty `proxy_host`: no proxy.
+    `headers` go with the request; `has_credentials` says that they hold some. An empty `proxy_host`: no proxy;
+    `is_proxy_tls`: the proxy itself is spoken to over TLS. An empty `proxy_user`: no login there.
     """
 
     destination: str
@@ -83,10 +84,13 @@ class HopRoute:
     timeout_s: float = 30.0
     headers: tuple[tuple[str, Secret], ...] = ()
     has_credentials: bool = False
+    has_key: bool = False
+    """Whether it shows a certificate of its own."""
     proxy_host: str = ""
     proxy_port: int = 0
     is_proxy_tls: bool = False
-    proxy_authorization: Secret | None = None
+    proxy_user: str = ""
+    proxy_password: Secret | None = None
 
 
 @attrs.frozen(kw_only=True)

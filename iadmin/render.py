@@ -1,18 +1,13 @@
-"""How answers look: safe text, times, sizes, and the blocks that commands answer with.
-
-Whatever came from outside (event bodies, paths, reasons) passes through `safe` here, at the last moment and in one
-place, so that no event can move the cursor, colour the screen or reorder a line of the operator's terminal.
-"""
+"""How answers look: the blocks that commands answer with, as plain text and drawn on a terminal."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
-from shlex import quote
 from typing import Any, Final, Literal
 
 import attrs
+
+from iadmin.text import for_home, safe
 
 Tone = Literal["", "good", "bad", "warn", "dim", "bold"]
 STYLES: Final[Mapping[Tone, str]] = {
@@ -30,6 +25,8 @@ STATE_TONES: Final[Mapping[str, Tone]] = {
     "dead": "bad",
     "failing": "bad",
     "crash-loop": "bad",
+    "suspended": "warn",
+    "suspending": "warn",
     "waiting": "warn",
     "starting": "warn",
     "stopping": "warn",
@@ -41,82 +38,6 @@ GAP: Final = 2
 """Blanks between columns: one reads as a blank inside a value."""
 MIN_FLEXIBLE: Final = 8
 """A name cut to less tells nothing; the line may then be longer than the terminal."""
-
-
-def safe(text: str, *, keep: str = "") -> str:
-    """Return `text` with everything unprintable as an escape, except the characters in `keep`.
-
-    Unprintable are control and format characters, lone surrogates, and white space other than the blank
-    (`str.isprintable`): ESC sequences, carriage returns, bidirectional overrides.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def for_home(text: str, home: str) -> str:
-    """The commands that a sentence names, as they must be said for a home that was named with `--home`."""
-    if not home:
-        return text
-    return re.sub(r'"iadmin (?=[a-z])(?!init )', lambda _: f'"iadmin --home {quote(home)} ', text)
-
-
-def size(count: int) -> str:
-    """`231 B`, `1.2 KiB`, `10 MiB`."""
-    if count < 1024:
-        return f"{count} B"
-    amount = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        amount /= 1024
-        if amount < 1024 or unit == "GiB":
-            break
-    return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """`3 ms`, `4.2 s`, `2 min 5 s`, `2 h 13 min`, `3 d 4 h`: two units at most, the rest is noise."""
-    if seconds < 1:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = int(seconds)
-    for large, large_name, small, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= large:
-            rest = whole % large // small
-            return f"{whole // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
-    return f"{whole} s"
-
-
-def moment(text: object) -> datetime | None:
-    """Read an ISO 8601 time with zone as the API gives it; None for anything else."""
-    if not isinstance(text, str):
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def clock(text: object, now: datetime) -> str:
-    """A time for a table, in the zone of `now`: `10:22:31` today, `30 Jul 10:22` this year, else `2024-07-30`."""
-    at = moment(text)
-    if at is None:
-        return safe(str(text or ""))
-    at = at.astimezone(now.tzinfo)
-    if at.date() == now.date():
-        return at.strftime("%H:%M:%S")
-    return f"{at.day:2} {MONTHS[at.month - 1]} {at:%H:%M}" if at.year == now.year else at.strftime("%Y-%m-%d")
-
-
-MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""Not strftime's: the text must not depend on the operator's locale."""
-
-
-def exact(text: object, zone: tzinfo | None) -> str:
-    """A time to the millisecond, with its zone: `2025-07-30 10:22:31.123+02:00`."""
-    at = moment(text)
-    return safe(str(text or "")) if at is None else at.astimezone(zone).isoformat(sep=" ", timespec="milliseconds")
 
 
 @attrs.frozen
@@ -153,6 +74,8 @@ class Column:
     flexible: bool = False
     wraps: bool = False
     brief: bool = False
+    least: int = MIN_FLEXIBLE
+    """What a `flexible` column is never cut below."""
 
 
 def _total(widths: Mapping[int, int]) -> int:
@@ -226,8 +149,8 @@ class Table:
         excess = _total(natural) - width
         flexible = [index for index in natural if self.columns[index].flexible]
         while excess > 0 and flexible:
-            widest = max(flexible, key=natural.__getitem__)
-            if natural[widest] <= MIN_FLEXIBLE:
+            widest = max(flexible, key=lambda index: natural[index] - self.columns[index].least)
+            if natural[widest] <= self.columns[widest].least:
                 break
             natural[widest] -= 1
             excess -= 1
@@ -357,3 +280,13 @@ def draw(blocks: Sequence[Any]) -> None:
         # Bodies, and sentences with commands in them, are left to the terminal to break: what is copied from it is then
         # what came in, and a command that can be pasted.
         console.print(block.rich(console.width), soft_wrap=isinstance(block, Body | Line))
+
+
+def destination_state(one: Mapping[str, Any]) -> Cell:
+    """How a destination is: what the operator and the circuit breaker let through, and whether it fails."""
+    if one.get("paused"):
+        return Cell("paused", "warn")
+    circuit = str(one.get("circuit") or "")
+    if circuit and circuit != "closed":
+        return Cell(f"circuit {circuit}", "bad")
+    return Cell("failing", "bad") if one.get("last_error") and one.get("backlog") else Cell("ready", "good")

@@ -14,45 +14,67 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     "agent": ROOT / "agent",
+    "apclient": ROOT / "apclient",
     "iadmin": ROOT / "iadmin",
     "keystoretools": ROOT / "jre-free-keystore-tools/keystoretools",
 }
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("agent.credential", "agent.errors", "agent.names", "agent.secret", "agent.templates"),
+    (
+        "apclient.parcel",
+        "agent.credential",
+        "agent.errors",
+        "agent.names",
+        "agent.secret",
+        "agent.templates",
+        "iadmin.text",
+        "agent.version",
+    ),
     ("agent.access",),
     (
         "agent.config",
         "agent.event",
         "agent.wire",
         "agent.delivery",
+        "agent.recent",
         "keystoretools",
+        "iadmin.manual",
         "iadmin.model",
         "iadmin.render",
+        "iadmin.unit",
     ),
-    ("agent.sdk", "agent.boundaries"),
-    ("keystoretools.filelock",),
+    ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
+    ("agent.mutual", "agent.storepassword", "agent.wholefile", "keystoretools.filelock"),
     (
         "agent.config.files",
         "agent.config.permissions",
+        "agent.emptying",
         "agent.control",
         "agent.gateway",
         "agent.host",
         "agent.lifecycle",
         "agent.observe",
+        "agent.offering",
+        "agent.pickup",
         "agent.reload",
         "agent.spool",
+        "agent.systemd",
+        "agent.turning",
         "agent.upstream",
         "agent.view",
+        "apclient.gateway",
+        "apclient.spool",
         "iadmin.commands",
         "iadmin.hops",
         "iadmin.link",
+        "iadmin.machine",
         "iadmin.probe",
+        "iadmin.terminal",
         "keystoretools.files",
         "keystoretools.tls",
     ),
-    ("agent.assembly", "keystoretools.keytool", "iadmin.main"),
-    ("agent.main",),
+    ("agent.assembly", "keystoretools.keytool", "iadmin.wiring"),
+    ("agent.main", "apclient.main", "iadmin.main", "iadmin.iapassword"),
 )
 """From the ground up; rooms of one floor are neighbours and do not import one another."""
 
@@ -79,7 +101,18 @@ IMPURE = frozenset(
 )
 """What has a clock, a disk, a thread or a network behind it."""
 
-SAME_ROOM = {"keystoretools.filelock": "keystoretools.files"}
+SAME_ROOM = {
+    "apclient.commandline": "apclient.parcel",
+    "apclient.submission": "apclient.parcel",
+    "agent.config.homekey": "agent.config.files",
+    "iadmin.alone": "iadmin.wiring",
+    "iadmin.hopline": "iadmin.hops",
+    "iadmin.rehearsing": "iadmin.wiring",
+    "iadmin.following": "iadmin.terminal",
+    "iadmin.remote": "iadmin.link",
+    "iadmin.screen": "iadmin.terminal",
+    "keystoretools.filelock": "keystoretools.files",
+}
 """Modules that share a room without sharing a package."""
 
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -45,6 +45,12 @@ def test_every_listed_package_exists() -> None:
 
 def test_every_package_of_the_tree_is_listed() -> None:
     """A package that is not listed would be missing from the wheel without a word."""
-    roots = [ROOT / "agent", ROOT / "iadmin", ROOT / "jre-free-keystore-tools" / "keystoretools"]
+    roots = [ROOT / "agent", ROOT / "apclient", ROOT / "iadmin", ROOT / "jre-free-keystore-tools" / "keystoretools"]
     found = {path.parent for root in roots for path in root.rglob("__init__.py")}
     assert set() == found - set(_package_folders().values())
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    """Pages are named by it."""
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.rst")]
+    assert sorted(set(numbers)) == sorted(numbers)

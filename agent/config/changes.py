@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from agent.config.model import AgentConfig
+from agent.config.model import AgentConfig, Destination
 from agent.secret import Secret
 
 _SECTIONS: Final = {
@@ -24,8 +24,13 @@ def changed_sections(old: AgentConfig, new: AgentConfig) -> tuple[str, ...]:
     return (
         *(said for field, said in _SECTIONS.items() if not same(getattr(old, field), getattr(new, field))),
         *_named("service", old.services, new.services),
-        *_named("destination", old.destinations, new.destinations),
+        *changed_destinations(old.destinations, new.destinations),
     )
+
+
+def changed_destinations(old: Sequence[Destination], new: Sequence[Destination]) -> tuple[str, ...]:
+    """`destination outbox`, `destination xm (new)`, `destination ems (gone)`."""
+    return tuple(_named("destination", old, new))
 
 
 def same(one: Any, other: Any) -> bool:

@@ -24,6 +24,7 @@ from agent.config.model import (
     ServiceConfig,
     ValueType,
 )
+from agent.config.passwords import MAX_PASSWORD_FILE_BYTES
 from agent.config.problem import Problem, has_errors, nearest, shown
 from agent.config.reading_access import read_access
 from agent.config.section import Problems, Section
@@ -31,18 +32,29 @@ from agent.config.sending import DEFAULT_DESTINATION, Surroundings, read_retry
 from agent.config.values import Unfit, boolean, choice, service_part, text
 from agent.config.working import read_work
 from agent.names import ServiceName
+from agent.secret import Secret
 
+MAX_KEY: Final = 256
 ROOT: Final = "integration-service"
+JAVASCRIPT: Final = frozenset({"js", "javascript"})
+_TWICE: Final = {
+    True: "this one counts, because it overwrites",
+    False: "the earlier counts, because this one does not overwrite",
+}
 COUNTERPART: Final = "write a Python counterpart (docs/services.rst), or take the service out of service-configs"
 
 
 @attrs.frozen(kw_only=True)
 class Descriptor:
-    """What came of reading one descriptor: the service where it has no errors, its name where that could be read."""
+    """What came of reading one descriptor: the service where it has no errors, its name where that could be read.
+
+    `draft` is what could be read of a service that has a name, whatever is wrong with the rest: to be shown, not run.
+    """
 
     name: ServiceName | None
     service: ServiceConfig | None
     problems: tuple[Problem, ...]
+    draft: ServiceConfig | None = None
 
 
 def read_descriptor(
@@ -53,8 +65,13 @@ def read_descriptor(
     around: Surroundings,
     destinations: frozenset[str],
     filters: Filters,
+    foreign: bool = False,
 ) -> Descriptor:
-    """Read the descriptor at the absolute `path`. `destinations` are the names it may send to."""
+    """Read the descriptor at the absolute `path`. `destinations` are the names it may send to.
+
+    `foreign`: read one that is written for the original's engine as well, all but its script; its `service` can then
+    not be run.
+    """
     file = relative_name(path, around.home)
     root = parse_document(file, data)
     if isinstance(root, Problem):
@@ -69,12 +86,20 @@ def read_descriptor(
     domain = section.required_value("domain", service_part)
     own = section.required_value("name", service_part)
     name = ServiceName(domain=domain, name=own) if domain and own else None
-    if _refuse_foreign(section, path):
+    is_foreign = foreign and not _is_python(section)
+    if not foreign and _refuse_foreign(section, path):
         return Descriptor(name=name, service=None, problems=tuple(problems.found))
-    service = _read_service(section, name or ServiceName(domain="", name=""), path, around, destinations, filters)
+    service = _read_service(
+        section, name or ServiceName(domain="", name=""), path, around, destinations, filters, is_foreign
+    )
     check_units(root, word, grammar, problems)
     found = (*problems.found, *misnamed_files(path.parent, around))
-    return Descriptor(name=name, service=None if has_errors(found) else service, problems=found)
+    return Descriptor(
+        name=name,
+        service=None if has_errors(found) else service,
+        problems=found,
+        draft=None if name is None else service,
+    )
 
 
 def _read_service(
@@ -84,6 +109,7 @@ def _read_service(
     around: Surroundings,
     destinations: frozenset[str],
     filters: Filters,
+    is_foreign: bool,
 ) -> ServiceConfig:
     version = section.attribute("version", text, "1.0")
     if version != "1.0":
@@ -100,7 +126,7 @@ def _read_service(
     return ServiceConfig(
         name=name,
         descriptor=path,
-        script=_read_script(section, path, around) or path,
+        script=(None if is_foreign else _read_script(section, path, around)) or path,
         initial_state=section.required_value("initial-state", choice(InitialState)) or InitialState.INACTIVE,
         mapped_input=mapped,
         constants=constants,
@@ -113,12 +139,21 @@ def _read_service(
     )
 
 
+def _is_python(section: Section) -> bool:
+    scripts = list(section.children("script"))
+    return (
+        bool(scripts)
+        and not any(section.children("javaclient"))
+        and all((script.element.get("lang") or "").strip().lower() not in JAVASCRIPT for script in scripts)
+    )
+
+
 def _refuse_foreign(section: Section, path: PurePath) -> bool:
     """Note that a service is written for the original's Java engine; nothing else about it matters then."""
     for name in ("javaclient", "script"):
         for element in section.children(name):
             language = (element.element.get("lang") or "").strip().lower()
-            if name == "script" and language not in {"js", "javascript"}:
+            if name == "script" and language not in JAVASCRIPT:
                 continue
             kind = "a JavaScript service" if name == "script" else "a JavaClient integration"
             file = next(iter(element.children("file")), None)
@@ -135,7 +170,7 @@ def _read_script(section: Section, path: PurePath, around: Surroundings) -> Pure
         return None
     language = script.required_attribute("lang", text)
     file = script.required_value("file", slashed)
-    if language not in {"python", None}:
+    if language is not None and language.lower() != "python":
         script.error(f'{shown(language)} is not a language for services; the only one is "python"', at="@lang")
     if file is None:
         return None
@@ -156,12 +191,12 @@ def _read_mapped_input(section: Section) -> MappedInput | None:
     method = mapped.required_attribute("method", text)
     parameters: list[MappedParameter] = []
     for parameter in mapped.children("parameter"):
-        name = parameter.text(text, "")
+        name = parameter.text(_key, "")
         if name in {earlier.name for earlier in parameters if name}:
             parameter.warning(f"{shown(name)} stands twice; the later value will replace the earlier")
         kind = parameter.attribute("type", choice(ValueType), ValueType.AUTO)
         parameters.append(MappedParameter(name=name, type=kind))
-    subclass = mapped.attribute("subclass", text, "")
+    subclass = mapped.attribute("subclass", text, "") if mapped.element.get("subclass", "").strip() else ""
     return MappedInput(method=method or "", subclass=subclass, parameters=tuple(parameters))
 
 
@@ -173,37 +208,62 @@ def _read_constants(
     encrypted: list[EncryptedConstant] = []
     if parent is None:
         return (), ()
-    seen: set[str] = set()
+    known: set[str] = set()
     for element in parent.element:
         constant = Section(element=element, problems=section.problems)
-        name = constant.required_attribute("name", text) or ""
-        if name and name in seen:
-            constant.error(f"the constant {shown(name)} stands twice; keep one of the two", at="@name")
-        seen.add(name)
+        name = constant.required_attribute("name", _key) or ""
         kind = constant.attribute("type", choice(ValueType), ValueType.AUTO)
         overwrite = constant.attribute("overwrite", boolean, False)
+        if name and name.lower() in known:
+            constant.warning(f"{shown(name)} stands twice; {_TWICE[overwrite]}", at="@name")
+            if not overwrite:
+                continue
+            plain = [each for each in plain if each.name.lower() != name.lower()]
+            encrypted = [each for each in encrypted if each.name.lower() != name.lower()]
+        known.add(name.lower())
         if local_name(element) == "constant":
             value = constant.text(_any_text, "", may_be_empty=True)
             plain.append(Constant(name=name, value=value, type=kind, overwrite=overwrite))
         else:
-            file = _read_encrypted(constant, path, around)
-            encrypted.append(EncryptedConstant(name=name, path=file or path, type=kind, overwrite=overwrite))
+            file, secret = _read_encrypted(constant, path, around)
+            encrypted.append(EncryptedConstant(name=name, path=file, secret=secret, type=kind, overwrite=overwrite))
     return tuple(plain), tuple(encrypted)
 
 
-def _read_encrypted(constant: Section, path: PurePath, around: Surroundings) -> PurePath | None:
-    """Find an encrypted password file: from the descriptor's folder, else from the home, as the samples write it."""
+def _read_encrypted(constant: Section, path: PurePath, around: Surroundings) -> tuple[PurePath, Secret]:
+    """Read an encrypted password file: from the descriptor's folder, else from the home, as the samples write it."""
+    nothing = path, Secret("")
     file = constant.required_value("file", slashed)
     if file is None:
-        return None
+        return nothing
     candidates = [resolved(path.parent, file), resolved(around.home, file)]
     troubles = {candidate: around.files.trouble(candidate) for candidate in candidates}
     for candidate, trouble in troubles.items():
         if not trouble:
-            return candidate
+            return candidate, _secret_at(candidate, constant, around)
     told = "; ".join(f"{relative_name(candidate, around.home)} {trouble}" for candidate, trouble in troubles.items())
     constant.error(f"the password file cannot be read: {told}", at="file")
-    return None
+    return nothing
+
+
+def _secret_at(path: PurePath, constant: Section, around: Surroundings) -> Secret:
+    found = around.files.read(path, max_bytes=MAX_PASSWORD_FILE_BYTES)
+    trouble = found.trouble
+    if not trouble:
+        try:
+            return around.secret_in(found.data, path, may_be_plain=False)
+        except ValueError as error:
+            trouble = str(error)
+    constant.error(f"the password file {relative_name(path, around.home)} {trouble}", at="file")
+    return Secret("")
+
+
+def _key(value: str) -> str:
+    """Read the name of a token (`agent.event.apxml.MAX_KEY`)."""
+    text(value)
+    if len(value) > MAX_KEY:
+        raise Unfit(f"{shown(value)} is {len(value)} characters long, a token's name has at most {MAX_KEY}")
+    return value
 
 
 def _any_text(value: str) -> str:

@@ -1,9 +1,10 @@
-"""Sets one attribute in the octets of an XML file and leaves every other octet as it is: comments, layout, line ends.
+"""Sets one attribute in the octets of an XML file, or adds one element to a list, and leaves every other octet as it
+is: comments, layout, line ends.
 
 A parser that writes the tree again would not: it changes quotes, the declaration, blanks between attributes. So this
 walks over the text from tag to tag and changes only what is inside one. The file must have been read without fault
-before, by `parse_document`; `set_attribute` reads its own result again and compares, so that it cannot do harm to a
-file that it misunderstood.
+before, by `parse_document`; each edit reads its own result again and compares, so that it cannot do harm to a file that
+it misunderstood.
 """
 
 from __future__ import annotations
@@ -64,14 +65,65 @@ def set_attribute(data: bytes, element: str, name: str, value: str | None, *, nu
     return result
 
 
+def add_child(data: bytes, element: str, child: str, content: str) -> bytes:
+    """Return `data` with `<child>content</child>` as the last in the first `element` (local names), laid out as the
+    children before it.
+
+    Raises `NotEditable` as `set_attribute` does.
+    """
+    encoding = _UTF16.get(data[:2], "latin-1")
+    text = data.decode(encoding)
+    pieces = _pieces(text)
+    parent = next((piece for piece in pieces if _local(piece) == element), None)
+    if parent is None:
+        raise NotEditable(f"there is no <{element}> in the file; write one, then do it again")
+    prefix = "".join(parent["name"].rpartition(":")[:2])
+    written = content.translate(_ESCAPES).encode("ascii", "xmlcharrefreplace").decode("ascii")
+    added = f"<{prefix}{child}>{written}</{prefix}{child}>"
+    if parent[0].endswith("/>"):
+        begun = text[: parent.end()].removesuffix("/>").rstrip()
+        result = f"{begun}>{added}</{parent['name']}>{text[parent.end() :]}"
+    else:
+        at = parent.end()
+        indent = None
+        for piece in pieces:
+            if piece[0].startswith("</") and piece[0][2:].rstrip("> \t\r\n") == parent["name"]:
+                at = piece.start()
+                break
+            if _local(piece) == child:
+                indent = _blanks_before(text, piece.start())
+        result = text[:at] + added + text[at:]
+        own = _blanks_before(text, at)
+        if own is not None:
+            end = "\r\n" if "\r\n" in text else "\n"
+            line = at - len(own)
+            result = text[:line] + (own + "  " if indent is None else indent) + added + end + text[line:]
+    encoded = result.encode(encoding)
+    _require_only_one_more(data, encoded, element, child, content)
+    return encoded
+
+
+def _blanks_before(text: str, at: int) -> str | None:
+    """What stands before on the same line where that is white space, else None."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return None if line.strip() else line
+
+
+def _local(piece: re.Match[str]) -> str:
+    return (piece["name"] or "").rpartition(":")[2]
+
+
 def _start_tags(text: str) -> Iterator[re.Match[str]]:
+    return (piece for piece in _pieces(text) if piece["name"] is not None)
+
+
+def _pieces(text: str) -> Iterator[re.Match[str]]:
     at = 0
     while (at := text.find("<", at)) >= 0:
         piece = _PIECE.match(text, at)
         if piece is None:
             raise NotEditable("the file is not well-formed XML, or has a DOCTYPE")
-        if piece["name"] is not None:
-            yield piece
+        yield piece
         at = piece.end()
 
 
@@ -104,6 +156,25 @@ def _require_only_that(
                 one.set(name, value)
     if list(_nodes(old)) != list(_nodes(new)):
         raise NotEditable("the file is written in a way that cannot be edited safely here; change it by hand")
+
+
+def _require_only_one_more(before: bytes, after: bytes, element: str, child: str, content: str) -> None:
+    old, new = parse_document("file", before), parse_document("file", after)
+    if isinstance(old, Problem):
+        raise NotEditable(old.text)
+    if isinstance(new, Problem):
+        raise NotEditable(f"{content!r} cannot stand in an element")
+    parent = next(one for one in new.iter() if local_name(one) == element)
+    is_there = len(parent) > 0 and local_name(parent[-1]) == child and parent[-1].text == content
+    if is_there:
+        parent.remove(parent[-1])
+    if not is_there or [_stripped(one) for one in _nodes(old)] != [_stripped(one) for one in _nodes(new)]:
+        raise NotEditable("the file is written in a way that cannot be edited safely here; change it by hand")
+
+
+def _stripped(node: tuple[object, ...]) -> tuple[object, ...]:
+    """Without white space, which a new line adds to."""
+    return tuple((part or "").strip() if part is None or isinstance(part, str) else part for part in node)
 
 
 def _nodes(root: etree._Element) -> Iterator[tuple[object, ...]]:

@@ -115,9 +115,21 @@ def load_config(home: Path, *, machine: Callable[[], str] = this_machine) -> tup
     if found.trouble:
         raise ConfigFaults([Problem(file=source.name, text=f"the file {found.trouble}")])
     parsed = parse_config(
-        source=source, data=found.data, home=home, schema=load_schema(), files=files, machine=machine()
+        source=source,
+        data=found.data,
+        home=home,
+        schema=load_schema(),
+        files=files,
+        machine=machine(),
+        credentials=credentials_folder(),
     )
     return parsed.config, parsed.warnings
+
+
+def credentials_folder() -> Path | None:
+    """Return where the service manager has put credentials, None where it has not."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) if folder else None
 
 
 def _cannot(error: OSError | ValueError) -> str:

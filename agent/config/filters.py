@@ -64,31 +64,44 @@ def read_filters(around: Surroundings, grammar: Grammar) -> Filters:
     read = around.files.read(path, max_bytes=MAX_FILE_BYTES)
     if read.trouble:
         return Filters(problems=(*misnamed, Problem(file=FILE_NAME, text=f"the file {read.trouble}")))
-    root = parse_document(FILE_NAME, read.data)
+    filters = filters_in(FILE_NAME, read.data, grammar)
+    return attrs.evolve(filters, problems=(*misnamed, *filters.problems))
+
+
+def filters_in(name: str, data: bytes, grammar: Grammar, *, is_whole: bool = True) -> Filters:
+    """Read the content of a file of filters; `name` is what its problems show.
+
+    `is_whole`: it is the one file of a home, and should have the shipped filters in it.
+    """
+    root = parse_document(name, data)
     if isinstance(root, Problem):
-        return Filters(problems=(*misnamed, root))
-    problems = Problems(file=FILE_NAME, anchor=root)
+        return Filters(problems=(root,))
+    problems = Problems(file=name, anchor=root)
     if local_name(root) != ROOT:
         problems.error(root, f"the root element is {shown(local_name(root))}, not {shown(ROOT)}: not a file of filters")
-        return Filters(problems=(*misnamed, *problems.found))
+        return Filters(problems=tuple(problems.found))
     word = grammar.word(ROOT)
     set_aside(root, word, problems)
     sections = list(Section(element=root, problems=problems).children("filter"))
-    comments = comments_at(read.data, "filter")
+    comments = comments_at(data, "filter")
     found: dict[str, DedupFilter] = {}
     lines: dict[str, int] = {}
     for index, section in enumerate(sections):
         one = _read_filter(section, comments[index] if index < len(comments) else ())
-        if one.name in found:
+        if one == found.get(one.name):
+            section.warning(
+                f"the filter {shown(one.name)} stands in line {lines[one.name]} already, the same", at="@name"
+            )
+        elif one.name in found:
             section.error(f"the filter {shown(one.name)} is already defined in line {lines[one.name]}", at="@name")
         elif one.name:
             found[one.name], lines[one.name] = one, line_of(section.element)
-    if found and not found.keys() & STOCK.keys():
+    if is_whole and found and not found.keys() & STOCK.keys():
         names = ", ".join(STOCK)
         told = f"none of the shipped filters ({names}) is here: was the file replaced by an integration's own?"
         problems.warning(root, f"{told} Filters of several integrations belong into one file, side by side")
     check_units(root, word, grammar, problems)
-    return Filters(found=tuple(found.values()), problems=(*misnamed, *problems.found))
+    return Filters(found=tuple(found.values()), problems=tuple(problems.found))
 
 
 def misnamed_files(folder: PurePath, around: Surroundings) -> list[Problem]:

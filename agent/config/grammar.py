@@ -66,6 +66,8 @@ class Word:
     attributes: frozenset[str]
     children: dict[str, Word]
     takes_text: bool
+    spellings: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    """By attribute, "" for the text of the element itself: the fixed values there are, by their lower case."""
 
 
 class Grammar:
@@ -126,7 +128,23 @@ class Grammar:
             attributes=frozenset(p.get("name", "") for p in own if p.tag == f"{RNG}attribute"),
             children={name: _merged(words, unit=words[0].unit) for name, words in children.items()},
             takes_text=any(p.tag in {f"{RNG}text", f"{RNG}data", f"{RNG}value"} for p in own),
+            spellings={
+                **{p.get("name", ""): self._spellings(p) for p in own if p.tag == f"{RNG}attribute"},
+                "": self._spellings(pattern),
+            },
         )
+
+    def _spellings(self, pattern: etree._Element) -> dict[str, str]:
+        """The fixed values that a pattern names itself, and `true` and `false`, by their lower case."""
+        found: dict[str, str] = {}
+        for part in _own_patterns(pattern):
+            if part.tag == f"{RNG}value" and part.text:
+                found[part.text.strip().lower()] = part.text.strip()
+            elif part.tag == f"{RNG}data" and part.get("type") == "boolean":
+                found |= {"true": "true", "false": "false"}
+            elif part.tag == f"{RNG}ref":
+                found |= self._spellings(self._defines[part.get("name", "")])
+        return found
 
 
 def _own_patterns(pattern: etree._Element) -> Iterator[etree._Element]:
@@ -147,6 +165,7 @@ def _merged(words: list[Word], unit: str) -> Word:
         attributes=frozenset().union(*(word.attributes for word in words)),
         children=children,
         takes_text=any(word.takes_text for word in words),
+        spellings={name: values for word in words for name, values in word.spellings.items()},
     )
 
 
@@ -159,14 +178,19 @@ def _sentence(message: str) -> str:
 
 
 def set_aside(element: etree._Element, word: Word, problems: Problems) -> None:
-    """Take out of `element`, with a warning each, what the grammar does not know; report text between elements."""
+    """Take out of `element`, with a warning each, what the grammar does not know; report text between elements.
+
+    Fixed values are spelled as the grammar has them (`TRUE`, `Active`): what is meant is not in doubt.
+    """
+    _spell(element, word)
     where = problems.where(element)
     for name in map(str, element.attrib):
         if name in word.attributes:
             continue
         if not name.startswith(_EVERYWHERE):
             bare = etree.QName(name).localname
-            hint = nearest(bare, word.attributes)
+            is_child = bare in word.children
+            hint = f"; write it as an element inside: <{bare}>" if is_child else nearest(bare, word.attributes)
             problems.warning(element, f"the attribute {shown(bare)} is not known{hint}; it is left alone", where=where)
         del element.attrib[name]
     if not word.takes_text:
@@ -181,11 +205,24 @@ def set_aside(element: etree._Element, word: Word, problems: Problems) -> None:
         if name in word.children:
             set_aside(child, word.children[name], problems)
         else:
-            hint = nearest(name, word.children)
+            is_attribute = name in word.attributes
+            hint = f'; write it as an attribute: {name}="..."' if is_attribute else nearest(name, word.children)
             problems.warning(child, f"the element {shown(name)} is not known here{hint}; it is left alone")
             unknown.append(child)
     for child in unknown:
         element.remove(child)
+
+
+def _spell(element: etree._Element, word: Word) -> None:
+    for name, spellings in word.spellings.items():
+        written = (element.get(name) if name else element.text) or ""
+        spelled = spellings.get(written.strip().lower())
+        if spelled is None:
+            continue
+        if name:
+            element.set(name, spelled)
+        else:
+            element.text = spelled
 
 
 def check_units(element: etree._Element, word: Word, grammar: Grammar, problems: Problems) -> None:

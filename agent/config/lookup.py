@@ -60,6 +60,14 @@ def resolved(base: PurePath, value: str) -> PurePath:
     return PurePosixPath(*parts)
 
 
+def doubled_folder(path: PurePath, folder: PurePath, files: Files) -> str:
+    """Return a hint for a path that was written as from the home (`conf/server.pem`) where it starts at `folder`."""
+    doubled = folder / folder.name
+    if not path.is_relative_to(doubled) or files.trouble(folder / path.relative_to(doubled)):
+        return ""
+    return f"; relative paths start at {folder.name}/, so write {shown(str(path.relative_to(doubled)))}"
+
+
 def relative_name(path: PurePath, home: PurePath) -> str:
     """Return a path as sentences name it: from the home where it lies in it, else whole."""
     return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)

@@ -13,10 +13,12 @@ from typing import Final
 import attrs
 
 from agent.access import Access
+from agent.config.admin import AdminGatewayConfig
 from agent.config.outbound import AnswerRule, ClientTls, Credentials, Proxy, RedirectPolicy, TriesPolicy
 from agent.config.platform import PlatformConfig
 from agent.config.tls import TlsConfig
 from agent.names import ServiceName
+from agent.secret import Secret
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -195,12 +197,18 @@ class Constant:
 
 @attrs.frozen(kw_only=True)
 class EncryptedConstant:
-    """A constant whose text is read from an encrypted password file when it is needed."""
+    """A constant whose text stands in an encrypted password file."""
 
     name: str
     path: PurePath
+    secret: Secret
     type: ValueType = ValueType.AUTO
     overwrite: bool = False
+
+    @property
+    def value(self) -> str:
+        """The text in clear, as a message gets it."""
+        return self.secret.reveal()
 
 
 @attrs.frozen(kw_only=True)
@@ -290,6 +298,11 @@ class LogConfig:
     max_files: int = 9
 
 
+MIN_RESERVE_BYTES: Final = 24 * MIB
+"""As much as the log may grow (16 MiB and one batch of 8): its space is free again only when it has been copied into
+the database, in the space of the reserve. With less a spool on a full disk stands still (docs/decisions/0013)."""
+
+
 @attrs.frozen(kw_only=True)
 class SpoolLimits:
     """What the spool may hold, and how long it keeps what is over. A bound of 0 is no bound.
@@ -310,8 +323,8 @@ class SpoolLimits:
     min_free_bytes: int = 256 * MIB
     """Space on the disk below which nothing is taken in, so that there is room to work off what is there."""
     reserve_bytes: int = 32 * MIB
-    """A file of this size is given up when the disk is full all the same. It must be larger than the log may grow
-    (16 MiB and one batch of 8), because the log's space is free again only when it was copied into the database."""
+    """A file of this size is given up when the disk is full all the same. 0: there is none. Else it is at least
+    `MIN_RESERVE_BYTES`."""
     keep_done_s: float = 7 * 24 * 3600.0
     """Done and suppressed events are kept this long to be looked at. Dead letters are kept for ever."""
     keep_done_bytes: int = 1024 * MIB
@@ -338,3 +351,5 @@ class AgentConfig:
     platform: PlatformConfig = attrs.field(factory=PlatformConfig)
     filters: tuple[DedupFilter, ...] = ()
     spool: SpoolLimits = attrs.field(factory=SpoolLimits)
+    admin: AdminGatewayConfig | None = None
+    """Where iadmin reaches the agent from other machines; None: nowhere."""

@@ -106,6 +106,8 @@ class Proxy:
     scheme: ProxyScheme = ProxyScheme.HTTP
     user: str = ""
     password: Secret | None = None
+    password_path: PurePath | None = None
+    """The file to read the password from again."""
     no_proxy: tuple[str, ...] = ()
 
 

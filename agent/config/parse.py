@@ -22,6 +22,7 @@ from agent.config.lookup import Files, relative_name, resolved, slashed
 from agent.config.model import AgentConfig, GatewayConfig, LogConfig, LogLevel, ServiceConfig
 from agent.config.problem import ConfigFaults, Problem, has_errors, nearest, shown
 from agent.config.reading_access import read_access, warn_of_clear_text
+from agent.config.reading_admin import read_admin_gateway
 from agent.config.reading_outbound import default_proxy
 from agent.config.reading_platform import read_platform
 from agent.config.reading_tls import KEYSTORE
@@ -49,16 +50,26 @@ class Parsed:
     warnings: tuple[Problem, ...]
 
 
-def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes, files: Files, machine: str) -> Parsed:
+def parse_config(
+    *,
+    source: PurePath,
+    data: bytes,
+    home: PurePath,
+    schema: bytes,
+    files: Files,
+    machine: str,
+    credentials: PurePath | None = None,
+) -> Parsed:
     """Read the configuration file `source`, whose content is `data`, with the descriptors and passwords it names.
 
     `home` and `source` are absolute; `schema` is `iaconfig.rng`. `machine` is the default of the agent id without its
-    port, `plant7/192.0.2.10`. Raises `ConfigFaults` with all problems where one of them is an error.
+    port, `plant7/192.0.2.10`; `credentials` as in `Surroundings`. Raises `ConfigFaults` with all problems where
+    one of them is an error.
     """
     root = parse_document(source.name, data)
     if isinstance(root, Problem):
         raise ConfigFaults([root])
-    around = Surroundings(home=home, folder=source.parent, files=files)
+    around = Surroundings(home=home, folder=source.parent, files=files, credentials=credentials)
     grammar = Grammar(schema)
     problems = Problems(file=source.name, anchor=root)
     sections = _find_sections(root, grammar.word(ROOT), problems)
@@ -66,6 +77,7 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
         _judge_root(root, sections, problems)
 
     gateways = _read_gateways(sections, root, problems, around)
+    admin = read_admin_gateway(next(iter(sections.get("admin-gateway", ())), None), around, gateways)
     platform = read_platform({name: found[0] for name, found in sections.items() if found}, around)
     destinations = read_destinations(
         [entry for section in sections.get("destinations", ()) for entry in section.children("destination")],
@@ -81,6 +93,7 @@ def parse_config(*, source: PurePath, data: bytes, home: PurePath, schema: bytes
         source=source,
         agent_id=sections["id"][0].text(_agent_id, default_id) if sections.get("id") else default_id,
         gateways=gateways,
+        admin=admin,
         services=services,
         destinations=destinations,
         log=_read_log(sections["log"][0]) if sections.get("log") else LogConfig(),

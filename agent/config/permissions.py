@@ -1,9 +1,10 @@
 """Whether other accounts of the machine can read or change what an agent home holds.
 
 The folders of a home are for its account only: passwords and keys in `conf`, code in `services`, events in `var`. A
-file counts as exposed when its mode lets others at it and every folder from the home down to it lets them through. Root
-and the account that owns the home are no others. A file that belongs to root may be readable for its group: that is how
-an administrator lets the agent read what it shall not change. Access lists (ACL) show in the bits of the group. Linked
+file counts as exposed when its mode lets others at it and every folder from the home down to it lets them through. The
+home itself is exposed when others can write to it: they can put another `conf` into the place of ours. Root and the
+account that owns the home are no others. A file that belongs to root may be readable for its group: that is how an
+administrator lets the agent read what it shall not change. Access lists (ACL) show in the bits of the group. Linked
 folders are not looked into.
 """
 
@@ -42,13 +43,20 @@ class _Found:
 
 
 def exposures(home: Path) -> tuple[Problem, ...]:
-    """Return a warning for each folder of a home that others can read or change, with what to do. Does not raise."""
+    """Return a warning for a home and each folder in it that others can read or change. Does not raise."""
     try:
         top = home.stat()
     except OSError:
         return ()
     ours = frozenset({0, top.st_uid, os.geteuid()})
     problems: list[Problem] = []
+    # With the sticky bit nobody renames what is ours.
+    if top.st_mode & (stat.S_IWOTH | stat.S_IWGRP) and not top.st_mode & stat.S_ISVTX:
+        text = (
+            "other accounts of this machine can change the home itself, and so put a conf of their own there; "
+            f"mend it with: chmod go-w {home}"
+        )
+        problems.append(Problem(file=home.name or str(home), text=text, severity=Severity.WARNING))
     for name, readable_matters in READABLE_MATTERS.items():
         found = _Found()
         left = MAX_ENTRIES

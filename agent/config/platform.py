@@ -45,6 +45,7 @@ class PlatformConfig:
 
     user: str = DEFAULT_USER
     password_path: PurePath | None = None
+    password: Secret | None = None
     company: str = DEFAULT_COMPANY
     primary_urls: tuple[str, ...] = ()
     secondary_urls: tuple[str, ...] = ()

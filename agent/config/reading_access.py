@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from agent.access import DEFAULT_REALM, OPEN, Access, Account, CertificatePattern, Senders
-from agent.config.lookup import Found, relative_name, resolved, slashed
+from agent.config.lookup import Found, doubled_folder, relative_name, resolved, slashed
 from agent.config.problem import printable, shown
 from agent.config.section import Section
 from agent.config.sending import Surroundings
@@ -133,7 +133,8 @@ def _read_senders(section: Section, around: Surroundings) -> Senders | None:
     name = relative_name(base, around.home)
     found = around.files.read(base, max_bytes=MAX_SENDERS_FILE_BYTES)
     if found.trouble:
-        section.error(f"the senders file {name} {found.trouble}; {_HOW_TO}", at="@file")
+        hint = doubled_folder(base, around.folder, around.files) or f"; {_HOW_TO}"
+        section.error(f"the senders file {name} {found.trouble}{hint}", at="@file")
         return None
     if found.readable_by_others:
         section.warning(f"every account of this machine can read {name}; chmod 600 would mend it", at="@file")

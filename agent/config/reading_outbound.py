@@ -20,7 +20,7 @@ from agent.config.outbound import (
     TokenCredentials,
     TriesPolicy,
 )
-from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
+from agent.config.passwords import MAX_PASSWORD_FILE_BYTES
 from agent.config.platform import ProxyConfig
 from agent.config.problem import shown
 from agent.config.section import Section
@@ -110,7 +110,7 @@ def _read_basic(basic: Section, around: Surroundings) -> BasicCredentials | None
 
 
 def read_secret(place: Section, around: Surroundings) -> tuple[PurePath, Secret] | None:
-    """Read the first line of the file that `place` names; None where it names none."""
+    """Read the secret in the file that `place` names, plain or sealed; None where it names none."""
     named = place.text(slashed, None)
     if named is None:
         return None
@@ -123,7 +123,7 @@ def read_secret(place: Section, around: Surroundings) -> tuple[PurePath, Secret]
     if found.readable_by_others:
         place.warning(f"every account of this machine can read {shown_path}; chmod 600 would mend it")
     try:
-        return path, Secret(password_in(found.data))
+        return path, around.secret_in(found.data, path, may_be_plain=True)
     except ValueError as error:
         place.error(f"the password file {shown_path} {error}")
         return path, Secret("")
@@ -169,10 +169,16 @@ def read_proxy(parent: Section, around: Surroundings, default: Proxy | None) -> 
     if not section.attribute("enabled", boolean, True):
         return None
     name, number = section.required_value("host", host), section.required_value("port", port)
-    user_element, file = section.child("user"), section.child("password-file")
+    # The Integration Runtime's table writes `User` and `Pass`, its sample `user` and `pass`.
+    user_element, file = section.child("user") or section.child("User"), section.child("password-file")
+    for inline in (section.child("pass"), section.child("Pass")):
+        if inline is not None:
+            inline.error("a password does not belong into this file: put it into its own, which password-file names")
     user = user_element.text(text, "", may_be_empty=True) if user_element is not None else ""
-    secret = read_secret(file, around) if file is not None and user else None
-    if bool(user) != (file is not None):
+    # Elements that are there and empty mean no login, as those that are not there.
+    has_file = file is not None and bool(file.text(slashed, "", may_be_empty=True))
+    secret = read_secret(file, around) if file is not None and has_file and user else None
+    if bool(user) != has_file:
         section.error("user and password-file belong together; without a user no credentials are sent")
     return Proxy(
         host=name or "",
@@ -180,6 +186,7 @@ def read_proxy(parent: Section, around: Surroundings, default: Proxy | None) -> 
         scheme=section.attribute("scheme", choice(ProxyScheme), ProxyScheme.HTTP),
         user=user,
         password=secret[1] if secret else None,
+        password_path=secret[0] if secret else None,
         no_proxy=section.value("no-proxy", words, ()),
     )
 
@@ -193,6 +200,7 @@ def default_proxy(platform: ProxyConfig) -> Proxy | None:
         port=platform.port,
         user=platform.user,
         password=platform.password,
+        password_path=platform.password_path,
         no_proxy=(*platform.no_proxy, "localhost", "127.0.0.0/8", "::1"),
     )
 

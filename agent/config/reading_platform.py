@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from agent.config.lookup import relative_name, resolved, slashed
+from agent.config.passwords import MAX_PASSWORD_FILE_BYTES
 from agent.config.platform import PlatformConfig, ProxyConfig, RequestMode
 from agent.config.reading_outbound import read_secret, words
 from agent.config.section import Section
 from agent.config.sending import Surroundings
 from agent.config.values import boolean, choice, host, port, text, web_url, whole
+from agent.secret import Secret
 
 DAY_S = 24 * 3600
 
@@ -25,11 +27,13 @@ def read_platform(sections: Mapping[str, Section], around: Surroundings) -> Plat
     password = auth.child("password") if auth else None
     if password:
         password.required_child("file")
+    password_path, secret = _read_password(password, around) if password else (None, None)
     proxy = sections.get("proxy-config")
     return PlatformConfig(
         user=auth.value("user", text, default.user) if auth else default.user,
         company=auth.value("company", text, default.company) if auth else default.company,
-        password_path=_read_path(password, "file", around) if password else None,
+        password_path=password_path,
+        password=secret,
         primary_urls=_read_urls(sections.get("primary-servers")),
         secondary_urls=_read_urls(sections.get("secondary-servers")),
         mode=request.attribute("mode", choice(RequestMode), default.mode) if request else default.mode,
@@ -71,6 +75,19 @@ def _read_proxy(section: Section, around: Surroundings) -> ProxyConfig:
         password=found[1] if found else None,
         no_proxy=section.value("no-proxy", words, ()),
     )
+
+
+def _read_password(section: Section, around: Surroundings) -> tuple[PurePath | None, Secret | None]:
+    """Read the password of the platform's account; what is wrong with it is a warning as long as nothing uses it."""
+    path = _read_path(section, "file", around)
+    found = None if path is None else around.files.read(path, max_bytes=MAX_PASSWORD_FILE_BYTES)
+    if path is None or found is None or found.trouble:
+        return path, None
+    try:
+        return path, around.secret_in(found.data, path, may_be_plain=False)
+    except ValueError as error:
+        section.warning(f"the password file {relative_name(path, around.home)} {error}", at="file")
+        return path, None
 
 
 def _read_path(section: Section, name: str, around: Surroundings) -> PurePath | None:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import Final
 
-from agent.config.lookup import relative_name, resolved, slashed
+from agent.config.lookup import doubled_folder, relative_name, resolved, slashed
 from agent.config.problem import shown
 from agent.config.section import Section
 from agent.config.sending import Surroundings
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.config.values import Unfit, choice, text
+from agent.secret import Secret
 
 KEYSTORE: Final = ".keystore"
 """In the folder of the configuration, as the original has it."""
@@ -40,6 +41,7 @@ def read_tls(section: Section, around: Surroundings, *, ssl: bool) -> TlsConfig:
         certificate=path("certificate"),
         private_key=path("private-key"),
         passphrase_file=path("passphrase-file"),
+        passphrase=section.attribute("passphrase", Secret, None),
         policy=section.attribute("policy", choice(TlsPolicy), TlsPolicy.INTERMEDIATE),
         client_auth=section.attribute("client-auth", choice(ClientAuth), ClientAuth.OFF),
         truststore=path("truststore"),
@@ -74,12 +76,7 @@ def _judge(section: Section, tls: TlsConfig) -> None:
     """What stands together must fit together."""
     if tls.private_key is not None and tls.certificate is None:
         section.error("a private key without its certificate: name it in certificate, too", at="@private-key")
-    if tls.passphrase_file is not None and tls.certificate is None:
-        section.error(
-            "it opens the private-key of a PEM certificate, and none is named; the password of the keystore stands in "
-            "keystore-password-file",
-            at="@passphrase-file",
-        )
+    _judge_passphrase(section, tls)
     if tls.certificate is not None and tls.is_keystore_named:
         section.error("both a keystore and a certificate are named; take one of the two out", at="@certificate")
     if tls.certificate is not None and "alias" in section.element.attrib:
@@ -95,7 +92,29 @@ def _judge(section: Section, tls: TlsConfig) -> None:
             at="@client-auth",
         )
     if tls.policy is TlsPolicy.LEGACY:
-        section.warning("TLS 1.0 and 1.1 can be broken by who listens on the network; renew the senders", at="@policy")
+        section.warning(
+            "older ciphers are taken as well, some of which let whoever learns the key read what was recorded before; "
+            "renew the senders and go back to intermediate",
+            at="@policy",
+        )
+
+
+def _judge_passphrase(section: Section, tls: TlsConfig) -> None:
+    for name, given in (("passphrase-file", tls.passphrase_file), ("passphrase", tls.passphrase)):
+        if given is not None and tls.certificate is None:
+            section.error(
+                "it opens the private-key of a PEM certificate, and none is named; the password of the keystore stands "
+                "in keystore-password-file",
+                at=f"@{name}",
+            )
+    if tls.passphrase is not None and tls.passphrase_file is not None:
+        section.error("passphrase-file is named as well; take one of the two out", at="@passphrase")
+    elif tls.passphrase is not None:
+        section.warning(
+            "it stands here in clear text, and whoever reads this file can use the key; write it into the first line "
+            "of a file of its own (mode 0600) and name that in passphrase-file",
+            at="@passphrase",
+        )
 
 
 def _require_files(section: Section, tls: TlsConfig, around: Surroundings) -> None:
@@ -111,4 +130,5 @@ def _require_files(section: Section, tls: TlsConfig, around: Surroundings) -> No
     for name, path in named.items():
         trouble = "" if path is None else around.files.trouble(path)
         if path is not None and trouble:
-            section.error(f"the file {relative_name(path, around.home)} {trouble}", at=f"@{name}")
+            hint = doubled_folder(path, around.folder, around.files)
+            section.error(f"the file {relative_name(path, around.home)} {trouble}{hint}", at=f"@{name}")

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from agent.config.lookup import relative_name, resolved, slashed
+from agent.config.lookup import doubled_folder, relative_name, resolved, slashed
 from agent.config.outbound import ClientTls
 from agent.config.problem import shown
 from agent.config.section import Section
@@ -74,5 +74,6 @@ def _file(section: Section, name: str, around: Surroundings) -> PurePath | None:
 
 def _present(place: Section, path: PurePath, around: Surroundings) -> PurePath:
     if trouble := around.files.trouble(path):
-        place.error(f"the file {relative_name(path, around.home)} {trouble}")
+        hint = doubled_folder(path, around.folder, around.files)
+        place.error(f"the file {relative_name(path, around.home)} {trouble}{hint}")
     return path

@@ -6,8 +6,23 @@ import ast
 import warnings
 from typing import Final
 
-CALLED: Final = ("on_event", "on_http")
+from agent.config.javascript import HOOKS
+
+CALLED: Final = ("on_event", "on_input", "on_response", "on_callback", "on_http")
 """A service needs one of these: without, nothing would ever reach it."""
+
+
+def hooks_in(data: bytes) -> tuple[str, ...]:
+    """Return the hooks that a script defines plainly, in their order, for a script that compiles."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(data)
+    names = {ours.partition("(")[0] for ours in HOOKS.values()}
+    return tuple(
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in names
+    )
 
 
 def script_fault(data: bytes, name: str) -> tuple[int, str] | None:
@@ -27,7 +42,7 @@ def script_fault(data: bytes, name: str) -> tuple[int, str] | None:
         return 0, f"cannot be compiled: {type(error).__name__}: {error}"
     if any(hook.encode() in data for hook in CALLED) or _imports_everything(tree):
         return None
-    return 0, "defines neither on_event(event) nor on_http(request), so nothing could reach it"
+    return 0, f"defines none of {', '.join(CALLED)}, so nothing could reach it"
 
 
 def _imports_everything(tree: ast.Module) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from agent.config.document import line_of
-from agent.config.lookup import Files
+from agent.config.lookup import Files, relative_name
 from agent.config.model import (
     MIB,
     Destination,
@@ -20,6 +20,7 @@ from agent.config.model import (
     RetryPolicy,
 )
 from agent.config.outbound import Proxy
+from agent.config.passwordfile import CREDENTIAL, KEY_NAME, MAX_KEY_FILE_BYTES, read_key, secret_in
 from agent.config.reading_outbound import (
     read_answers,
     read_credentials,
@@ -32,6 +33,7 @@ from agent.config.reading_trust import read_client_tls
 from agent.config.section import Section
 from agent.config.template import check_template
 from agent.config.values import choice, decimal, header_name, header_value, name, web_url, whole
+from agent.secret import Secret
 
 DEFAULT_DESTINATION: Final = "outbox"
 OUTBOX_FOLDER: Final = PurePath("var", "outbox")
@@ -78,6 +80,29 @@ class Surroundings:
     home: PurePath
     folder: PurePath
     files: Files
+    credentials: PurePath | None = None
+    """Where the service manager puts credentials (systemd.exec(5)); None: nowhere."""
+
+    def secret_in(self, data: bytes, path: PurePath, *, may_be_plain: bool) -> Secret:
+        """Return the secret in the password file at `path`; raises as `agent.config.passwordfile.secret_in` does."""
+        name = relative_name(path, self.home)
+        return secret_in(data, self._home_key, may_be_plain=may_be_plain, name=name)
+
+    def _home_key(self) -> bytes:
+        places = [self.home / "conf" / KEY_NAME]
+        if self.credentials is not None:
+            places.insert(0, self.credentials / CREDENTIAL)
+        for place in places:
+            found = self.files.read(place, max_bytes=MAX_KEY_FILE_BYTES)
+            if not found.trouble:
+                try:
+                    return read_key(found.data)
+                except ValueError as error:
+                    raise ValueError(f"is encrypted, and {relative_name(place, self.home)} {error}") from None
+        raise ValueError(
+            f"is encrypted, and the key of this home cannot be read: conf/{KEY_NAME} {found.trouble}. Bring the key "
+            "back, or enter the secret again with iapassword"
+        )
 
 
 def read_destinations(

@@ -14,7 +14,7 @@ from agent.config.model import AgentConfig, HttpDestination, OutboxDestination
 from agent.names import ServiceName
 from agent.secret import Secret
 
-_TELLTALES: Final = ("auth", "cookie", "credential", "key", "pass", "pwd", "secret", "sig", "token")
+TELLTALES: Final = ("auth", "cookie", "credential", "key", "pass", "pwd", "secret", "sig", "token")
 """A header or query parameter with one of these in its name is masked: trigger URLs carry `apiKey=...`."""
 
 
@@ -28,7 +28,8 @@ def masked_url(url: str) -> str:
     parts = urlsplit(url)
     pairs = (pair.partition("=") for pair in parts.query.split("&"))
     query = "&".join(
-        f"{name}={Secret.MASK}" if equals and _tells(name) else name + equals + value for name, equals, value in pairs
+        f"{name}={Secret.MASK}" if equals and is_telltale(name) else name + equals + value
+        for name, equals, value in pairs
     )
     return urlunsplit(parts._replace(query=query))
 
@@ -46,7 +47,7 @@ def _record(record: attrs.AttrsInstance) -> dict[str, object]:
 
 
 def _headers(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"name": name, "value": Secret.MASK if _tells(name) else value} for name, value in headers]
+    return [{"name": name, "value": Secret.MASK if is_telltale(name) else value} for name, value in headers]
 
 
 def _plain(value: object) -> object:
@@ -66,5 +67,6 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be shown")
 
 
-def _tells(name: str) -> bool:
-    return any(telltale in name.lower() for telltale in _TELLTALES)
+def is_telltale(name: str, *, words: Iterable[str] = TELLTALES) -> bool:
+    """Whether what has this name is a secret, as far as a name can tell."""
+    return any(word in name.lower() for word in words)

@@ -8,12 +8,23 @@ from typing import Any, Final
 
 import attrs
 
-from agent.config.model import MIB, ServiceConfig, SpoolLimits
+from agent.config.model import MIB, MIN_RESERVE_BYTES, ServiceConfig, SpoolLimits
 from agent.config.section import Section
-from agent.config.values import decimal, whole
+from agent.config.values import Unfit, decimal, whole
 
 YEAR_S: Final = 366 * 24 * 3600
 TIB: Final = 1024 * 1024 * MIB
+
+
+def _reserve(text: str) -> int:
+    size_bytes = whole(0, 1024 * MIB)(text)
+    if 0 < size_bytes < MIN_RESERVE_BYTES:
+        raise Unfit(
+            f"{size_bytes} is too small: the store's log must fit into it; "
+            f"expected 0 (none) or at least {MIN_RESERVE_BYTES}"
+        )
+    return size_bytes
+
 
 SPOOL: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
     {
@@ -23,7 +34,7 @@ SPOOL: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = MappingProxyType(
         "max-service-bytes": ("max_service_bytes", whole(0, 100 * TIB)),
         "max-wait-s": ("max_age_s", decimal(0, YEAR_S, "seconds")),
         "min-free-bytes": ("min_free_bytes", whole(0, 100 * TIB)),
-        "reserve-bytes": ("reserve_bytes", whole(0, 1024 * MIB)),
+        "reserve-bytes": ("reserve_bytes", _reserve),
         "keep-done-s": ("keep_done_s", decimal(0, 10 * YEAR_S, "seconds")),
         "keep-done-bytes": ("keep_done_bytes", whole(0, 100 * TIB)),
         "idempotency-window-s": ("idempotency_window_s", decimal(0, YEAR_S, "seconds")),

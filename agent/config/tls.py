@@ -7,6 +7,8 @@ from pathlib import PurePath
 
 import attrs
 
+from agent.secret import Secret
+
 
 class TlsPolicy(enum.StrEnum):
     """Which versions and ciphers are spoken: Mozilla's server-side guidelines, version 6.0."""
@@ -44,6 +46,7 @@ class TlsConfig:
     certificate: PurePath | None = None
     private_key: PurePath | None = None
     passphrase_file: PurePath | None = None
+    passphrase: Secret | None = None
     policy: TlsPolicy = TlsPolicy.INTERMEDIATE
     client_auth: ClientAuth = ClientAuth.OFF
     truststore: PurePath | None = None

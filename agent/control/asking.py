@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from agent.delivery import OutboundRequest, State
 from agent.errors import SenderError
+from agent.recent import Wanted
+from agent.recent.tidings import KINDS, LEVELS
 
 DEFAULT_LISTED: Final = 50
 MAX_LISTED: Final = 1000
@@ -23,10 +25,16 @@ MAX_MATCH_CHARS: Final = 1000
 EVENT_ID: Final = re.compile(r"[0-9a-fA-F-]{1,36}", re.ASCII)
 LETTER_ID: Final = re.compile(r"[0-9a-f-]{36}(/[0-9]{1,9})?", re.ASCII)
 """An event's id, or a request's: the event's, a slash and its number."""
-EVENT_FILTERS: Final = ("service", "state", "limit", "after", "before")
+LETTER_PLACE: Final = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}\.[0-9a-f-]{36}(/[0-9]{1,9})?", re.ASCII)
+"""Of a dead letter in the list, as the list tells it."""
+EVENT_FILTERS: Final = ("service", "state", "limit", "after", "before", "until", "bodies")
 """`after` and `before` are event ids: pages of a long list stay put while new events come in."""
-LETTER_FILTERS: Final = ("service", "destination", "since", "before", "match", "limit")
+LETTER_FILTERS: Final = ("service", "destination", "since", "before", "match", "after", "bodies", "roads", "limit")
 QUESTION_FIELDS: Final = ("body", "content_type", "path", "method")
+TAIL_FILTERS: Final = ("after", "wait", "kind", "service", "state", "level", "match", "since")
+TAIL_PLACE: Final = re.compile(r"[0-9a-f]{1,32}\.[0-9]{1,18}", re.ASCII)
+MAX_WAIT_S: Final = 10
+"""Of a reader for what comes next: half of what this API may take for an answer."""
 STATES: Final = tuple(state.label for state in State)
 
 
@@ -50,6 +58,9 @@ def event_query(query: str) -> dict[str, str]:
     for name in ("after", "before"):
         if name in filters and not EVENT_ID.fullmatch(filters[name]):
             raise bad_query(f"{name} is {filters[name][:40]!r}; it must be the id of an event")
+    if "until" in filters and not _is_moment(filters["until"]):
+        raise bad_query(f"until is {filters['until'][:40]!r}; it must be an ISO 8601 time with its zone")
+    _check_flags(filters, ("bodies",))
     return filters
 
 
@@ -59,9 +70,38 @@ def letter_query(query: str) -> dict[str, str]:
     for name in ("since", "before"):
         if name in filters and not _is_moment(filters[name]):
             raise bad_query(f"{name} is {filters[name][:40]!r}; it must be an ISO 8601 time with its zone")
+    if "after" in filters and not LETTER_PLACE.fullmatch(filters["after"]):
+        raise bad_query(f"after is {filters['after'][:40]!r}; it must be the place of a dead letter")
+    _check_flags(filters, ("bodies", "roads"))
     if len(filters.get("match", "")) > MAX_MATCH_CHARS:
         raise bad_query(f"match has more than {MAX_MATCH_CHARS} characters")
     return filters
+
+
+def tail_query(query: str) -> tuple[str, Wanted, float]:
+    """Read from where on a reader reads, what he wants, and how many seconds he waits for it."""
+    filters = _filters(query, TAIL_FILTERS, listed=False)
+    for name, choices in (("kind", KINDS), ("state", STATES), ("level", LEVELS)):
+        if filters.get(name, choices[0]) not in choices:
+            raise bad_query(f"there is no {name} {filters[name][:40]!r}; there are {', '.join(choices)}")
+    if "after" in filters and not TAIL_PLACE.fullmatch(filters["after"]):
+        raise bad_query(f"after is {filters['after'][:40]!r}; it must be what the last answer called next")
+    if "since" in filters and not _is_moment(filters["since"]):
+        raise bad_query(f"since is {filters['since'][:40]!r}; it must be an ISO 8601 time with its zone")
+    wait = filters.get("wait", "0")
+    if not (wait.isascii() and wait.isdigit() and len(wait) < 3 and int(wait) <= MAX_WAIT_S):
+        raise bad_query(f"wait is {wait[:40]!r}; it must be a number of seconds from 0 to {MAX_WAIT_S}")
+    if len(filters.get("match", "")) > MAX_MATCH_CHARS:
+        raise bad_query(f"match has more than {MAX_MATCH_CHARS} characters")
+    wanted = Wanted(
+        kinds=frozenset({filters["kind"]} if "kind" in filters else KINDS),
+        service=filters.get("service", ""),
+        state=filters.get("state", ""),
+        level=filters.get("level", LEVELS[0]),
+        match=filters.get("match", ""),
+        since=datetime.fromisoformat(filters["since"]) if "since" in filters else None,
+    )
+    return filters.get("after", ""), wanted, float(wait)
 
 
 def letter_ids(body: bytes) -> tuple[str, ...]:
@@ -113,6 +153,38 @@ def question(destination: str, body: bytes) -> OutboundRequest:
     )
 
 
+def flags_in(body: bytes, names: tuple[str, ...]) -> dict[str, bool]:
+    """Read `{"now": true}`: those that are named in it, all false in an empty body."""
+    words = ", ".join(f'"{name}"' for name in names)
+    fault = _bad_body(f"the body must be empty, or an object with true or false for {words}")
+    document = _document(body, fault, set(names)) if body.strip() else {}
+    if not all(isinstance(one, bool) for one in document.values()):
+        raise fault
+    return {name: bool(document.get(name, False)) for name in names}
+
+
+def choice_in(body: bytes, name: str, choices: Sequence[str]) -> str:
+    """Read `{"level": "debug"}`."""
+    fault = _bad_body(f'the body must be {{"{name}": ...}} with one of {", ".join(choices)}')
+    found = _document(body, fault, {name}).get(name)
+    if not isinstance(found, str) or found not in choices:
+        raise fault
+    return found
+
+
+def service_in(body: bytes) -> str:
+    """Read `{"service": "domain|name"}`; an empty body, or an empty name, means all."""
+    fault = _bad_body('the body must be empty or {"service": "domain|name"}')
+    found = _document(body, fault, {"service"}).get("service", "") if body.strip() else ""
+    if not isinstance(found, str):
+        raise fault
+    return found
+
+
+def _bad_body(sentence: str) -> SenderError:
+    return SenderError("bad-body", f"{sentence}; nothing was done", status=400, title="Bad body")
+
+
 def stop_now(body: bytes) -> bool:
     """Read `{"now": true}`; an empty body, or one without `now`, asks for an orderly stop."""
     fault = SenderError(
@@ -126,7 +198,14 @@ def stop_now(body: bytes) -> bool:
     return now
 
 
-def _filters(query: str, known: tuple[str, ...]) -> dict[str, str]:
+def _check_flags(filters: Mapping[str, str], names: Sequence[str]) -> None:
+    for name in names:
+        if filters.get(name, "true") != "true":
+            raise bad_query(f"{name} is {filters[name][:40]!r}; it must be true, or left out")
+
+
+def _filters(query: str, known: tuple[str, ...], *, listed: bool = True) -> dict[str, str]:
+    """`listed`: the answer is a list with a `limit`."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=10)
     except ValueError:
@@ -137,6 +216,8 @@ def _filters(query: str, known: tuple[str, ...]) -> dict[str, str]:
     for name in filters:
         if name not in known:
             raise bad_query(f"there is no parameter {name[:40]!r}; there are {', '.join(known)}")
+    if not listed:
+        return filters
     limit = filters.setdefault("limit", str(DEFAULT_LISTED))
     if not (limit.isascii() and limit.isdigit() and len(limit) < 5 and 1 <= int(limit) <= MAX_LISTED):
         raise bad_query(f"limit is {limit[:40]!r}; it must be a number from 1 to {MAX_LISTED}")

@@ -43,8 +43,6 @@ MAX_CONNECTIONS: Final = 32
 """Some people with `iadmin status --watch` and a monitoring script; never enough to hurt the gateway's descriptors."""
 REQUEST_TIMEOUT_S: Final = 30.0
 """From the connection, or the last answer, to the end of the next request: iadmin sends within milliseconds."""
-ANSWER_TIMEOUT_S: Final = 20.0
-"""A list of events reads the disk; a disk that takes longer is the fault to report."""
 PEER_CREDENTIALS: Final = struct.Struct("3i")
 """`struct ucred`: pid, uid, gid (unix(7), SO_PEERCRED)."""
 
@@ -110,10 +108,16 @@ class ControlPort(unix.Port):
 
 
 class OwnPeer(ProtocolWrapper):
-    """One connection; it gets as far as the HTTP protocol only when its process is ours or root's."""
+    """One connection; it gets as far as the HTTP protocol only when its process is ours or root's.
+
+    `asker` tells the log who asks.
+    """
+
+    asker = ""
 
     def makeConnection(self, transport: Any) -> None:
         uid = peer_uid(transport.getHandle())
+        self.asker = f"uid {uid}"
         if uid in (0, os.geteuid()):
             super().makeConnection(transport)
             return
@@ -174,21 +178,31 @@ class ControlRequest(http.Request):
 
     async def _respond(self) -> None:
         path, _, query = self.uri.partition(b"?")
+        if self.method != b"GET":
+            transport: Any = self.channel.transport
+            log.info(
+                "{method} {path} asked for by {asker}",
+                method=self.method.decode("latin-1"),
+                path=path.decode("latin-1"),
+                asker=getattr(transport, "asker", "?"),
+            )
         request = ApiRequest(
             method=self.method.decode("latin-1"),
             path=path.decode("latin-1"),
             query=query.decode("latin-1"),
             body=self.content.read() if self.content else b"",
         )
-        answering = defer.Deferred.fromCoroutine(self.channel.factory.api.answer(request))
-        answering.addTimeout(ANSWER_TIMEOUT_S, self.channel.factory.reactor)
+        api = self.channel.factory.api
+        patience_s = api.patience_s(request)
+        answering = defer.Deferred.fromCoroutine(api.answer(request))
+        answering.addTimeout(patience_s, self.channel.factory.reactor)
         try:
             answer = await answering
         except defer.TimeoutError:
             answer = problem(
                 SenderError(
                     "too-slow",
-                    f"the agent had no answer within {ANSWER_TIMEOUT_S:g} s; its disk or machine is overloaded",
+                    f"the agent had no answer within {patience_s:g} s; its disk or machine is overloaded",
                     status=503,
                     title="Too slow",
                 )
@@ -247,12 +261,8 @@ class ControlChannel(http.HTTPChannel):
 
     def refuse(self, answer: ApiAnswer) -> None:
         """Answer in the middle of a request, and end the connection: what follows is of no interest."""
-        body = answer.encoded()
         transport: Any = self.transport
-        transport.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
-            % (answer.status, http.RESPONSES[answer.status], answer.content_type.encode("ascii"), len(body), body)
-        )
+        transport.write(plain_answer(answer))
         self.loseConnection()
 
 
@@ -273,7 +283,21 @@ class ControlSite(http.HTTPFactory):
         """Nothing was opened."""
 
     def log(self, request: http.Request) -> None:
+        if request.path == b"/v1/tail":
+            return  # whoever watches the log would only read of himself
         log.debug("{method} {uri!r} {status}", method=request.method, uri=request.uri, status=request.code)
+
+
+def plain_answer(answer: ApiAnswer) -> bytes:
+    """An answer after which the connection ends, as it goes over the wire."""
+    body = answer.encoded()
+    return b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+        answer.status,
+        http.RESPONSES[answer.status],
+        answer.content_type.encode("ascii"),
+        len(body),
+        body,
+    )
 
 
 def _refused(path: Path, error: OSError) -> MachineError:

@@ -18,6 +18,9 @@ from typing import Final
 
 from agent.errors import ExitStatus, MachineError
 
+NOBODY: Final = b"\n"
+"""What a released file holds."""
+
 TRIES: Final = 10
 PAUSE_S: Final = 0.02
 """A reader (`running_pid`) holds a shared lock for some microseconds; an agent that starts in that moment looks again
@@ -49,8 +52,7 @@ class HomeLock:
             ) from error
         try:
             self._lock(descriptor)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+            self._write(descriptor, f"{os.getpid()}\n".encode("ascii"))
         except BaseException:
             os.close(descriptor)
             raise
@@ -60,10 +62,22 @@ class HomeLock:
         """Give the lock back; harmless when it is not held."""
         if self._descriptor < 0:
             return
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
+        with contextlib.suppress(MachineError):
+            self._write(self._descriptor, NOBODY)
         os.close(self._descriptor)
         self._descriptor = -1
+
+    def _write(self, descriptor: int, line: bytes) -> None:
+        """Over what is there, and only then cut off: the file keeps its block, for a start on a full disk."""
+        try:
+            os.pwrite(descriptor, line, 0)
+            os.ftruncate(descriptor, len(line))
+        except OSError as error:
+            raise MachineError(
+                "lock-file",
+                f"cannot write {str(self._path)!r} ({error.strerror}); free some space on its disk, or check the disk",
+                exit_status=ExitStatus.CANNOT_CREATE,
+            ) from error
 
     def _lock(self, descriptor: int) -> None:
         for tries_left in reversed(range(TRIES)):

@@ -59,14 +59,37 @@ def letters_warning(counts: Mapping[str, Any], oldest: object, now: datetime) ->
     return [f'{_number(total, "dead letter")} ({", ".join(parts)}){when}: look at "iadmin deadletter list"']
 
 
+def stranger_sentence(name: str, count: int) -> str:
+    """Requests for a destination that the configuration does not have."""
+    return (
+        f"{_number(count, 'request')} for the destination {name!r}, which iaconfig.xml does not have: nothing is lost "
+        'and nothing sent until it has one of that name, so add it and say "iadmin reload"'
+    )
+
+
+def stranger_warnings(counts: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Of all destinations that have open requests and are none of `names`."""
+    found = []
+    for name, states in dict(counts.get("destinations", {})).items():
+        number = sum(int(states.get(state.label, 0)) for state in OPEN_STATES)
+        if number and name not in names:
+            found.append(stranger_sentence(str(name), number))
+    return _first(found, "more destinations are not in iaconfig.xml")
+
+
 def waiting_warnings(
-    counts: Mapping[str, Any], oldest: Mapping[str, Any], now: datetime, *, active: Sequence[str] | None = None
+    counts: Mapping[str, Any],
+    oldest: Mapping[str, Any],
+    now: datetime,
+    *,
+    active: Sequence[str] | None = None,
+    destinations: Sequence[str] | None = None,
 ) -> list[str]:
     """What has waited for long, by service and destination, longest first.
 
     `oldest` gives the ISO 8601 time of the first one still open: `{"services": {name: time}, "destinations": ...}`;
     `active` names the services that have a worker, None where that is not known: what waits for another one waits for
-    ever.
+    ever. So does what waits for others than `destinations`, which `stranger_warnings` tells.
     """
     found: list[tuple[float, str]] = []
     for kind, thing in (("services", "event"), ("destinations", "request")):
@@ -74,6 +97,8 @@ def waiting_warnings(
             age_s = _seconds(since, now)
             if age_s is None or age_s < WAITING_LONG_S:
                 continue
+            if kind == "destinations" and destinations is not None and name not in destinations:
+                continue  # `stranger_warnings` has it
             states = dict(dict(counts.get(kind, {})).get(name, {}))
             number = max(1, sum(int(states.get(state.label, 0)) for state in OPEN_STATES))
             found.append((age_s, _waits(kind, str(name), _number(number, thing), age_s, active)))
@@ -104,8 +129,13 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def gateway_warnings(gateways: Sequence[Mapping[str, Any]]) -> list[str]:
     """Gateways that could not take over new key material, and go on with the old."""
-    found = [(one, dict(one.get("tls") or {}).get("trouble")) for one in gateways]
-    return [f"gateway on port {one.get('port')}: {trouble}" for one, trouble in found if trouble]
+    found = [(one.get("port"), dict(one.get("tls") or {})) for one in gateways]
+    return [
+        f"gateway on port {port}: {sentence}"
+        for port, tls in found
+        for sentence in (tls.get("trouble"), *tls.get("doubts", ()))
+        if sentence
+    ]
 
 
 def disk_warnings(folder: str, free_bytes: int | None, min_free_bytes: int) -> list[str]:

@@ -132,6 +132,10 @@ class Lineup(Generic[Item]):
         """Take in a newcomer, or leave it on disk; one that is known already is ignored."""
         self._lanes[ticket.priority].add(ticket)
 
+    def leaves(self, priority: int, group: str, seq: int) -> bool:
+        """Whether a newcomer is left on disk; then it is done with, and need not be made a ticket of for `add`."""
+        return self._lanes[priority].leaves(group, seq)
+
     def next(self, now_s: float) -> Ticket[Item] | None:
         """Begin the next event; None when all threads are busy or nothing may run now."""
         for lane in self._lanes.values():
@@ -208,6 +212,15 @@ class _Lane(Generic[Item]):
     busy: int = 0
     kept: int = 0
     kept_bytes: int = 0
+
+    def leaves(self, name: str, seq: int) -> bool:
+        if not self.cut.short or seq <= self.cut.read_to:
+            return False
+        group = self.groups.get(name)
+        if group is not None and (group.cut.short or seq <= group.cut.read_to):
+            return False
+        self.cut.missed = True
+        return True
 
     def add(self, ticket: Ticket[Item]) -> None:
         if ticket.seq <= self.cut.read_to:

@@ -76,9 +76,8 @@ def why_give_up(policy: Policy, *, attempt: int, age_s: float) -> str | None:
 
 
 def remaining_s(*, due_us: int, now_us: int, max_s: float = MAX_PAUSE_S) -> float:
-    """What is left, after a restart, of a pause that was stored with a wall-clock time, in seconds.
+    """What is left of a pause that was stored, in seconds; both times are of one clock.
 
-    Never more than `max_s` (give it the policy's longest pause): where the clock was put back in the meantime, the
-    stored time says nothing any more.
+    Never more than `max_s`: whatever is on disk, no pause is longer.
     """
     return min(max((due_us - now_us) / 1e6, 0.0), max_s)

@@ -14,11 +14,15 @@ from lxml import etree
 from agent.errors import SenderError
 from agent.event.json import JsonReader
 from agent.event.model import BodyKind
-from agent.event.xml import XmlReader
+from agent.event.plain import is_plain
+from agent.event.xml import MAX_ATTRIBUTES, XmlReader
 
 _BOMS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANK: Final = b" \t\r\n\0"
 """White space, and the zero bytes that stand beside it in UTF-16."""
+
+_UTF8: Final = (None, "utf-8", "UTF-8")
+"""Charset parameters, as senders write them, with which a document without a mark is UTF-8."""
 
 
 class BodyReader:
@@ -28,12 +32,17 @@ class BodyReader:
     """
 
     def __init__(self, *, max_depth: int) -> None:
+        self._max_depth = max_depth
         self._xml = XmlReader(max_depth=max_depth)
         self._json = JsonReader(max_depth=max_depth)
 
     def check(self, body: bytes, charset: str | None = None) -> BodyKind:
         """Return the kind of `body`; raise `SenderError` 400 or 415 when it cannot be read."""
-        return self.read(body, charset)[0]
+        return BodyKind.XML if self.is_plain(body, charset) else self.read(body, charset)[0]
+
+    def is_plain(self, body: bytes, charset: str | None = None) -> bool:
+        """Whether `body` is plain XML, in UTF-8 and well-formed. Quick; when it is not, `read` has to find out."""
+        return charset in _UTF8 and is_plain(body, max_depth=self._max_depth, max_attributes=MAX_ATTRIBUTES)
 
     def read(self, body: bytes, charset: str | None = None) -> tuple[BodyKind, etree._Element | None]:
         """As `check`, and return the root element as well, None for JSON."""

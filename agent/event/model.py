@@ -15,6 +15,8 @@ class BodyKind(enum.StrEnum):
 
     XML = "xml"
     JSON = "json"
+    APXML = "apxml"
+    """XML that is a message of `agent.event.apxml`, with the constants of its service in it."""
     OTHER = "other"
     """Anything else; only where a service answers its senders itself, because then nobody parses the body."""
 

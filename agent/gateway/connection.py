@@ -1,9 +1,7 @@
 """One connection of a sender: answers in their order, every wait with an end.
 
 Reading (`reading`) goes on until an error makes the connection deaf: then the error is answered, what still comes is
-read and dropped for a moment, and the connection closes. Each stage has its deadline, checked by the gateway's sweep
-and not by a timer of its own: `idle_timeout_s`, `header_timeout_s` for the whole head, and for the body the longest
-silence or the minimum rate, whichever ends first.
+read and dropped for a moment, and the connection closes. How long each step may take is with `patience`.
 """
 
 from __future__ import annotations
@@ -19,8 +17,9 @@ from zope.interface import implementer
 
 from agent.errors import SenderError
 from agent.gateway.budget import CRAWL_BYTES_S, SMALL_BYTES, Pace
-from agent.gateway.crowd import Worth
+from agent.gateway.census import Worth
 from agent.gateway.outlet import Outlet
+from agent.gateway.patience import Patience
 from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
 from agent.gateway.slot import NEVER, Receiving, Slot
 from agent.wire import Head, Tongue, recognise
@@ -75,18 +74,10 @@ class Connection(Protocol):
         self._limits = reception.limits
         self._stranger = stranger
         self._clock = clock
-        self._since = clock() if since is None else since
-        """When the first request began, as far as it can be known; NEVER once it has been read."""
+        self._patience = Patience(reception.limits, clock, clock() if since is None else since)
         self._lost = lost
-        self._reader = RequestReader(limits=reception.limits, recipient=self)
+        self._reader = RequestReader(limits=reception.limits, familiar=reception.familiar, recipient=self)
         self._slots: deque[Slot] = deque()
-        self._read_deadline = NEVER
-        self._armed: Stage | None = None
-        """The stage that the read deadline was set for; None: it has to be set anew."""
-        self._drain_deadline = NEVER
-        self._stop_deadline = NEVER
-        """When the gateway stops: until then what has begun to come may come to its end."""
-        self._body_since = 0.0
         self._pace = Pace(0.0)
         self._owes_continue = False
         self._unread = b""
@@ -107,15 +98,15 @@ class Connection(Protocol):
     def connectionMade(self) -> None:
         self._outlet = Outlet(self.transport, moved=self._output_moved)
         self.peer = host_of(self.transport.getPeer())
-        # A whole head is what a new connection owes; silence and leading empty lines count against it.
-        self._armed = Stage.IDLE
-        self._read_deadline = self._since + self._limits.header_timeout_s
+        self._patience.for_first_head()
 
     def dataReceived(self, data: bytes) -> None:
         if self._is_deaf:
             self._dropped_bytes += len(data)
             if self._dropped_bytes > LINGER_BYTES:
                 self.abort()
+            return
+        if not self._slots and self._is_at_ease() and self._take_familiar(data):
             return
         if len(self._beginning) < ENOUGH_BYTES:
             self._beginning += data[:256]  # other tongues are told by these bytes
@@ -137,7 +128,7 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self._is_gone = True
-        self._read_deadline = self._drain_deadline = NEVER
+        self._patience.end()
         self._slots.clear()  # answers that still come find nobody, and that is all right
         if self._current is not None:
             self._current.release()  # the others are still worked on
@@ -153,11 +144,11 @@ class Connection(Protocol):
         slot = Slot(self, self._reception, head)
         self._slots.append(slot)
         self._current = slot
-        self._armed = None
-        self._body_since = self._clock()
+        self._patience.begin()
         if head.length is not None and head.length > self._limits.max_body_bytes:
             raise too_large_body(self._limits.max_body_bytes, head.length)
-        self._pace = Pace(self._body_since)
+        if head.length is None or head.length > SMALL_BYTES:
+            self._pace = Pace(self._patience.begun_s)
         try:
             self._reception.admit(slot, head.method, target, headers)
             if fault is not None:
@@ -184,7 +175,7 @@ class Connection(Protocol):
     def end_request(self, slot: Slot, body: bytes) -> None:
         """Hand a complete request to the reception."""
         self._current = None
-        self._armed = None
+        self._patience.forget_stage()
         self._owes_continue = False
         if self._is_stopping:
             self._reader.is_done = True
@@ -201,6 +192,13 @@ class Connection(Protocol):
         if self._is_gone:
             return
         slots = self._slots
+        if len(slots) == 1 and (answer := slots[0].answer) is not None and not slots[0].closes and self._is_at_ease():
+            # Nearly always: one request, one answer, and then the next request is waited for.
+            slots.clear()
+            self._outlet.send(answer)
+            if not self._outlet.is_blocked:
+                self._patience.for_next()
+                return
         ready: list[bytes] = []
         closes = False
         while slots and slots[0].answer is not None and not closes:
@@ -209,8 +207,8 @@ class Connection(Protocol):
             ready.append(slot.answer or b"")
         if ready:
             self._outlet.send(ready[0] if len(ready) == 1 else b"".join(ready))
-            if self._outlet.is_blocked and self._drain_deadline == NEVER:
-                self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+        if self._outlet.is_blocked and self._patience.sent_until == NEVER:
+            self._patience.for_reader()
         if closes:
             slots.clear()
             self._finish()
@@ -219,16 +217,16 @@ class Connection(Protocol):
 
     def ends_with(self, slot: Slot) -> bool:
         """Whether the answer to `slot` is the last of this connection."""
-        if slot is not (self._slots[-1] if self._slots else None) or self._reader.stage is not Stage.IDLE:
+        if not (self._reader.is_done or self._is_stopping):
             return False
-        return self._reader.is_done or self._is_stopping
+        return slot is (self._slots[-1] if self._slots else None) and self._reader.stage is Stage.IDLE
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
-        if now >= self._drain_deadline:
+        if now >= self._patience.sent_until:
             self._reception.counters.count("gateway.slow_reader")
             self.abort()
-        elif now >= self._read_deadline:
+        elif now >= self._patience.read_until:
             self._reading_is_overdue()
         elif self._current is not None and self._reception.budget.is_tight and self._crawls(self._current, now):
             self._refuse(too_slow("body", f"with {CRAWL_BYTES_S} bytes/s, which is asked for while memory is short"))
@@ -239,22 +237,21 @@ class Connection(Protocol):
         """Take no new request, answer those in hand, then close."""
         self._is_stopping = True
         if self._is_deaf:
-            self._read_deadline = min(self._read_deadline, self._clock() + STOP_LINGER_S)
+            self._patience.hurry(STOP_LINGER_S)
         elif self._reader.stage is Stage.IDLE:
             self._unread = b""
             self._reader.is_done = True
             if not self._slots:
                 self._close()
         else:
-            self._stop_deadline = self._clock() + STOP_PATIENCE_S
-            self._read_deadline = min(self._read_deadline, self._stop_deadline)
+            self._patience.stop_within(STOP_PATIENCE_S)
 
     @property
     def worth(self) -> Worth:
         """What would be lost with it, for the choice of who has to go when the house is full."""
         if self._slots:
             return Worth.SENDING if len(self._slots) == 1 and self._current is not None else Worth.WAITING
-        is_resting = self._body_since > 0.0 and self._reader.stage is Stage.IDLE
+        is_resting = self._patience.begun_s > 0.0 and self._reader.stage is Stage.IDLE
         return Worth.RESTING if is_resting else Worth.NOTHING_YET
 
     def abort(self) -> None:
@@ -263,6 +260,45 @@ class Connection(Protocol):
             self.transport.abortConnection()
 
     # ---- reading -----------------------------------------------------------------------------------------------
+
+    def _is_at_ease(self) -> bool:
+        """Whether nothing is going on but requests that come and answers that go."""
+        reader = self._reader
+        return reader.stage is Stage.IDLE and not (
+            self._is_feeding
+            or self._is_paused
+            or self._is_stopping
+            or self._is_finishing
+            or self._peer_has_ended
+            or reader.is_done
+        )
+
+    def _take_familiar(self, data: bytes) -> bool:
+        """Take `data` if it is one whole request with a head that was read before: nearly all that ever comes.
+
+        The same as feeding it, without the steps that such a request cannot need.
+        """
+        reception = self._reception
+        known = reception.familiar.match(data)
+        if known is None:
+            return False
+        slot = Slot(self, reception, known.head)
+        self._slots.append(slot)
+        self._reader.is_done = slot.closes
+        self._patience.begin()
+        self._patience.for_us()
+        slot.due = self._patience.begun_s + self._limits.answer_timeout_s
+        try:
+            reception.admit(slot, "POST", known.target, known.headers)
+        except SenderError as error:
+            slot.refused(error)
+            return True
+        if slot.is_asked:
+            slot.headers = known.headers
+        reception.budget.take(known.body_bytes, of_bytes=known.body_bytes)
+        slot.held_bytes = known.body_bytes
+        reception.take(slot, data[known.head_bytes :])
+        return True
 
     def _feed(self, data: bytes) -> None:
         """Give `data` to the reader, as far as the line of answers has room."""
@@ -274,6 +310,9 @@ class Connection(Protocol):
                 if self._is_crowded():
                     self._unread = data[start:]
                     break
+                if reader.stage is Stage.IDLE and (end := reader.take_familiar(data, start)) > start:
+                    start = end
+                    continue
                 size = len(data) - start
                 if size > FEED_BYTES:
                     size = min(size, reader.piece_bytes)
@@ -310,7 +349,7 @@ class Connection(Protocol):
             self._owes_continue = False  # it did not wait
         elif self._slots and self._slots[0] is self._current:
             self._owes_continue = False
-            self._body_since = self._clock()
+            self._patience.begin()
             self._outlet.send(CONTINUE)
 
     def _look_closer(self, error: SenderError) -> SenderError:
@@ -328,7 +367,7 @@ class Connection(Protocol):
             slot = Slot(self, self._reception, None)
             self._slots.append(slot)
         self._is_deaf = True
-        self._read_deadline = NEVER
+        self._patience.for_us()
         self._unread = b""
         self._owes_continue = False
         self._reader.drop_body()
@@ -338,7 +377,7 @@ class Connection(Protocol):
     def _reading_is_overdue(self) -> None:
         if self._is_deaf:
             self.abort()
-        elif self._clock() >= self._stop_deadline:
+        elif self._clock() >= self._patience.stopped_at:
             self._refuse(stopping())
         elif self._reader.stage is Stage.HEAD:
             self._refuse(too_slow("head", f"within {self._limits.header_timeout_s:g} s"))
@@ -360,8 +399,7 @@ class Connection(Protocol):
         if self._outlet.is_blocked or self._is_crowded():
             if not self._is_paused:
                 self._is_paused = True
-                self._armed = None
-                self._read_deadline = NEVER
+                self._patience.for_us()
                 self.transport.pauseProducing()
             return
         if self._is_paused:
@@ -379,36 +417,27 @@ class Connection(Protocol):
         return is_waited_for and self._pace.crawls(now, self._reader.body_bytes)
 
     def _set_read_deadline(self) -> None:
-        limits = self._limits
         stage = self._reader.stage
         if stage is Stage.BODY:
             if self._owes_continue:
-                self._read_deadline = self._stop_deadline  # the sender waits for us
-                return
-            now = self._clock()
-            slowest = self._body_since + limits.body_timeout_s + self._reader.body_bytes / limits.min_body_rate_bytes_s
-            self._read_deadline = min(now + limits.body_timeout_s, slowest, self._stop_deadline)
+                self._patience.for_sender()
+            else:
+                self._patience.for_body(self._reader.body_bytes)
         elif stage is Stage.HEAD:
-            if self._armed is not Stage.HEAD:
-                self._armed = Stage.HEAD
-                begun, self._since = self._since, NEVER
-                begun = min(begun, self._clock())
-                self._read_deadline = min(begun + limits.header_timeout_s, self._stop_deadline)
+            self._patience.for_head()
         elif self._slots:
-            self._armed = None
-            self._read_deadline = NEVER
-        elif self._armed is not Stage.IDLE:
-            self._armed = Stage.IDLE
-            self._read_deadline = self._clock() + limits.idle_timeout_s
+            self._patience.for_us()
+        else:
+            self._patience.for_next()
 
     def _output_moved(self) -> None:
         """The peer has read something of what waited."""
         if self._is_gone:
             return
         if self._outlet.is_blocked:
-            self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+            self._patience.for_reader()
             return
-        self._drain_deadline = NEVER
+        self._patience.sent_until = NEVER
         if self._is_finishing:
             self._finish()
         else:
@@ -420,7 +449,7 @@ class Connection(Protocol):
         if self._outlet.is_blocked:
             return
         if self._is_deaf and not self._peer_has_ended:
-            self._read_deadline = self._clock() + (STOP_LINGER_S if self._is_stopping else LINGER_S)
+            self._patience.for_end(STOP_LINGER_S if self._is_stopping else LINGER_S)
             if self._is_paused:
                 self._is_paused = False
                 self.transport.resumeProducing()
@@ -430,9 +459,9 @@ class Connection(Protocol):
 
     def _close(self) -> None:
         self._reader.is_done = True
-        self._read_deadline = NEVER
+        self._patience.for_us()
         # A peer that does not take the end of the connection is cut off like one that does not read.
-        self._drain_deadline = self._clock() + self._limits.answer_timeout_s
+        self._patience.for_reader()
         self.transport.loseConnection()
 
 

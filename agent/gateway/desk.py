@@ -9,10 +9,7 @@ costs what came since.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogLevel
 
 from agent.gateway.reception import InThread
+from agent.wholefile import write_whole
 from agent.wire.misuse import Cause, Misuse
 from agent.wire.strangerbook import MOST_BYTES, StrangerBook, read_book
 from agent.wire.strangers import explain, is_own_check
@@ -138,7 +136,7 @@ class StrangerDesk:
         self._book.expire(self._now_us())
         document = self._book.document()  # here, because the book changes only in this thread
         try:
-            await self._in_thread(lambda: _write(self._path, json.dumps(document).encode("ascii")))
+            await self._in_thread(lambda: write_whole(self._path, json.dumps(document).encode("ascii")))
         except OSError as error:
             log.warn(
                 "{path}: the list of strangers cannot be written: {error}", path=str(self._path), error=error.strerror
@@ -168,19 +166,3 @@ def _read(path: Path) -> bytes | None:
             return file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

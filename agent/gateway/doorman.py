@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from agent.access import OPEN, Access
 from agent.boundaries import Counters
+from agent.config.changes import same
 from agent.errors import SenderError
 from agent.gateway.proofs import Proofs
 from agent.gateway.slot import Slot
@@ -88,10 +89,19 @@ class Doorman:
         self._guesses = Guesses()
         self._nonces = Nonces(began_s=now_us() // 1_000_000)
         self._quiet: dict[Key, float] = {}
+        self._asked: list[tuple[ServiceName | None, Access]] = []
         self.configure(access, own)
 
     def configure(self, access: Access | None, own: Mapping[ServiceName, Access]) -> None:
-        """Ask for other credentials from now on. What was guessed and what was signed stays in mind."""
+        """Ask for these credentials from now on. What was guessed and what was signed stays in mind.
+
+        Where they are the same as before, what was found right does, too: after a reload for another reason nobody
+        has to be looked at anew, at a third of a second each.
+        """
+        asked = [(None, access or OPEN), *own.items()]
+        if same(asked, self._asked):
+            return
+        self._asked = asked
         self._gate = Gate(access or OPEN)
         self._gates = {service: Gate(each) for service, each in own.items()}
         # Credentials that are not good any more must not be remembered as good ones.
@@ -214,16 +224,14 @@ class Doorman:
 
     def _failed(self, gate: Gate, slot: Slot, account: str) -> SenderError:
         """Count a failure where credentials were shown; return what the sender is told."""
-        if not account:
-            return gate.refusal()
         peer, now = slot.connection.peer, self._clock()
+        if not account:
+            self._tell_certificate(gate, slot, now)
+            return gate.refusal()
         key = (place_of(peer), account)
         self._counters.count("gateway.wrong_credentials")
         wait_s = self._guesses.note(key, self._guess(slot), now)
-        if self._quiet.get(key, 0.0) <= now:
-            if len(self._quiet) >= MAX_QUIET:
-                self._quiet.clear()
-            self._quiet[key] = now + QUIET_S
+        if self._is_news(key, now):
             log.warn(
                 "{peer} shows wrong credentials as {account!r}{waiting}",
                 peer=peer,
@@ -231,6 +239,27 @@ class Doorman:
                 waiting=f" and has to wait {math.ceil(wait_s)} s now" if wait_s else "",
             )
         return self._hold_up(wait_s) if wait_s else gate.refusal()
+
+    def _tell_certificate(self, gate: Gate, slot: Slot, now: float) -> None:
+        """The sender is not told what was wrong; the operator is."""
+        peer, shown = slot.connection.peer, slot.connection.client_certificate
+        if shown is not None and gate.looks_at_certificates and self._is_news((place_of(peer), shown.subject), now):
+            log.warn(
+                "{peer} shows a good certificate of {subject!r} (SHA-256 {fingerprint}), which no <client-certificate> "
+                "of the configuration lets in: name it there, if it should be",
+                peer=peer,
+                subject=shown.subject[:200],
+                fingerprint=shown.fingerprint,
+            )
+
+    def _is_news(self, key: Key, now: float) -> bool:
+        """Whether nothing has been said of it for a while; it counts as said now."""
+        if self._quiet.get(key, 0.0) > now:
+            return False
+        if len(self._quiet) >= MAX_QUIET:
+            self._quiet.clear()
+        self._quiet[key] = now + QUIET_S
+        return True
 
     def _guess(self, slot: Slot) -> bytes:
         """What stands for the credentials shown, whichever service they were shown to."""

@@ -91,18 +91,31 @@ class Gateways:
         await _stop_all([one.gateway for one in self._open], patience_s)
         await DeferredList(self._retiring)
 
-    async def reload(self, configs: Sequence[GatewayConfig]) -> tuple[str, ...]:
+    async def reload(
+        self, configs: Sequence[GatewayConfig], *, change_services: Callable[[], bool] = lambda: False
+    ) -> tuple[str, ...]:
         """Serve by other configurations; return what has changed, as sentences.
 
+        `change_services` is called once nothing can fail any more, and tells whether what services demand of senders
+        is different now.
         Raises `OperatorError` or `MachineError` when something of it is not possible, and then nothing has changed.
         """
         if self._is_reloading or self._is_stopping:
             raise OperatorError("busy", "the agent is reloading already, or stops; try again in a moment")
         self._is_reloading = True
         try:
-            return await self._reload(configs)
+            return await self._reload(configs, change_services)
         finally:
             self._is_reloading = False
+
+    def warnings(self) -> list[str]:
+        """What is doubtful about the key material that is served, with its port."""
+        return [
+            f"gateway on port {gateway.address[1]}: {warning}"
+            for gateway in self
+            if gateway.served is not None
+            for warning in gateway.served.material.warnings
+        ]
 
     def certificates(self, now: datetime) -> list[dict[str, Any]]:
         """What is presented and trusted at this moment, for `/v1/certificates`."""
@@ -125,7 +138,7 @@ class Gateways:
                 )
         return found
 
-    async def _reload(self, configs: Sequence[GatewayConfig]) -> tuple[str, ...]:
+    async def _reload(self, configs: Sequence[GatewayConfig], change_services: Callable[[], bool]) -> tuple[str, ...]:
         left = list(self._open)
         kept: list[tuple[_Open, Prepared]] = []
         new: list[_Open] = []
@@ -142,9 +155,13 @@ class Gateways:
         _require_free([one.config for one in new], left)
         await self._start_all(new)
         said = [_change(one.config, prepared.config, one.gateway) for one, prepared in kept]
+        is_other = change_services()
         for one, prepared in kept:
             one.gateway.adopt(prepared)
             one.config = prepared.config
+        if is_other:
+            for one in order:
+                one.gateway.renew_services()
         self._open = order
         said += [f"{_url(one.config, one.gateway)} is new" for one in new]
         said += [f"{_url(one.config, one.gateway)} accepts nothing more, and is gone" for one in left]

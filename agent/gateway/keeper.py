@@ -16,11 +16,12 @@ from twisted.logger import Logger
 
 from agent.config.model import GatewayConfig
 from agent.errors import MachineError
-from agent.gateway.identity import Material, read_material
+from agent.gateway.material import Material, read_material
+from agent.gateway.passwords import OpenSecret, ReadFile, open_plain
 from agent.gateway.selfsigned import is_address, keep_self_signed, names_of_this_machine
 from agent.gateway.served import Served
-from agent.gateway.staple import STAPLE_SUFFIX, ReadFile
-from agent.secret import Secret
+from agent.gateway.staple import STAPLE_SUFFIX
+from agent.storepassword import StorePassword
 
 log = Logger(namespace="gateway")
 
@@ -38,14 +39,16 @@ Stamps = tuple[tuple[int, ...] | None, ...]
 class KeySupply:
     """How key material is had: the same for all gateways, made by assembly.
 
-    `read` reads a file (`keystoretools.files.load`); `password` is the environment's, for keystores whose password
-    stands in no file. `folder` is where our own self-signed certificate is kept; `names` gives what it is to be called.
+    `read` reads a file (`keystoretools.files.load`); `password` is for keystores whose password stands in no file,
+    `opened` opens password files (`agent.config.homekey.open_secret`, which knows sealed ones, too).
+    `folder` is where our own self-signed certificate is kept; `names` gives what it is to be called.
     """
 
     read: ReadFile
     folder: Path
     now: Callable[[], datetime]
-    password: Secret | None = None
+    password: StorePassword | None = None
+    opened: OpenSecret = open_plain
     names: Callable[[], Sequence[str]] = names_of_this_machine
 
 
@@ -76,6 +79,7 @@ class Keeper:
             alias=self._config.alias,
             read=self._supply.read,
             password=self._supply.password,
+            opened=self._supply.opened,
             selfmade=self._self_signed,
             now=self._supply.now(),
             better_than=better_than,

@@ -17,13 +17,14 @@ class Outlet:
     """Sends bytes over `transport`, directly while nothing is waiting.
 
     Twisted's `transport.write` always buffers and sends in a later turn of the reactor, which costs two epoll calls and
-    a turn for each answer. `writeSomeData` sends now; what it leaves over is buffered here, and `moved` is called each
-    time a piece of it has gone and once it has gone wholly: so the connection can tell a slow peer from a dead one.
+    a turn for each answer. Here the socket itself sends, or `writeSomeData` of a transport that has none (TLS). What
+    it leaves over is buffered here, and `moved` is called each time a piece of it has gone and once it has gone
+    wholly: so the connection can tell a slow peer from a dead one.
     """
 
     def __init__(self, transport: Any, *, moved: Callable[[], None]) -> None:
         self._transport = transport
-        self._send_now: Callable[[bytes], object] | None = getattr(transport, "writeSomeData", None)
+        self._send_now = _sender_of(transport)
         self._moved = moved
         self._backlog = bytearray()
         self.is_blocked = False
@@ -34,10 +35,13 @@ class Outlet:
         if self.is_blocked:
             self._backlog += data
             return
-        sent = self._send_now(data) if self._send_now is not None else 0
+        try:
+            sent = self._send_now(data)
+        except OSError:
+            sent = 0  # a full window; or the connection is gone, which the transport's own write finds out in its turn
         if sent == len(data):
             return
-        # Anything but a number means that the connection is gone: the transport's own write finds out in its turn.
+        # Anything but a number means that the connection is gone as well.
         rest = data[sent:] if isinstance(sent, int) else data
         self._backlog += rest
         self.is_blocked = True
@@ -57,3 +61,11 @@ class Outlet:
     def stopProducing(self) -> None:
         """The connection is lost; what waited is lost with it."""
         self._backlog.clear()
+
+
+def _sender_of(transport: Any) -> Callable[[bytes], object]:
+    """What sends at once: gives the number of bytes that it took, or raises `OSError`."""
+    if hasattr(transport, "getHandle"):
+        send: Callable[[bytes], object] = transport.getHandle().send
+        return send
+    return getattr(transport, "writeSomeData", None) or (lambda _: 0)

@@ -14,6 +14,8 @@ from agent.boundaries import Counters
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
 from agent.gateway.budget import Budget
+from agent.gateway.familiar import FamiliarHeads
+from agent.gateway.register import Register
 from agent.gateway.slot import Slot
 from agent.wire.answer import Answers
 from agent.wire.misuse import printable_line
@@ -43,6 +45,8 @@ class PlaintextReception:
         self.counters: Final = counters
         self.answers: Final = answers
         self.budget: Final = Budget(0)
+        self.familiar: Final = FamiliarHeads()
+        self.register: Final = Register(counters)
         self._our_name = our_name
         self._port = port
         self._noted = noted

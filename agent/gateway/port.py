@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -26,8 +27,11 @@ from agent.gateway.listening import listen, shown_address
 from agent.gateway.plaintext import PlaintextReception
 from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
+from agent.gateway.register import Register
 from agent.gateway.served import Served
+from agent.mapping import InputRules
 from agent.names import ServiceName
+from agent.recent import Daily
 from agent.wire import Routes, Tongue
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.guessing import place_of
@@ -57,7 +61,8 @@ class ServiceGateway(ServerFactory):
 
     `reactor` listens, tells the time and keeps the sweep going. `in_thread` runs what takes long outside the reactor
     thread; it defaults to the reactor's thread pool. `key_sources`: where services have their idempotency keys from,
-    other than the gateway's own setting; `access_of`: who may send to them, likewise. `desk` is told of connections
+    other than the gateway's own setting; `access_of`: who may send to them, likewise. `rules`: what becomes of the
+    messages and values that are sent to them. `desk` is told of connections
     that failed or were misused. `supply` is where key material comes from; without it TLS cannot be switched on.
 
     It is also the `House` of its connections (`agent.gateway.arrival`).
@@ -80,6 +85,7 @@ class ServiceGateway(ServerFactory):
         in_thread: InThread[Any] | None = None,
         key_sources: Mapping[ServiceName, KeySource] | None = None,
         access_of: Mapping[ServiceName, Access] | None = None,
+        rules: Mapping[ServiceName, InputRules] | None = None,
         supply: KeySupply | None = None,
     ) -> None:
         self.name: Final = f"gateway on port {config.port}"
@@ -89,6 +95,8 @@ class ServiceGateway(ServerFactory):
         self._counters = counters
         self._now = 0.0
         self._in_thread = in_thread or self._in_pool
+        register = Register(counters)
+        sink.on_told(register.enter)
         self._new_reception: Callable[[GatewayConfig], Reception] = lambda config: Reception(
             limits=config.limits,
             sink=sink,
@@ -99,11 +107,13 @@ class ServiceGateway(ServerFactory):
             counters=counters,
             in_thread=self._in_thread,
             key_source=config.idempotency,
-            key_sources=key_sources or {},
+            key_sources={} if key_sources is None else key_sources,
+            rules={} if rules is None else rules,
             doorman=self._doorman,
+            register=register,
             clock=self.clock,
         )
-        self._own_access = dict(access_of or {})
+        self._own_access: Mapping[ServiceName, Access] = {} if access_of is None else access_of
         self._doorman = Doorman(
             access=config.access,
             own=self._own_access,
@@ -118,6 +128,7 @@ class ServiceGateway(ServerFactory):
             supply=supply, clock=reactor.seconds, in_thread=self._in_thread, counters=counters, where=self.name
         )
         self._misuses: Counter[Cause] = Counter()
+        self._misuses_today = Daily(today=lambda: datetime.fromtimestamp(now_us() / 1e6).astimezone().date())
         self.acquaintances: Final = Acquaintances()
         self._visitors: Crowd[Visitor] = Crowd()
         self._turnstile = Turnstile(soon=lambda turn: reactor.callLater(0, turn), per_turn=HANDSHAKES_PER_TURN)
@@ -172,6 +183,11 @@ class ServiceGateway(ServerFactory):
         self._adopt(prepared)
         self._tell()
 
+    def renew_services(self) -> None:
+        """What services have of their own (the mappings of the constructor) has changed; counts for new connections."""
+        self._reception = self._new_reception(self._config)
+        self._doorman.configure(self._config.access, self._own_access)
+
     async def reconfigure(self, config: GatewayConfig) -> None:
         """Prepare and adopt in one: TLS on or off, other certificates, other limits. The port stays open."""
         self.adopt(await self.prepare(config))
@@ -184,6 +200,7 @@ class ServiceGateway(ServerFactory):
             "ssl": self._config.ssl,
             "connections": len(self._visitors),
             "misuses": {cause.value: number for cause, number in sorted(self._misuses.items())},
+            "misuses_today": self._misuses_today.counts(),
             **({"tls": self._presenting.describe()} if self._config.ssl else {}),
         }
 
@@ -204,7 +221,7 @@ class ServiceGateway(ServerFactory):
                 self._quiet_until = self._now + QUIET_S
                 log.warn(
                     "{count} connections are open, {of_place} of them from {place}: the limits are {most} and "
-                    "{most_of_place}; those that have brought the least make room for new ones",
+                    "{most_of_place}; idle ones make room for new ones",
                     count=len(self._visitors),
                     of_place=self._visitors.count(place),
                     place=place,
@@ -236,6 +253,7 @@ class ServiceGateway(ServerFactory):
 
     def note(self, *, peer: str, expects_tls: bool, cause: Cause, since: float, **facts: Any) -> None:
         self._misuses[cause] += 1
+        self._misuses_today.add(cause.value)
         self.count("gateway.misused", cause.value)
         try:
             self._desk(
@@ -346,6 +364,7 @@ class ServiceGateway(ServerFactory):
         self._sweep_call = self._reactor.callLater(SWEEP_S, self._sweep)
         self._reception.tick()
         self._presenting.tick()
+        self._visitors.look_again()
         for visitor in self._visitors:
             visitor.sweep(self._now)
 

@@ -48,6 +48,8 @@ class Presenting:
         self.served: Served | None = None
         self.trouble = ""
         """Why key material that came later is not served; empty when all is well."""
+        self._doubts: tuple[str, ...] = ()
+        """About what is presented besides the certificate; told when they come up."""
         self._supply = supply
         self._clock = clock
         self._in_thread = in_thread
@@ -108,12 +110,14 @@ class Presenting:
             **self.served.describe(self._presentation.keeper.now()),
             "reloads": self._reloads,
             "trouble": self.trouble,
+            "doubts": list(self._doubts),
         }
 
     async def _look(self) -> None:
         presentation, watch = self._presentation, self._watch
         if presentation is None or watch is None:
             return
+        self._tell_doubts(presentation.served)
         stamps = await self._in_thread(presentation.keeper.stamps)
         if not watch.is_due(stamps, self._clock()) or presentation is not self._presentation:
             return
@@ -139,8 +143,16 @@ class Presenting:
     def _show(self, served: Served | None) -> None:
         self.served = served
         self._made_at = self._clock()
+        self._doubts = () if served is None else served.staple_doubts()  # the warnings tell these
         for warning in served.material.warnings if served is not None else ():
             log.warn("{where}: {warning}", where=self._where, warning=warning)
+
+    def _tell_doubts(self, served: Served) -> None:
+        known, self._doubts = self._doubts, served.staple_doubts()
+        for doubt in self._doubts:
+            if doubt not in known:
+                self._counters.count("gateway.staple_expired")
+                log.warn("{where}: {doubt}", where=self._where, doubt=doubt)
 
     def _keep_old(self, sentence: str) -> None:
         self.trouble = f"the key material has changed, but cannot be served: {sentence}; the old certificate stays"

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
+from agent.gateway.familiar import FamiliarHeads
 from agent.gateway.slot import Slot
 from agent.wire import Head, open_inflater, read_head
 from agent.wire.content import Inflater
@@ -71,7 +72,7 @@ class Recipient(Protocol):
 class RequestReader:
     """Reads the requests of one connection. The `on_...` methods are called by httptools."""
 
-    def __init__(self, *, limits: GatewayLimits, recipient: Recipient) -> None:
+    def __init__(self, *, limits: GatewayLimits, familiar: FamiliarHeads, recipient: Recipient) -> None:
         self.stage = Stage.IDLE
         self.slot: Slot | None = None
         """The request whose body is being read."""
@@ -80,7 +81,10 @@ class RequestReader:
         self.is_done = False
         """The last request of the connection has been read; what follows is not looked at."""
         self._limits = limits
+        self._familiar = familiar
         self._recipient = recipient
+        self._first = b""
+        """What the parser was given at the start of the request that is being read."""
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -106,8 +110,26 @@ class RequestReader:
         """Whether not even one header line of this request could be read."""
         return not self._headers
 
+    def take_familiar(self, data: bytes, start: int) -> int:
+        """Take the request that begins at `start` if its head was read before and all of it is here.
+
+        Return where it ends, `start` for a request that has to be fed. To be called in the stage IDLE.
+        """
+        found = self._familiar.find(data, start)
+        if found is None:
+            return start
+        known, body_start = found
+        end = body_start + known.body_bytes
+        slot = self._recipient.begin_request(known.head, known.target, known.headers, None)
+        self._recipient.hold_body(slot, known.body_bytes)
+        self.is_done = not known.head.keep_alive
+        self._recipient.end_request(slot, data[body_start:end])
+        return end
+
     def feed(self, piece: bytes) -> None:
         """Read `piece`; raise `SenderError` for what the sender did wrong."""
+        if self.stage is Stage.IDLE:
+            self._first = piece
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
@@ -185,6 +207,9 @@ class RequestReader:
         self._inflater = None
         fault = head.fault or (self._open_body(head) if head.content_encoding else None)
         self.slot = self._recipient.begin_request(head, self._target, self._headers, fault)
+        first, self._first = self._first, b""
+        if first and not self._has_upgrade and self.slot.refusal is None and self.slot.doubt is None:
+            self._familiar.learn(first, head, self._target, self._headers)
 
     def on_body(self, piece: bytes) -> None:
         slot = self.slot

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,12 +15,16 @@ from agent.boundaries import Counters, EventSink, HttpRequest, HttpResponse, Ser
 from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
+from agent.event.apxmltext import SIGN
 from agent.event.body import BodyReader, guess_kind
 from agent.gateway.budget import Budget, tidy_up
 from agent.gateway.doorman import Doorman
+from agent.gateway.familiar import FamiliarHeads
 from agent.gateway.keys import finder_for
 from agent.gateway.refusals import Refusals
+from agent.gateway.register import Register
 from agent.gateway.slot import Slot
+from agent.mapping import InputRules, Submission, take_if_apxml, take_submission
 from agent.names import ServiceName
 from agent.wire import Answers, Routes, inactive_service
 from agent.wire.refusal import internal_error, method_not_allowed, service_busy, service_failed, service_too_slow
@@ -29,8 +34,21 @@ log = Logger(namespace="gateway")
 THREAD_FROM_BYTES: Final = 64 * 1024
 """Larger bodies are checked in a thread: 64 KiB take 0.4 ms to parse, 10 MiB 70 ms, and everybody would wait."""
 
-UNASKED: Final = MappingProxyType({"service-busy": 1.0, "service-stopping": 10.0, "service-starting": 5.0})
+UNASKED: Final = MappingProxyType(
+    {"service-busy": 1.0, "service-stopping": 10.0, "service-starting": 5.0, "service-suspended": 60.0}
+)
 """Codes of `ServiceError` that mean that the hook was not called, and when it is worth to come back, in seconds."""
+
+
+@attrs.frozen
+class _Read:
+    """What a body was found to be. `body` is what is stored."""
+
+    kind: BodyKind
+    body: bytes
+    key: str
+    submission: Submission | None = None
+
 
 _T = TypeVar("_T")
 InThread = Callable[[Callable[[], _T]], Deferred[_T]]
@@ -56,11 +74,15 @@ class Reception:
         in_thread: InThread[Any],
         key_source: KeySource,
         key_sources: Mapping[ServiceName, KeySource],
+        rules: Mapping[ServiceName, InputRules],
         doorman: Doorman,
+        register: Register,
         clock: Callable[[], float],
     ) -> None:
         self.limits: Final = limits
         self.counters: Final = counters
+        self.familiar: Final = FamiliarHeads()
+        self.register: Final = register
         self.answers: Final = Answers(now_s=now_us() // 1_000_000)
         self.budget: Final = Budget(limits.max_bodies_in_flight_bytes)
         self._refusals = Refusals(clock=clock)
@@ -72,6 +94,7 @@ class Reception:
         self._in_thread = in_thread
         self._reader = BodyReader(max_depth=limits.max_xml_depth)
         self._doorman = doorman
+        self._rules = rules
         self._finder = finder_for(key_source)
         own = {service: finder_for(source) for service, source in key_sources.items()}
         self._finders = {service: finder for service, finder in own.items() if finder is not None}
@@ -112,7 +135,9 @@ class Reception:
         route = slot.route = self._routes.find(target)
         if not route.is_active:
             raise inactive_service(route.service)
-        slot.is_asked = self._host.answers_http(route.service.client_id)
+        if route.is_platform and not self._host.hears_platform(route.service.client_id):
+            raise self._routes.unknown(route.service.url_name)
+        slot.is_asked = not (route.is_apxml or route.is_platform) and self._host.answers_http(route.service.client_id)
         if method != "POST" and not slot.is_asked:
             raise method_not_allowed(method)
         self._look_for_key(slot, headers)
@@ -137,20 +162,26 @@ class Reception:
         )
 
     def _take_small(self, slot: Slot, body: bytes) -> None:
+        charset = slot.head.charset if slot.head else None
+        is_apxml = slot.route is not None and slot.route.is_apxml
+        if slot.finder is None and not is_apxml and SIGN not in body and self._reader.is_plain(body, charset):
+            # Nobody needs to look inside.
+            self._sink.offer(self._event(slot, body, BodyKind.XML), slot)
+            return
         try:
-            kind, key = _read(self._reader, slot, body)
+            read = self._read(self._reader, slot, body)
         except SenderError as error:
             slot.refused(error)
         else:
-            self._offer(slot, body, kind, key)
+            self._offer(slot, read)
 
     def _take_large(self, slot: Slot, body: bytes) -> None:
-        def read() -> tuple[BodyKind, str]:
+        def read() -> _Read:
             # A parser belongs to one thread, and threads of the pool change.
-            return _read(BodyReader(max_depth=self.limits.max_xml_depth), slot, body)
+            return self._read(BodyReader(max_depth=self.limits.max_xml_depth), slot, body)
 
         self._in_thread(read).addCallbacks(
-            lambda found: self._offer(slot, body, *found), lambda failure: self._check_failed(slot, failure)
+            lambda found: self._offer(slot, found), lambda failure: self._check_failed(slot, failure)
         )
 
     def _check_failed(self, slot: Slot, failure: Failure) -> None:
@@ -169,9 +200,26 @@ class Reception:
         if not slot.key and finder.looks_into_bodies:
             slot.finder = finder
 
-    def _offer(self, slot: Slot, body: bytes, kind: BodyKind, key: str) -> None:
-        slot.key = key
-        self._sink.offer(self._event(slot, body, kind), slot)
+    def _read(self, reader: BodyReader, slot: Slot, body: bytes) -> _Read:
+        """Check a body, and look into it for the idempotency key where there is none yet; raise `SenderError`."""
+        charset = slot.head.charset if slot.head else None
+        rules = self._rules.get(slot.route.service) if slot.route else None
+        if slot.route is not None and slot.route.is_apxml and rules is not None:
+            submission = take_submission(reader, body, charset, rules)
+            return _Read(BodyKind.APXML, submission.body, slot.key, submission)
+        if slot.route is not None and slot.route.is_platform and rules is not None:
+            # Constants are for what is submitted.
+            rules = attrs.evolve(rules, constants=())
+        kind, root = reader.read(body, charset)
+        key = slot.key if slot.finder is None or root is None else slot.finder.in_body(root)
+        if rules is not None and (taken := take_if_apxml(root, rules)) is not None:
+            return _Read(BodyKind.APXML, taken.body, key, taken)
+        return _Read(kind, body, key)
+
+    def _offer(self, slot: Slot, read: _Read) -> None:
+        slot.key = read.key
+        event = self._event(slot, read.body, read.kind)
+        self._sink.offer(event if read.submission is None else read.submission.put_into(event), slot)
 
     def _event(self, slot: Slot, body: bytes, kind: BodyKind) -> Event:
         head, route = slot.head, slot.route
@@ -265,11 +313,3 @@ def _told_of(error: ServiceError, event_id: str) -> SenderError:
     if error.code in UNASKED:
         return service_busy(error.after_s or UNASKED[error.code])
     return service_failed(event_id)
-
-
-def _read(reader: BodyReader, slot: Slot, body: bytes) -> tuple[BodyKind, str]:
-    """Check a body, and look into it for the idempotency key where there is none yet; raise `SenderError`."""
-    kind, root = reader.read(body, slot.head.charset if slot.head else None)
-    if slot.finder is None or root is None:
-        return kind, slot.key
-    return kind, slot.finder.in_body(root)

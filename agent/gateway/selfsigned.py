@@ -7,8 +7,6 @@ It lies in one PEM file with its key, mode 0600, and is made anew only once it h
 from __future__ import annotations
 
 import ipaddress
-import os
-import secrets
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -16,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from agent.wholefile import write_whole
 from keystoretools import KeystoreError, read_anything, write_pem
 from keystoretools.dname import build_name
 from keystoretools.extend import alternative_names, basic_constraints, extended_key_usage, key_usage
@@ -38,19 +37,7 @@ def keep_self_signed(path: Path, *, names: Callable[[], Sequence[str]], now: dat
         if _serves(data, now):
             return data, False
     data = make_pem(names(), now=now)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    write_whole(path, data)
     return data, True
 
 

@@ -17,8 +17,9 @@ from OpenSSL import SSL, crypto
 
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.errors import OperatorError
-from agent.gateway.identity import Identity, Material
-from agent.gateway.staple import end_of
+from agent.gateway.identity import Identity
+from agent.gateway.material import Material
+from agent.gateway.staple import end_of, has_run_out
 from agent.wire.clientcert import ClientCertificate
 from keystoretools import Certificate, KeystoreError
 from keystoretools.hostnames import covers
@@ -56,8 +57,8 @@ _VERIFY_ERRORS: Final[Mapping[int, str]] = MappingProxyType(
         2: "its issuer is unknown",
         9: "it is not yet valid",
         10: "it has expired",
-        18: "it is self-signed",
-        19: "its root is self-signed and unknown",
+        18: "it is self-signed and unknown",
+        19: "it is self-signed and unknown",
         20: "its issuer is unknown",
         21: "its issuer is unknown: unable to verify its signature",
         23: "it has been revoked",
@@ -111,6 +112,17 @@ class Served:
             for one in self.presented_to(host).chain
         )
 
+    def staple_doubts(self) -> tuple[str, ...]:
+        """A sentence for each OCSP response that lies beside a certificate and is not sent, or not any more."""
+        found = [one.staple_doubt for one in self.material.identities if one.staple_doubt]
+        for one in self.material.identities:
+            if one.staple and self._now is not None and has_run_out(one.staple, self._now()):
+                found.append(
+                    f"the OCSP response of {one.alias!r} has run out on {end_of(one.staple):%Y-%m-%d %H:%M} UTC and is "
+                    "stapled no longer; put a new one in its place"
+                )
+        return tuple(found)
+
     def renewed(self) -> Served:
         """The same with new contexts, and so with new ticket keys."""
         return Served(self.material, self._config, now=self._now)
@@ -120,14 +132,24 @@ class Served:
         return None if self._config.client_auth is ClientAuth.OFF else self.shown_certificate(connection)
 
     def shown_certificate(self, connection: SSL.Connection) -> ClientCertificate | None:
-        """Whatever certificate the sender has shown, verified or not."""
-        refused = getattr(connection.get_app_data(), "refused_certificate", None)
-        if refused is not None:
-            return read_client_certificate(refused)
+        """The sender's own certificate, verified or not; None where it has shown none."""
         shown = connection.get_peer_certificate()
         if shown is None:
-            return None
-        return read_client_certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
+            # After a refusal OpenSSL keeps the chain as far as it came, the sender's own certificate first.
+            shown = next(iter(connection.get_verified_chain() or ()), None)
+        if shown is not None:
+            return read_client_certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, shown))
+        culprit = getattr(connection.get_app_data(), "culprit", None)
+        return None if culprit is None else read_client_certificate(culprit)
+
+    def culprit_of(self, connection: SSL.Connection) -> str:
+        """The subject of the certificate that is at fault in the sender's chain; empty where that is its own."""
+        culprit = getattr(connection.get_app_data(), "culprit", None)
+        own = self.shown_certificate(connection)
+        if culprit is None or own is None:
+            return ""
+        found = read_client_certificate(culprit)
+        return "" if found.fingerprint == own.fingerprint else found.subject
 
     def describe(self, now: datetime) -> dict[str, object]:
         """For the status: what is presented to whom."""
@@ -155,7 +177,8 @@ class Served:
         context.set_session_id(b"integration-agent")
         context.set_timeout(TICKET_LIFE_S)
         context.set_alpn_select_callback(_choose_protocol)
-        context.set_tlsext_servername_callback(self._choose_context)
+        if len(self.material.identities) > 1:
+            context.set_tlsext_servername_callback(self._choose_context)
         if identity.staple:
             context.set_ocsp_server_callback(self._staple, (identity.staple, end_of(identity.staple)))
         self._ask_for_certificates(context)
@@ -217,7 +240,7 @@ class Served:
         owner = connection.get_app_data()
         if owner is not None:
             owner.refusal = owner.refusal or why
-            owner.refused_certificate = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+            owner.culprit = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
         return False
 
 
@@ -255,7 +278,7 @@ def describe_identity(identity: Identity, now: datetime) -> dict[str, object]:
         "not_after": end.isoformat() if end is not None else None,
         "days_left": (end - now).days if end is not None else None,
         "sha256": leaf.sha256.hex(),
-        "stapled": bool(identity.staple),
+        "stapled": bool(identity.staple) and not has_run_out(identity.staple, now),
     }
 
 

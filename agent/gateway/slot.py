@@ -12,6 +12,8 @@ from agent.boundaries import Counters, HttpResponse
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
 from agent.gateway.budget import Budget
+from agent.gateway.familiar import FamiliarHeads
+from agent.gateway.register import Register
 from agent.wire import Answers, Head, Persistence, Route
 from agent.wire.refusal import service_too_slow, store_too_slow
 
@@ -36,6 +38,14 @@ class Receiving(Protocol):
 
     @property
     def answers(self) -> Answers: ...
+
+    @property
+    def familiar(self) -> FamiliarHeads:
+        """For heads that were read before."""
+
+    @property
+    def register(self) -> Register:
+        """For what was stored."""
 
     @property
     def budget(self) -> Budget:
@@ -115,19 +125,15 @@ class Slot:
         """The event is committed, now or earlier under the same key: answer 202. Called by the sink."""
         try:
             reception = self.reception
-            is_known = event_id != self.event_id
-            self.event_id = event_id
-            reception.counters.count("gateway.repeated" if is_known else "gateway.accepted")
-            log.info(
-                "{peer} repeats an event for {service}, which is here already"
-                if is_known
-                else "accepted {size_bytes} bytes for {service} from {peer}{account}",
-                event_id=event_id,
-                size_bytes=self.size_bytes,
-                service=self.route.service.client_id if self.route else "",
-                peer=self.connection.peer,
-                account=f" as {self.who!r}" if self.who else "",
-            )
+            service = self.route.service.client_id if self.route else ""
+            if event_id == self.event_id:
+                who = f" as {self.who!r}" if self.who else ""
+                text = f"accepted {self.size_bytes} bytes for {service} from {self.connection.peer}{who}"
+                reception.register.note(event_id, text)
+            else:
+                self.event_id = event_id
+                text = f"{self.connection.peer} repeats an event for {service}, which is here already"
+                reception.register.note_repeated(event_id, text)
             if self.answer is None:
                 self._settle(
                     reception.answers.accepted(self.event_id, xml=self.wants_xml, persistence=self._persistence())

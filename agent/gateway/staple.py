@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final
@@ -10,30 +9,33 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
-from keystoretools import Certificate, KeystoreError
-
-ReadFile = Callable[[PurePath], bytes]
-"""The octets of a file; raises `KeystoreError` with the sentence (code `no-such-file` where there is none)."""
+from agent.gateway.passwords import ReadFile
+from keystoretools import Certificate, ErrorCode, KeystoreError
 
 STAPLE_SUFFIX: Final = ".ocsp"
 CLOCK_SLACK: Final = timedelta(minutes=5)
 """How far a clock that issues certificates or responses may be ahead of ours."""
 
 
-def read_staple(path: PurePath, alias: str, leaf: Certificate, read: ReadFile, now: datetime) -> bytes:
+def read_staple(path: PurePath, alias: str, leaf: Certificate, read: ReadFile, now: datetime) -> tuple[bytes, str]:
     """Read the OCSP response beside the certificate, `server.pem.ocsp` or `.keystore.ALIAS.ocsp`, while it says `good`.
 
     Fetching it is left to others (`openssl ocsp -respout`, a timer): the agent asks nobody outside by itself. One that
-    does not fit, or has run out, is left out rather than sent: senders that insist on it would refuse the connection.
+    does not fit, or has run out, is left out rather than sent, and the second value is the sentence about it: senders
+    that insist on one would refuse the connection.
     """
     suffix = f".{alias}{STAPLE_SUFFIX}" if alias else STAPLE_SUFFIX
     if "/" in suffix or "\0" in suffix:
-        return b""
+        return b"", ""
+    beside = path.with_name(path.name + suffix)
     try:
-        response = read(path.with_name(path.name + suffix))
-    except KeystoreError:
-        return b""
-    return response if _is_good(response, leaf, now) else b""
+        response = read(beside)
+    except KeystoreError as error:
+        return b"", "" if error.code is ErrorCode.NO_SUCH_FILE else error.sentence.rstrip(".")
+    doubt = _doubt(response, leaf, now)
+    if doubt:
+        return b"", f"{beside} is not stapled: it {doubt}; put a new response there, or take the file away"
+    return response, ""
 
 
 def end_of(response: bytes) -> datetime | None:
@@ -41,16 +43,26 @@ def end_of(response: bytes) -> datetime | None:
     return ocsp.load_der_ocsp_response(response).next_update_utc
 
 
-def _is_good(response: bytes, leaf: Certificate, now: datetime) -> bool:
+def has_run_out(response: bytes, now: datetime) -> bool:
+    """Whether a response that was good when it was read is so no longer."""
+    end = end_of(response)
+    return end is not None and now >= end
+
+
+def _doubt(response: bytes, leaf: Certificate, now: datetime) -> str:
+    """Why a response is not sent, as the end of a sentence; empty for a good one."""
     try:
         found = ocsp.load_der_ocsp_response(response)
         if found.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            return False
-        return (
-            found.serial_number == leaf.serial
-            and found.certificate_status is ocsp.OCSPCertStatus.GOOD
-            and found.this_update_utc <= now + CLOCK_SLACK
-            and (found.next_update_utc is None or found.next_update_utc > now)
-        )
+            return f"says nothing ({found.response_status.name.lower().replace('_', ' ')})"
+        if found.serial_number != leaf.serial:
+            return "belongs to another certificate"
+        if found.certificate_status is not ocsp.OCSPCertStatus.GOOD:
+            return f"says that the certificate is {found.certificate_status.name.lower()}"
+        if found.this_update_utc > now + CLOCK_SLACK:
+            return f"is good only from {found.this_update_utc:%Y-%m-%d %H:%M} UTC on"
+        if found.next_update_utc is not None and found.next_update_utc <= now:
+            return f"has run out on {found.next_update_utc:%Y-%m-%d %H:%M} UTC"
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
+        return "is no OCSP response (DER)"
+    return ""

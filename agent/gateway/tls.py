@@ -21,7 +21,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from agent.gateway.crowd import Worth
+from agent.gateway.census import Worth
 from agent.gateway.outlet import Outlet
 from agent.gateway.served import Served, reasons_of
 from agent.wire.hello import HELLO_BYTES, read_hello
@@ -47,8 +47,9 @@ class TlsTransport(Protocol):
 
     def __init__(self, *, house: House, served: Served, peer: str, since: float, deadline: float) -> None:
         self.refusal = ""
-        self.refused_certificate: bytes | None = None
-        """Why the sender's certificate was not accepted, and which one; set by the verification (`Served`)."""
+        self.culprit: bytes | None = None
+        """Why the sender's certificate was not accepted, and which of its chain is at fault; set by the verification
+        (`Served`)."""
         self._house = house
         self._served = served
         self._peer = peer
@@ -199,7 +200,7 @@ class TlsTransport(Protocol):
         except SSL.Error as error:
             self._refuse(error)
             return False
-        self._flush()
+        # What OpenSSL has to say now (tickets; in TLS 1.2 the end of the handshake) goes out with what `_read` brings.
         self._house.count("gateway.handshakes", self._tls.get_protocol_version_name())
         self._connection = self._house.welcome(
             self,
@@ -223,7 +224,10 @@ class TlsTransport(Protocol):
             try:
                 data = self._tls.recv(RECORD_BYTES)
             except SSL.WantReadError:
-                self._flush()  # an answer to something that is no data: a change of keys, a wish to renegotiate
+                # Tickets, the reply to a change of keys or to a wish to renegotiate: along with the answer, where one
+                # is owed; a packet of their own costs as much as the answer.
+                if connection.worth is not Worth.WAITING:
+                    self._flush()
                 return
             except SSL.ZeroReturnError:
                 self._peer_has_ended(connection)
@@ -254,12 +258,14 @@ class TlsTransport(Protocol):
 
     def _flush(self) -> None:
         """Send what OpenSSL has to say by itself."""
-        while True:
+        size = CIPHERTEXT_BYTES
+        while size == CIPHERTEXT_BYTES:  # fewer bytes were all; asking once more would end in an exception
             try:
                 waiting = self._tls.bio_read(CIPHERTEXT_BYTES)
             except SSL.WantReadError:
                 return
             self._outlet.send(waiting)
+            size = len(waiting)
 
     def _close_notify(self) -> None:
         try:
@@ -323,6 +329,7 @@ class TlsTransport(Protocol):
             hello=read_hello(self._beginning),
             verify_error=self.refusal,
             client_certificate=self._served.shown_certificate(self._tls),
+            culprit=self._served.culprit_of(self._tls),
             our_names=self._served.names,
             our_gap=self._served.presented_to(self._asked_for()).gap,
             **facts,

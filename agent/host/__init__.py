@@ -8,10 +8,12 @@ On both ends of the pipes (no Twisted, so that a worker starts fast):
 In the agent:
 
 * `host`      all services: the part that assembly starts and the gateway asks
+* `firsttries` when each service is ready or has failed once
 * `service`   one service through all its workers: what is begun, who is blamed, when to start again
 * `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk
 * `verdict`   what becomes of an event after one attempt
 * `counted`   what its deduplication filters have counted
+* `suspension` the operator holds it back and lets it go; `quiet` waits until nothing is in hand
 * `state`     its states; `restarts` when a worker is started again; `telling` what the log hears of it
 * `orders`    what a worker is told; `edges` what all services share
 * `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
@@ -21,6 +23,7 @@ In the agent:
 In the worker process:
 
 * `worker`    the program; `apart` what it does to itself first, `pipes` its ends of the pipes
+* `roads`     which hook an event is for, and what is made of what it returns
 * `runner`    the loaded service: calls its hooks, in the threads of `lanes` and the event `loop`
 * `arguments` what hooks are called with and return
 * `recall`    what the deduplication filters remember

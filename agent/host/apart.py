@@ -18,12 +18,13 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import pwd
 import resource
 import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 KEPT_FDS: Final = 5
 """0 to 4: the standard ones and the two pipes."""
@@ -48,6 +49,22 @@ def live_apart(agent_pid: int) -> None:
     # time, it asks where the threads are: that line is what the service's author needs.
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+
+def account_for(home: Path) -> dict[str, Any]:
+    """What to start a process with (`subprocess.Popen`) so that it has the account of a home's owner, and no more.
+
+    Empty unless root asks about the home of somebody else: then the scripts in it are that account's to write, and must
+    not run as root. Raises `OSError` where there is no such home.
+    """
+    owner = home.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return {}
+    try:
+        groups = os.getgrouplist(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:
+        groups = [owner.st_gid]
+    return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": groups}
 
 
 def hold_to(limits: Mapping[str, int]) -> None:

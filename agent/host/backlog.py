@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from agent.boundaries import Spool, StoredEvent
-from agent.delivery.ages import Ages
 from agent.delivery.order import Lineup, Refill, Ticket
 from agent.errors import AgentError
 from agent.event import Priority
@@ -36,7 +35,7 @@ class Job:
 class Backlog:
     """The waiting events of one service. Times are seconds of the reactor's clock, which never jumps.
 
-    Nothing here follows a wall clock that is set while the agent runs: see `agent.delivery.ages`.
+    Nothing here follows a wall clock: the spool says how old an event is, and what is left of its pause.
     """
 
     def __init__(
@@ -47,7 +46,6 @@ class Backlog:
         high_threads: int,
         spool: Spool,
         reactor: IReactorTime,
-        now_us: Callable[[], int],
         wake: Callable[[], None],
         later_pass: bool = False,
     ) -> None:
@@ -55,7 +53,6 @@ class Backlog:
         self._service = service
         self._spool = spool
         self._reactor = reactor
-        self._ages = Ages(now_us=now_us(), now_s=reactor.seconds())
         self._wake = wake
         self._lineup = Lineup[Job](
             threads={Priority.NORMAL: normal_threads, Priority.HIGH: high_threads}, later_pass=later_pass
@@ -68,9 +65,9 @@ class Backlog:
 
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
-        now_s = self._reactor.seconds()
         for stored in events:
-            self._lineup.add(self._ticket(stored, born_s=self._ages.came(stored.seq, now_s)))
+            if not self._lineup.leaves(stored.event.priority, stored.event.group, stored.seq):
+                self._lineup.add(self._ticket(stored))
 
     def next(self) -> Ticket[Job] | None:
         """Begin the next event; None when all threads are busy or none may run now."""
@@ -128,27 +125,16 @@ class Backlog:
             log.error("{service}: its events cannot be read: {reason}", service=self._service, reason=error.sentence)
             self._reactor.callLater(AGAIN_S, self._wake)
             return
-        now_s = self._reactor.seconds()
-        tickets = [
-            self._ticket(stored, born_s=self._ages.born_s(seq=stored.seq, stamp_us=_stamp_us(stored), now_s=now_s))
-            for stored in events
-        ]
-        self._lineup.refill(tickets)
+        self._lineup.refill([self._ticket(stored) for stored in events])
         self._wake()
 
-    def _ticket(self, stored: StoredEvent, *, born_s: float) -> Ticket[Job]:
+    def _ticket(self, stored: StoredEvent) -> Ticket[Job]:
         now_s = self._reactor.seconds()
-        left_s = self._ages.left_s(due_us=stored.due_us, stamp_us=_stamp_us(stored), now_s=now_s)
         return Ticket(
             seq=stored.seq,
             priority=stored.event.priority,
             group=stored.event.group,
-            item=Job(stored, born_s=born_s),
+            item=Job(stored, born_s=now_s - stored.age_s),
             size_bytes=len(stored.event.body),
-            due_s=now_s + left_s if left_s else 0.0,
+            due_s=now_s + stored.left_s if stored.left_s else 0.0,
         )
-
-
-def _stamp_us(stored: StoredEvent) -> int:
-    """From when the event's age counts."""
-    return max(stored.event.received_us, stored.replayed_us)

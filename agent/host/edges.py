@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from agent.boundaries import Asking, Counters, Spool
+from agent.boundaries import Asking, Counters, Feed, Spool
 from agent.config.model import DedupFilter
 from agent.host.bootclock import BootClock
 from agent.host.launch import Launcher
@@ -26,6 +27,10 @@ class Edges:
     agent_id: str
     clock: BootClock
     destinations: tuple[str, ...] = ()
+    urls: Mapping[str, str] = MappingProxyType({})
+    is_debug: bool = False
     filters: tuple[DedupFilter, ...] = ()
     asking: Asking | None = None
     """Who carries questions of services; None: nobody."""
+    feed: Feed | None = None
+    """Who is told what becomes of events; None: nobody."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from agent.host.messages import EventCall, HttpCall
+from agent.host.messages import Call
 
 IDLE_S: Final = 60.0
 """A thread that is not kept ends after this long without work: bursts of events come in quick succession."""
@@ -20,14 +20,14 @@ class Lane:
     """
 
     def __init__(
-        self, *, name: str, most: int, kept: int, work: Callable[[EventCall | HttpCall], None], idle_s: float = IDLE_S
+        self, *, name: str, most: int, kept: int, work: Callable[[Call], None], idle_s: float = IDLE_S
     ) -> None:
         self._name = name
         self._most = most
         self._kept = kept
         self._work = work
         self._idle_s = idle_s
-        self._calls: deque[EventCall | HttpCall] = deque()
+        self._calls: deque[Call] = deque()
         self._changed = threading.Condition()
         self._idle = 0
         self._numbers = 0
@@ -40,7 +40,7 @@ class Lane:
             while self.threads < self._kept:
                 self._add_thread()
 
-    def put(self, call: EventCall | HttpCall) -> None:
+    def put(self, call: Call) -> None:
         """Have a call made."""
         with self._changed:
             self._calls.append(call)
@@ -68,7 +68,7 @@ class Lane:
         while (call := self._next()) is not None:
             self._work(call)
 
-    def _next(self) -> EventCall | HttpCall | None:
+    def _next(self) -> Call | None:
         """Wait for a call; None: this thread is not needed any more."""
         with self._changed:
             self._idle += 1

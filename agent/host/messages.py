@@ -5,6 +5,7 @@
                  <----------------------- Ready       or Broken, and the worker ends
       EventCall  ------------------------>            as many at a time as the service has threads
       HttpCall   ------------------------>
+      LifeCall   ------------------------>            a hook of the service's life, one at a time
                  <----------------------- Result      one for each call, in any order
                  <----------------------- Ask         a call in hand asks a destination, and gets
       Told       ------------------------>            the answer, or why there is none
@@ -26,8 +27,11 @@ import attrs
 from agent.delivery import OutboundRequest
 from agent.wire.frames import Frame
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Agent and worker come from the same installation; a difference means an update under a running agent."""
+
+EVENT_HOOKS: Final = ("on_event", "on_input", "on_response", "on_callback")
+"""The hooks that may be called with a stored event; which one decides the worker (`agent.sdk.roads`)."""
 
 MAX_REASON_CHARS: Final = 2000
 MAX_DETAIL_CHARS: Final = 16 * 1024
@@ -67,13 +71,24 @@ class Filter:
 
 
 @attrs.frozen(kw_only=True)
+class SecretConstant:
+    """An `<encrypted-constant>`, decrypted. `key` is its token's, `kind` that token's type."""
+
+    name: str
+    key: str
+    value: str = attrs.field(repr=False)
+    kind: str = "auto"
+    is_overwriting: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Load:
     """Load this script and be this service. `destinations` are all names there are, empty for unknown.
 
     `threads` is the most of each lane, `kept_threads` how many of all lanes stay. `limits` are those of
-    `agent.host.apart.hold_to`. `filters` are those that the script may name, `dedup_filter` is the one that is held
-    against each event (empty: none), `counted` what they have counted so far: filter, key, seconds since the start of
-    the machine.
+    `agent.host.apart.hold_to`. `urls` are those of the destinations that have one. `is_debug`: debug lines are written.
+    `filters` are those that the script may name, `dedup_filter` is the one that is held against each event (empty:
+    none), `counted` what they have counted so far: filter, key, seconds since the start of the machine.
     """
 
     script: str
@@ -85,6 +100,9 @@ class Load:
     threads: Mapping[str, int]
     kept_threads: int = 0
     limits: Mapping[str, int] = attrs.field(factory=dict)
+    urls: Mapping[str, str] = attrs.field(factory=dict)
+    secrets: tuple[SecretConstant, ...] = attrs.field(default=(), repr=False)
+    is_debug: bool = False
     filters: tuple[Filter, ...] = ()
     dedup_filter: str = ""
     counted: tuple[tuple[str, str, float], ...] = ()
@@ -153,6 +171,20 @@ class HttpCall:
 
     def frame(self) -> Frame:
         return Frame({"kind": "http", **attrs.asdict(self, filter=lambda field, _: field.name != "body")}, (self.body,))
+
+
+@attrs.frozen(kw_only=True)
+class LifeCall:
+    """Call a hook that no event has asked for: `on_suspend`, `on_resume`, `on_interrupt`."""
+
+    call: int
+    hook: str
+
+    id: str = ""
+    lane: str = "life"
+
+    def frame(self) -> Frame:
+        return Frame({"kind": "life", "call": self.call, "hook": self.hook})
 
 
 @attrs.frozen
@@ -285,7 +317,8 @@ class Told:
         return Frame({"kind": "told", **attrs.asdict(self, filter=lambda field, _: field.name != "body")}, (self.body,))
 
 
-FromAgent = Load | EventCall | HttpCall | Told | Finish
+Call = EventCall | HttpCall | LifeCall
+FromAgent = Load | Call | Told | Finish
 FromWorker = Ready | Broken | Result | Ask | LogLine
 
 

@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from agent.config.model import ServiceConfig
+import attrs
+
+from agent.config.model import AgentConfig, DedupFilter, EncryptedConstant, HttpDestination, ServiceConfig
+from agent.event import Event
 from agent.host.backlog import Job
-from agent.host.edges import Edges
-from agent.host.messages import EventCall, Filter, Load
+from agent.host.messages import EventCall, Filter, Load, SecretConstant
+from agent.mapping import token_of
 
 
-def load_order(config: ServiceConfig, edges: Edges, *, counted: Sequence[tuple[str, str, float]]) -> Load:
+class Surroundings(Protocol):
+    """What a worker is told of its agent."""
+
+    @property
+    def agent_id(self) -> str: ...
+
+    @property
+    def destinations(self) -> tuple[str, ...]: ...
+
+    @property
+    def urls(self) -> Mapping[str, str]: ...
+
+    @property
+    def is_debug(self) -> bool: ...
+
+    @property
+    def filters(self) -> tuple[DedupFilter, ...]: ...
+
+
+@attrs.frozen(kw_only=True)
+class Configured:
+    """`Surroundings` where no agent runs: what a configuration says. `destinations` empty: not known, do not check."""
+
+    agent_id: str = ""
+    destinations: tuple[str, ...] = ()
+    urls: Mapping[str, str] = attrs.field(factory=dict)
+    is_debug: bool = True
+    filters: tuple[DedupFilter, ...] = ()
+
+    @classmethod
+    def by(cls, config: AgentConfig) -> Configured:
+        return cls(
+            agent_id=config.agent_id,
+            destinations=tuple(one.name for one in config.destinations),
+            urls=urls_of(config),
+            filters=config.filters,
+        )
+
+
+def load_order(config: ServiceConfig, edges: Surroundings, *, counted: Sequence[tuple[str, str, float]]) -> Load:
     """The first frame of a worker. `counted` is what the service's filters remember."""
     return Load(
         script=str(config.script),
@@ -19,6 +62,9 @@ def load_order(config: ServiceConfig, edges: Edges, *, counted: Sequence[tuple[s
         constants={constant.name: constant.value for constant in config.constants},
         destination=config.destination,
         destinations=edges.destinations,
+        urls=dict(edges.urls),
+        secrets=tuple(_secret(constant) for constant in config.encrypted_constants),
+        is_debug=edges.is_debug,
         threads={"normal": config.normal_threads, "high": config.high_threads, "http": config.normal_threads},
         kept_threads=config.kept_threads,
         limits={
@@ -40,14 +86,29 @@ def load_order(config: ServiceConfig, edges: Edges, *, counted: Sequence[tuple[s
     )
 
 
+def _secret(constant: EncryptedConstant) -> SecretConstant:
+    token = token_of(constant.name, constant.value, constant.type)
+    return SecretConstant(
+        name=constant.name,
+        key=token.key,
+        value=token.value,
+        kind=token.type.value,
+        is_overwriting=constant.overwrite,
+    )
+
+
 def event_call(number: int, job: Job) -> EventCall:
     """One call of `on_event`."""
-    event = job.stored.event
+    return call_for(number, job.stored.event, attempt=job.stored.attempt + job.interrupted + 1)
+
+
+def call_for(number: int, event: Event, *, attempt: int) -> EventCall:
+    """The call for an event; `attempt` counts from 1."""
     return EventCall(
         call=number,
         lane=event.priority.name.lower(),
         id=event.id,
-        attempt=job.stored.attempt + job.interrupted + 1,
+        attempt=attempt,
         event_kind=event.kind.value,
         body=event.body,
         content_type=event.content_type,
@@ -58,3 +119,8 @@ def event_call(number: int, job: Job) -> EventCall:
         peer=event.peer,
         received_us=event.received_us,
     )
+
+
+def urls_of(config: AgentConfig) -> Mapping[str, str]:
+    """The URLs of the destinations that have one, by name."""
+    return {one.name: one.url for one in config.destinations if isinstance(one, HttpDestination)}

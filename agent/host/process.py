@@ -26,12 +26,14 @@ from agent.errors import ServiceError
 from agent.host.errands import Errands
 from agent.host.launch import Launcher, WorkerLink
 from agent.host.messages import (
+    EVENT_HOOKS,
     Ask,
     Broken,
+    Call,
     EventCall,
     Finish,
     FromWorker,
-    HttpCall,
+    LifeCall,
     Load,
     LogLine,
     Ready,
@@ -41,7 +43,7 @@ from agent.host.messages import (
 from agent.host.output import Allowance, LineReader, printable
 from agent.host.prints import PRINTED
 from agent.host.reading import from_worker
-from agent.host.stacks import whereabouts
+from agent.host.stacks import own_stacks, whereabouts
 from agent.sdk import SDK_VERSION
 from agent.wire.frames import Decoder, FrameError, encode
 
@@ -57,8 +59,6 @@ LAST_LINES: Final = 40
 
 MAX_STACK_LINES: Final = 1000
 """Of all threads' stacks, to look for the service's own lines in."""
-
-Call = EventCall | HttpCall
 
 
 @attrs.frozen(kw_only=True)
@@ -130,6 +130,7 @@ class Worker:
         self._doom = ""
         self._stacks: deque[str] = deque(maxlen=MAX_STACK_LINES)
         self.is_ready = False
+        self._hooks: tuple[str, ...] = ()
         self._is_finishing = False
 
     @property
@@ -203,11 +204,13 @@ class Worker:
             self._print(line, is_stderr=False)
         for line in self._stderr.end(now_s):
             self._print(line, is_stderr=True)
-        detail = "\n".join(self._last_lines)
+        folder = PurePath(self._load.script).parent
+        stacks = own_stacks(self._stacks, folder) or tuple(self._stacks)
+        detail = "\n".join([*self._last_lines, *stacks[-LAST_LINES:]])
         if self._broken is not None:
             sentence, detail = self._broken.sentence, self._broken.detail or detail
         else:
-            where = whereabouts(self._stacks, PurePath(self._load.script).parent)
+            where = whereabouts(self._stacks, folder)
             sentence = f"{self._doom}{where}" if self._doom else f"the worker process {how}"
         gone = Gone(
             sentence=printable(sentence),
@@ -250,6 +253,7 @@ class Worker:
                 )
             if not self._doom:
                 self.is_ready = True
+                self._hooks = message.hooks
                 self._disarm()
                 self._owner.ready(message)
         else:
@@ -264,13 +268,14 @@ class Worker:
         self._to_link().write(data)
 
     def _print(self, line: str, *, is_stderr: bool) -> None:
-        if is_stderr:
-            self._last_lines.append(line)
         if is_stderr and self._doom:
-            # Where its threads are, asked for by us: one sentence is made of it, the rest is for those who debug.
+            # Where its threads are, asked for by us: one sentence is made of it, and what stands in the service's own
+            # files is kept; the rest is for those who debug.
             self._stacks.append(line)
             self._owner.said("debug", line, "")
         else:
+            if is_stderr:
+                self._last_lines.append(line)
             self._owner.said("warn" if is_stderr else "info", line, "")
 
     def _report_dropped(self, allowance: Allowance, now_s: float) -> None:
@@ -292,8 +297,14 @@ class Worker:
             self._arm(left_s, self._check_deadlines)
             return
         self._overran = self._in_hand.pop(first.call.call)
-        hook = "on_event" if isinstance(first.call, EventCall) else "on_http"
-        self._condemn(f"{hook} took longer than {self._hook_timeout_s:g} s")
+        self._condemn(f"{self._named(first.call)} took longer than {self._hook_timeout_s:g} s")
+
+    def _named(self, call: Call) -> str:
+        """The hook that a call is for; where it may be several, the stacks of its threads tell which."""
+        if isinstance(call, EventCall):
+            meant = [hook for hook in EVENT_HOOKS if hook in self._hooks]
+            return meant[0] if len(meant) == 1 else "a hook" if meant else EVENT_HOOKS[0]
+        return call.hook if isinstance(call, LifeCall) else "on_http"
 
     def _condemn(self, sentence: str) -> None:
         if self._doom:

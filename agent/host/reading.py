@@ -22,12 +22,14 @@ from agent.host.messages import (
     FromAgent,
     FromWorker,
     HttpCall,
+    LifeCall,
     Load,
     LogLine,
     Pairs,
     Ready,
     Response,
     Result,
+    SecretConstant,
     Told,
     Verdict,
 )
@@ -46,6 +48,8 @@ def from_agent(frame: Frame) -> FromAgent:
             return EventCall(body=frame.blobs[0], **head)
         if kind == "http":
             return HttpCall(body=frame.blobs[0], headers=_pairs(head.pop("headers")), **head)
+        if kind == "life":
+            return LifeCall(**head)
         if kind == "told":
             return Told(body=frame.blobs[0], **head)
         if kind == "load":
@@ -55,6 +59,7 @@ def from_agent(frame: Frame) -> FromAgent:
                 filters=tuple(
                     Filter(**{**each, "predicates": tuple(each["predicates"])}) for each in head.pop("filters")
                 ),
+                secrets=tuple(SecretConstant(**each) for each in head.pop("secrets")),
                 counted=tuple((name, key, at_s) for name, key, at_s in json.loads(frame.blobs[0])),
                 **head,
             )

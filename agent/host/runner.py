@@ -12,18 +12,26 @@ from typing import Any, Final
 import attrs
 
 from agent import sdk
+from agent.event.apxml import Token, TokenType
 from agent.host.apart import hold_to
 from agent.host.arguments import argument, response
 from agent.host.lanes import Lane, share
 from agent.host.loop import Loop
-from agent.host.messages import EventCall, HttpCall, Load, LogLine, Result, Verdict
+from agent.host.messages import Call, EventCall, HttpCall, LifeCall, Load, LogLine, Result, Verdict
 from agent.host.pipes import Link
 from agent.host.questions import Questions
 from agent.host.recall import SUPPRESSED, Recall
+from agent.host.roads import Roads
 from agent.host.script import ScriptError, format_traceback, load, summary, where
-from agent.sdk.context import Surroundings, calling, settle_in
+from agent.sdk.context import Surroundings, call_in_hand, calling, settle_in
 from agent.sdk.dedup import describe, key_of
+from agent.sdk.failures import WrongReturn
+from agent.sdk.xmio import WEB_SERVICE_URL, place_of
+from agent.secret import Secret
 from agent.wire.frames import FrameError
+
+LIFE: Final = "life"
+"""The lane of hooks that no event has asked for. `on_interrupt` must not wait behind those it interrupts."""
 
 
 class Runner:
@@ -43,6 +51,10 @@ class Runner:
         }
         self._declared = self._recalls.get(order.dedup_filter)
         self._told: Final[set[str]] = set()
+        self._roads = Roads({}, settings={}, finished=self._loop.finished)
+        self._constants: Final = [
+            (Token(each.key, each.value, TokenType(each.kind)), each.is_overwriting) for each in order.secrets
+        ]
 
     def load(self) -> None:
         """Load the script, run `on_startup`, start the threads. Raises `ScriptError`."""
@@ -53,20 +65,44 @@ class Runner:
                 service=order.service,
                 agent_id=order.agent_id,
                 constants=MappingProxyType(dict(order.constants)),
+                secrets=MappingProxyType({each.name: Secret(each.value) for each in order.secrets}),
                 destination=order.destination,
                 destinations=frozenset(order.destinations),
+                urls=MappingProxyType(dict(order.urls)),
                 filters=MappingProxyType(self._recalls),
+                is_debug=order.is_debug,
                 log=self._log,
                 ask=self.questions.ask,
             )
         )
         logging.basicConfig(handlers=[_ToContext()], level=logging.INFO, format="%(name)s: %(message)s")
-        self.hooks = load(self._path)
+        self.hooks, settings = load(self._path)
+        self._settle(settings)
         self._run_once("on_startup")
         names = [name for name in order.threads if name != "http" or "on_http" in self.hooks]
         for name, kept in share(order.kept_threads, order.threads, names).items():
             self.lanes[name] = Lane(name=name, most=order.threads[name], kept=kept, work=self._work)
             self.lanes[name].start()
+        self.lanes[LIFE] = Lane(name=LIFE, most=1, kept=0, work=self._work)
+
+    def _settle(self, settings: Mapping[str, Any]) -> None:
+        """Take note of what the script's globals say. Raises `ScriptError`."""
+        url = settings.get(WEB_SERVICE_URL, "")
+        try:
+            if not isinstance(url, str):
+                raise TypeError(f"WEB_SERVICE_URL is {url!r:.80}, expected a text")
+            self._roads = Roads(self.hooks, settings=settings, finished=self._loop.finished, collected=call_in_hand)
+        except (TypeError, ValueError) as error:
+            raise ScriptError(f"{self._path}: {error}") from error
+        if url:
+            settle_in(attrs.evolve(sdk.context._surroundings, settings={WEB_SERVICE_URL: url}))
+        try:
+            place_of(sdk.context, None)
+        except ValueError as error:
+            if url:
+                raise ScriptError(f"{self._path}: WEB_SERVICE_URL: {error}") from error
+            # A constant may be there for another purpose.
+            self._log("warn", f"the constant {WEB_SERVICE_URL}: {error}", "")
 
     def finish(self) -> None:
         """Run `on_shutdown`. What it raises is logged; there is nobody else to tell."""
@@ -81,14 +117,28 @@ class Runner:
             return
         try:
             with calling(may_send=False):
-                self._loop.finished(hook())
+                returned = self._loop.finished(hook())
         except BaseException as error:
             sentence = f"{where(error, self._path)}: {name} raised {summary(error)}"
             raise ScriptError(sentence, format_traceback(error)) from error
+        if returned is False:
+            raise ScriptError(f"{self._path}: {name} returned False, which says that it failed; raise what is wrong")
 
-    def _work(self, call: EventCall | HttpCall) -> None:
+    def _live(self, call: LifeCall) -> None:
+        """Call a hook of the service's life."""
+        try:
+            self._run_once(call.hook)
+        except ScriptError as error:
+            self._say(Result(call=call.call, verdict=Verdict.ERROR, reason=error.sentence, detail=error.detail))
+        else:
+            self._say(Result(call=call.call, verdict=Verdict.DONE))
+
+    def _work(self, call: Call) -> None:
         """Make one call, say what came of it, and remember what filters counted once the agent has taken it."""
-        subject = argument(call, self._order.service)
+        if isinstance(call, LifeCall):
+            self._live(call)
+            return
+        subject = argument(call, self._order.service, self._constants)
         with self._held_apart(subject) as (key, suppressed):
             if suppressed:
                 self._say(Result(call=call.call, verdict=Verdict.SUPPRESS, reason=suppressed))
@@ -102,18 +152,25 @@ class Runner:
 
     def run(self, call: EventCall | HttpCall, subject: sdk.Event | sdk.HttpRequest) -> Result:
         """Call the hook; whatever it does, short of ending the process, becomes a result."""
-        name = "on_event" if isinstance(call, EventCall) else "on_http"
+        name = "on_http" if isinstance(call, HttpCall) else "on_event"
+        told = None
         with calling(event_id=call.id, number=call.call) as collected:
             try:
-                hook = self.hooks.get(name)
-                if hook is None:
-                    raise sdk.RejectEvent(f"the service defines no {name}")
-                returned = self._loop.finished(hook(subject))
-                told = None if isinstance(call, EventCall) else response(returned)
+                if isinstance(subject, sdk.HttpRequest):
+                    told = response(self._loop.finished(self._hook("on_http")(subject)))
+                else:
+                    road = self._roads.find(subject)
+                    name = road.hook
+                    if road.hook:
+                        road.then(self._loop.finished(self.hooks[road.hook](road.argument)))
+                    else:
+                        sdk.context.log.warning("%s", road.nobody)
             except sdk.RetryableError as error:
                 return Result(call=call.call, verdict=Verdict.RETRY, reason=error.reason, after_s=error.after_s)
             except sdk.RejectEvent as error:
                 return Result(call=call.call, verdict=Verdict.REJECT, reason=error.reason)
+            except WrongReturn as error:
+                return Result(call=call.call, verdict=Verdict.ERROR, reason=f"{error} ({self._path})")
             except BaseException as error:
                 # SystemExit, too: sys.exit() in a hook means that the hook is at its end, not the service.
                 reason = f"{name} raised {summary(error)} ({where(error, self._path)})"
@@ -127,11 +184,17 @@ class Runner:
             remembered=tuple(dict.fromkeys(collected.remembered)),
         )
 
+    def _hook(self, name: str) -> Callable[..., Any]:
+        hook = self.hooks.get(name)
+        if hook is None:
+            raise sdk.RejectEvent(f"the service defines no {name}")
+        return hook
+
     @contextmanager
     def _held_apart(self, subject: sdk.Event | sdk.HttpRequest) -> Iterator[tuple[str | None, str]]:
         """Hold an event against the declared filter: its key, None where it does not count; why it is suppressed."""
         declared = self._declared
-        if declared is None or not isinstance(subject, sdk.Event):
+        if declared is None or not isinstance(subject, sdk.Event) or self._is_platforms(subject):
             yield None, ""
             return
         key = key_of(declared.predicates, subject)
@@ -145,6 +208,14 @@ class Runner:
                 properties = describe(declared.predicates, subject)
                 told = SUPPRESSED.format(properties=properties, service=self._order.service, name=declared.name)
             yield key, told
+
+    def _is_platforms(self, event: sdk.Event) -> bool:
+        """News are no repetitions: that two deliveries went to one device must not hold back the second."""
+        try:
+            return self._roads.is_platforms(event)
+        except sdk.RejectEvent:
+            # It is told when the hook is to be called.
+            return True
 
     def _tell_once(self, what: str, event_id: str) -> None:
         if what not in self._told:

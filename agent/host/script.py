@@ -16,10 +16,22 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
-HOOKS: Final[Mapping[str, int]] = {"on_event": 1, "on_http": 1, "on_startup": 0, "on_shutdown": 0}
-"""The names a service may define, and how many arguments each is called with."""
+HOOKS: Final[Mapping[str, str]] = {
+    "on_event": "event",
+    "on_input": "apxml",
+    "on_response": "apxml",
+    "on_callback": "message",
+    "on_http": "request",
+    "remapped_data": "",
+    "on_startup": "",
+    "on_shutdown": "",
+    "on_suspend": "",
+    "on_resume": "",
+    "on_interrupt": "",
+}
+"""The names a service may define, and what each is called with; nothing where that is empty."""
 
-CALLED: Final = ("on_event", "on_http")
+CALLED: Final = ("on_event", "on_input", "on_response", "on_callback", "on_http")
 """A service needs one of these: without, nothing would ever reach it."""
 
 
@@ -32,8 +44,12 @@ class ScriptError(Exception):
         self.detail: Final = detail
 
 
-def load(path: Path) -> Mapping[str, Callable[..., Any]]:
-    """Run the script and return its hooks by name. Raises `ScriptError`.
+SETTINGS: Final = ("CALLBACKS", "WEB_SERVICE_URL")
+"""Globals of a script that say something to us, as those of the original's scripts do."""
+
+
+def load(path: Path) -> tuple[Mapping[str, Callable[..., Any]], Mapping[str, Any]]:
+    """Run the script and return its hooks and its settings by name. Raises `ScriptError`.
 
     The script may import modules that stand beside it: its folder is put at the **end** of `sys.path`, so that a file
     of the service can never stand in for a library, as a `json.py` would at the front.
@@ -47,47 +63,46 @@ def load(path: Path) -> Mapping[str, Callable[..., Any]]:
         raise ScriptError(f"{path}: called sys.exit({error.code!r}) while it was loaded") from error
     except BaseException as error:
         raise ScriptError(f"{where(error, path)}: {summary(error)}", format_traceback(error)) from error
-    return find_hooks(module, path)
+    settings = {name: getattr(module, name) for name in SETTINGS if hasattr(module, name)}
+    return find_hooks(module, path), settings
 
 
-def names_hook(path: Path, hook: str) -> bool:
-    """Whether the script seems to define this hook, without running it. Does not raise: `load` says what is wrong.
+def hooks_named(path: Path) -> frozenset[str]:
+    """The hooks that the script seems to define, without running it. Does not raise: `load` says what is wrong.
 
     For the time before a worker has loaded it: what is imported with a star is not seen.
     """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
-        return False
+        return frozenset()
+    names: set[str] = set()
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                names = {name}
+                names.add(name)
             case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
-                names = {alias.asname or alias.name for alias in aliases}
+                names |= {alias.asname or alias.name for alias in aliases}
             case ast.Assign(targets=targets):
-                names = {target.id for target in targets if isinstance(target, ast.Name)}
-            case _:
-                continue
-        if hook in names:
-            return True
-    return False
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(names & HOOKS.keys())
 
 
 def find_hooks(module: ModuleType, path: Path) -> Mapping[str, Callable[..., Any]]:
     """Return the hooks that the loaded script defines. Raises `ScriptError` when they cannot be called."""
     hooks = {name: getattr(module, name) for name in HOOKS if hasattr(module, name)}
     for name, hook in hooks.items():
-        arguments = HOOKS[name]
+        argument = HOOKS[name]
         if not callable(hook):
             raise ScriptError(f"{path}: {name} is a {type(hook).__name__}, expected a function")
-        if not _takes(hook, arguments):
-            expected = f"{name}({', '.join(['event' if name == 'on_event' else 'request'] * arguments)})"
+        if not _takes(hook, 1 if argument else 0):
+            expected = f"{name}({argument})"
             code = getattr(hook, "__code__", None)
             line = f":{code.co_firstlineno}" if code is not None else ""
             raise ScriptError(f"{path}{line}: {name}{inspect.signature(hook)} cannot be called as {expected}")
     if not any(name in hooks for name in CALLED):
-        raise ScriptError(f"{path}: defines neither on_event(event) nor on_http(request), so nothing could reach it")
+        names = ", ".join(CALLED)
+        raise ScriptError(f"{path}: defines none of {names}, so nothing could reach it")
     return hooks
 
 

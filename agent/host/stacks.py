@@ -41,6 +41,25 @@ def own_frames(lines: Iterable[str], folder: PurePath) -> tuple[str, ...]:
     return tuple(dict.fromkeys(frames))[:MAX_FRAMES]
 
 
+def own_stacks(lines: Iterable[str], folder: PurePath) -> tuple[str, ...]:
+    """The stacks of the threads that are in files under `folder`, down to the first of these that was called: what is
+    below is the worker's. As the interpreter wrote them, the innermost frame first; nothing of the other threads."""
+    found: list[str] = []
+    stack: list[str] = []
+    own = 0
+    for line in [*lines, "Thread 0x"]:
+        if _THREAD.match(line):
+            found += stack[:own]
+            stack, own = [line], 0
+            continue
+        frame = _FRAME.fullmatch(line)
+        if frame is not None:
+            stack.append(line)
+            if PurePath(frame[1]).is_relative_to(folder):
+                own = len(stack)
+    return tuple(found)
+
+
 def whereabouts(lines: Iterable[str], folder: PurePath) -> str:
     """`, in on_event (...)`, to stand behind a sentence; empty where the account says nothing of the service."""
     frames = own_frames(lines, folder)

@@ -21,8 +21,8 @@ from agent.boundaries import EventSettlement, StoredEvent
 from agent.config.model import RetryPolicy
 from agent.delivery import Outcome
 from agent.delivery.retry import delay_s, why_give_up
-from agent.host.messages import Result, Verdict
-from agent.host.process import Call, Gone
+from agent.host.messages import Call, Result, Verdict
+from agent.host.process import Gone
 
 
 def settlement(

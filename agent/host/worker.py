@@ -2,8 +2,9 @@
 
 Plain blocking Python, started by `agent.host.launch`. Frames come in on descriptor 3 and go out on 4; stdin is empty;
 stdout and stderr are read by the agent. The main thread loads the script and then reads frames; each lane (`normal`,
-`high`, `http`) has its threads and its queue, so that a call never waits for another lane. All `async` hooks run in one
-event loop, so that what `on_startup` opens there can be used by `on_event`.
+`high`, `http`, and `life` for the hooks of the service's life) has its threads and its queue, so that a call never
+waits for another lane. All `async` hooks run in one event loop, so that what `on_startup` opens there can be used by
+`on_event`.
 
 The worker does not outlive the agent: the end of descriptor 3 ends it at once, wherever its threads are, and on Linux
 the kernel kills it should even the main thread not come round to reading.
@@ -15,7 +16,7 @@ import sys
 
 from agent import sdk
 from agent.host.apart import live_apart
-from agent.host.messages import Broken, EventCall, HttpCall, Load, LogLine, Ready, Told
+from agent.host.messages import Broken, EventCall, HttpCall, LifeCall, Load, LogLine, Ready, Told
 from agent.host.pipes import FROM_AGENT_FD, TO_AGENT_FD, Link
 from agent.host.prints import Prints
 from agent.host.runner import Runner
@@ -53,7 +54,7 @@ def serve(link: Link) -> None:
         return
     link.say(Ready(hooks=tuple(runner.hooks), sdk=sdk.SDK_VERSION))
     for message in said:
-        if isinstance(message, EventCall | HttpCall):
+        if isinstance(message, EventCall | HttpCall | LifeCall):
             runner.lanes[message.lane].put(message)
         elif isinstance(message, Told):
             runner.questions.told(message)

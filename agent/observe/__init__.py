@@ -5,6 +5,6 @@ reactor wait, `logfile` is the rotated file, `log` puts them together, `counters
 """
 
 from agent.observe.counters import CounterStore
-from agent.observe.log import start_logging
+from agent.observe.log import running_log
 
-__all__ = ["CounterStore", "start_logging"]
+__all__ = ["CounterStore", "running_log"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from twisted.logger import (
     ILogObserver,
@@ -29,6 +30,7 @@ from agent.config.model import LogConfig
 from agent.config.model import LogLevel as ConfiguredLevel
 from agent.observe.line import Liner
 from agent.observe.logfile import LogFile
+from agent.observe.newest import Newest
 from agent.observe.scribe import Scribe
 
 RANKS: Final = {
@@ -50,26 +52,32 @@ URGENT_RANK: Final = 40
 LEGACY: Final = frozenset({"log_legacy", "-", ""})
 
 
+class Hearer(Protocol):
+    """Who takes lines, from any thread, and never blocks."""
+
+    def put(self, lines: Sequence[str], *, urgent: bool) -> None: ...
+
+
 @implementer(ILogObserver)
 class Voice:
-    """Observes log events: drops what is below the level, makes a line of the rest, gives it to each scribe."""
+    """Observes log events: drops what is below the level, makes a line of the rest, gives it to each hearer."""
 
-    def __init__(self, *, threshold: int, liner: Liner, scribes: tuple[Scribe, ...]) -> None:
-        self._threshold = threshold
+    def __init__(self, *, threshold: int, liner: Liner, hearers: tuple[Hearer, ...]) -> None:
+        self.threshold = threshold
         self._liner = liner
-        self._scribes = scribes
+        self._hearers = hearers
 
     def __call__(self, event: LogEvent) -> None:
         rank = RANKS.get(event["log_level"], 20)
-        if rank < self._threshold:
+        if rank < self.threshold:
             return
         if rank == 20 and _is_foreign(event.get("log_namespace") or ""):
-            if self._threshold > 10:
+            if self.threshold > 10:
                 return
             event = {**event, "log_level": LogLevel.debug}
-        line = self._liner.line(event)
-        for scribe in self._scribes:
-            scribe.put(line, urgent=rank >= URGENT_RANK)
+        lines = self._liner.lines(event) if "log_lines" in event else (self._liner.line(event),)
+        for hearer in self._hearers:
+            hearer.put(lines, urgent=rank >= URGENT_RANK)
 
 
 class StandardLogging(logging.Handler):
@@ -96,7 +104,48 @@ class StandardLogging(logging.Handler):
             self.handleError(record)
 
 
-def start_logging(
+class RunningLog:
+    """The log, while it is written. Neither a full disk nor a closed console raises."""
+
+    def __init__(
+        self,
+        *,
+        voice: Voice,
+        liner: Liner,
+        scribes: Sequence[Scribe],
+        file: LogFile | None,
+        root: logging.Logger,
+        newest: Newest,
+    ) -> None:
+        self.newest: Final = newest
+        self._voice = voice
+        self._liner = liner
+        self._scribes = scribes
+        self._file = file
+        self._root = root
+        self._level = ConfiguredLevel.INFO
+
+    @property
+    def level(self) -> ConfiguredLevel:
+        """The least important lines that are written."""
+        return self._level
+
+    def set_level(self, level: ConfiguredLevel) -> None:
+        """Write more or less from now on. Tracebacks of what went wrong at DEBUG only."""
+        self._level = level
+        self._voice.threshold = THRESHOLDS[level]
+        self._liner.tracebacks = level is ConfiguredLevel.DEBUG
+        self._root.setLevel(logging.DEBUG if level is ConfiguredLevel.DEBUG else logging.WARNING)
+
+    def change(self, config: LogConfig) -> None:
+        """Write by another configuration: level, and when a file is full."""
+        self.set_level(config.level)
+        if self._file is not None:
+            self._file.bound(max_bytes=config.max_file_bytes, max_old=config.max_files)
+
+
+@contextmanager
+def running_log(
     *,
     config: LogConfig,
     path: Path | None,
@@ -104,12 +153,12 @@ def start_logging(
     beginner: LogBeginner = globalLogBeginner,
     publisher: LogPublisher = globalLogPublisher,
     root: logging.Logger | None = None,
-) -> Callable[[], None]:
-    """Write log lines to `path` and to `console` from now on; return what ends it, which writes out the last lines.
+) -> Iterator[RunningLog]:
+    """Write log lines to `path` and to `console` until the end, with the last lines.
 
-    Neither a full disk nor a closed console raises here or later. What was logged before is written first.
+    What was logged before is written first.
     """
-    liner = Liner(tracebacks=config.level is ConfiguredLevel.DEBUG)
+    liner = Liner()
     scribes: list[Scribe] = []
     log_file: LogFile | None = None
     if path is not None:
@@ -117,7 +166,8 @@ def start_logging(
         scribes.append(Scribe(name="log-file", write=log_file.write, lost_line=_lost_line))
     if console is not None:
         scribes.append(Scribe(name="log-console", write=_Console(console).write, lost_line=_lost_line))
-    voice = Voice(threshold=THRESHOLDS[config.level], liner=liner, scribes=tuple(scribes))
+    newest = Newest(epoch=lambda: f"{time.time_ns():x}")
+    voice = Voice(threshold=THRESHOLDS[config.level], liner=liner, hearers=(*scribes, newest))
     for scribe in scribes:
         scribe.start()
     beginner.beginLoggingTo([voice], redirectStandardIO=False)
@@ -125,16 +175,16 @@ def start_logging(
     handler = StandardLogging(voice)
     root.addHandler(handler)
     old_level = root.level
-    root.setLevel(logging.DEBUG if config.level is ConfiguredLevel.DEBUG else logging.WARNING)
-
-    def end() -> None:
+    running = RunningLog(voice=voice, liner=liner, scribes=scribes, file=log_file, root=root, newest=newest)
+    running.set_level(config.level)
+    try:
+        yield running
+    finally:
         publisher.removeObserver(voice)
         root.removeHandler(handler)
         root.setLevel(old_level)
         for scribe in scribes:
             scribe.end()
-
-    return end
 
 
 class _Console:

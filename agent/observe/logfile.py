@@ -26,6 +26,11 @@ class LogFile:
         self._fd = -1
         self._is_torn = False
 
+    def bound(self, *, max_bytes: int, max_old: int) -> None:
+        """Other bounds from the next write on. The one call that may come from another thread than the writing one:
+        either bound may count a line earlier than the other."""
+        self._max_bytes, self._max_old = max_bytes, max_old
+
     def write(self, text: str) -> None:
         """Append `text`. What a full disk has cut in the middle of a line is ended before the next one."""
         data = text.encode("utf-8", "backslashreplace")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 PAUSE_S: Final = 0.2
@@ -41,13 +41,12 @@ class Scribe:
         self._ending = False
         self._thread: threading.Thread | None = None
 
-    def put(self, line: str, *, urgent: bool = False) -> None:
-        """Take one line, from any thread; never blocks. Urgent: write at once."""
-        lines = self._lines
-        if len(lines) >= MAX_WAITING_LINES:
-            self._lost += 1  # a count lost to a race of two threads is bearable, a lock on this path is not
+    def put(self, lines: Sequence[str], *, urgent: bool = False) -> None:
+        """Take lines, from any thread; never blocks. Urgent: write at once."""
+        if len(self._lines) >= MAX_WAITING_LINES:
+            self._lost += len(lines)  # a count lost to a race of two threads is bearable, a lock on this path is not
             return
-        lines.append(line)
+        self._lines.extend(lines)
         if not self._some.is_set():
             self._some.set()
         if urgent:

@@ -6,40 +6,29 @@ threads, and other `async` calls, have their own. A thread that a hook starts it
 
 from __future__ import annotations
 
-import json as json_format
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import attrs
 
 from agent.delivery import OutboundRequest
+from agent.event.apxml import Apxml
+from agent.event.apxmltext import write_apxml
 from agent.sdk.asking import Answer, Ask, Asked
 from agent.sdk.dedup import Filter, Recall, Told
-
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-"""A header's name or a method (RFC 9110, section 5.6.2)."""
-
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-"""What would end a header field early (RFC 9110, section 5.5), and halves of surrogate pairs, which UTF-8 has not."""
-
+from agent.sdk.log import Log, LogSink, drop
+from agent.sdk.request import check_text, compose
+from agent.secret import Secret
 
 MAX_TIMEOUT_S: Final = 1e6
 
-
-class LogSink(Protocol):
-    """Where log lines go; the worker process has one."""
-
-    def __call__(self, level: str, text: str, event_id: str) -> None: ...
-
-
-def _drop(level: str, text: str, event_id: str) -> None:
-    """Outside a worker process there is no agent to log to."""
+PLATFORM: Final = "platform"
+"""The destination that takes APXML, where there is one of this name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +43,13 @@ class Surroundings:
     destinations: frozenset[str] = frozenset()
     filters: Mapping[str, Recall] | None = None
     duplicates: frozenset[str] = frozenset()
-    log: LogSink = _drop
+    urls: Mapping[str, str] = MappingProxyType({})
+    """Of the destinations that have one, by name; without credentials."""
+    settings: Mapping[str, str] = MappingProxyType({})
+    """Globals of the script that are settings: `WEB_SERVICE_URL`."""
+    secrets: Mapping[str, Secret] = MappingProxyType({})
+    is_debug: bool = False
+    log: LogSink = drop
     ask: Ask | None = None
 
 
@@ -74,45 +69,13 @@ class Call:
     answers: deque[Answer] | None = None
 
 
-@attrs.frozen
-class Log:
-    """`context.log`: lines in the agent's log, under the service's name and with the id of the event in hand.
-
-    Arguments are put in with `%`, as in Python's own `logging`, which arrives in the agent's log as well:
-
-        context.log.info("host %s is back after %d s", host, seconds)
-    """
-
-    _write: Callable[[str, str], None]
-
-    def debug(self, text: str, *values: object) -> None:
-        """What only helps to find a bug; not written by default."""
-        self._write("debug", _put_in(text, values))
-
-    def info(self, text: str, *values: object) -> None:
-        """What happened; one line for each thing that matters."""
-        self._write("info", _put_in(text, values))
-
-    def warning(self, text: str, *values: object) -> None:
-        """What somebody should mend."""
-        self._write("warn", _put_in(text, values))
-
-    def error(self, text: str, *values: object) -> None:
-        """What failed."""
-        self._write("error", _put_in(text, values))
-
-
-def _put_in(text: object, values: tuple[object, ...]) -> str:
-    return str(text) % values if values else str(text)
-
-
 class Context:
     """What a hook may do and know: see each member. There is one, `agent.sdk.context`."""
 
     def __init__(self) -> None:
         self._surroundings = Surroundings()
         self._call: ContextVar[Call | None] = ContextVar("agent.sdk call", default=None)
-        self.log: Final = Log(self._log)
+        self.log: Final = Log(self._log, lambda: self._surroundings.is_debug)
 
     @property
     def service(self) -> str:
@@ -128,6 +91,30 @@ class Context:
     def constants(self) -> Mapping[str, str]:
         """The texts of `<constants>` in the descriptor, by name. Example: `context.constants["site"]`."""
         return self._surroundings.constants
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """The `<encrypted-constant>`s of the descriptor, by name: `context.secrets["ticket_password"].reveal()`."""
+        return self._surroundings.secrets
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """The URLs of the destinations that have one, by name."""
+        return self._surroundings.urls
+
+    def setting(self, name: str, default: str = "") -> str:
+        """Return a setting of the service: a global of its script, else a constant of its descriptor in any case."""
+        found = self._surroundings.settings.get(name)
+        if found is not None:
+            return found
+        wanted = name.lower()
+        return next((text for key, text in self.constants.items() if key.lower() == wanted), default)
+
+    def send_apxml(self, message: Apxml) -> None:
+        """Send a message to the platform: to the destination `platform` where iaconfig.xml has one, else to the
+        service's own. Stored and delivered as with `send`."""
+        destination = PLATFORM if PLATFORM in self._surroundings.destinations else None
+        self.send(destination, body=write_apxml(message), content_type="text/xml; charset=utf-8")
 
     def send(
         self,
@@ -157,7 +144,17 @@ class Context:
             context.send("tickets", body="<ticket/>", content_type="text/xml", path="/new", headers={"X-Site": "7"})
         """
         call = self._current_call()
-        call.requests.append(self._outbound(destination, json, body, content_type or None, headers, path, method))
+        call.requests.append(
+            compose(
+                self._destination(destination),
+                json=json,
+                body=body,
+                content_type=content_type,
+                headers=headers,
+                path=path,
+                method=method,
+            )
+        )
 
     def request(
         self,
@@ -186,14 +183,14 @@ class Context:
         if timeout_s is not None and not 0 < timeout_s < MAX_TIMEOUT_S:
             raise ValueError(f"timeout_s is {timeout_s!r}, expected a number of seconds above 0")
         is_bare = json is None and body is None
-        request = self._outbound(
-            destination,
-            json,
-            b"" if is_bare else body,
-            content_type or ("" if is_bare else None),
-            headers,
-            path,
-            method or ("GET" if is_bare else ""),
+        request = compose(
+            self._destination(destination),
+            json=json,
+            body=b"" if is_bare else body,
+            content_type=content_type or ("" if is_bare else None),
+            headers=headers,
+            path=path,
+            method=method or ("GET" if is_bare else ""),
         )
         if call.answers is not None:
             call.asked.append(request)
@@ -204,34 +201,13 @@ class Context:
             raise RuntimeError("context.request needs an agent; in a test say calling(answers=[Answer(status=200)])")
         return self._surroundings.ask(request, call=call.number, timeout_s=timeout_s)
 
-    def _outbound(
-        self,
-        destination: str | None,
-        json: Any,
-        body: bytes | str | None,
-        content_type: str | None,
-        headers: Mapping[str, str] | None,
-        path: str,
-        method: str,
-    ) -> OutboundRequest:
+    def _destination(self, name: str | None) -> str:
         surroundings = self._surroundings
-        name = surroundings.destination if destination is None else _checked("destination", destination)
-        if surroundings.destinations and name not in surroundings.destinations:
+        wanted = surroundings.destination if name is None else check_text("destination", name)
+        if surroundings.destinations and wanted not in surroundings.destinations:
             known = ", ".join(sorted(surroundings.destinations))
-            raise ValueError(f"iaconfig.xml has no <destination> {name!r}; it has {known}")
-        if path and path[0] not in "/?":
-            raise ValueError(f"path is {path!r}, expected nothing or something that begins with / or ?")
-        if method and not _TOKEN.fullmatch(method):
-            raise ValueError(f"method is {method!r}, expected a word such as POST")
-        data, default_type = _to_bytes(json, body)
-        return OutboundRequest(
-            destination=name,
-            body=data,
-            content_type=_checked("content_type", default_type if content_type is None else content_type),
-            headers=_checked_headers(headers or {}),
-            path=_checked("path", path),
-            method=method,
-        )
+            raise ValueError(f"iaconfig.xml has no <destination> {wanted!r}; it has {known}")
+        return wanted
 
     def dedup(self, name: str) -> Filter:
         """Return the filter of that name in `conf/deduplicator-filter.xml`; see `agent.sdk.dedup.Filter`.
@@ -259,54 +235,17 @@ class Context:
         call = self._call.get()
         if call is None:
             raise RuntimeError(
-                f"{what} works within on_event and on_http only, in the thread that the hook was called in"
+                f"{what} works within hooks that are called with an event only, and there in the thread that the hook "
+                "was called in"
             )
         if not call.may_send:
-            raise RuntimeError(f"{what} works within on_event and on_http only: here is no event")
+            raise RuntimeError(f"{what} works within hooks that are called with an event only: here is no event")
         if call.is_over:
             raise RuntimeError(f"{what} was called after the hook had returned: its event is settled already")
         return call
 
     def _log(self, level: str, text: str) -> None:
         self._surroundings.log(level, text, event_in_hand())
-
-
-def _to_bytes(json: Any, body: bytes | str | None) -> tuple[bytes, str]:
-    if (json is None) == (body is None):
-        raise TypeError("context.send needs exactly one of json= and body=")
-    if body is None:
-        try:
-            return _dumps(json, ensure_ascii=False), "application/json"
-        except UnicodeEncodeError:
-            # Half a surrogate pair, which JSON can spell and UTF-8 cannot.
-            return _dumps(json, ensure_ascii=True), "application/json"
-    if isinstance(body, str):
-        return body.encode(), "text/plain; charset=utf-8"
-    if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body), "application/octet-stream"
-    raise TypeError(f"body is a {type(body).__name__}, expected bytes or str")
-
-
-def _dumps(value: Any, *, ensure_ascii: bool) -> bytes:
-    # Without allow_nan=False Python writes NaN, which no other JSON reader takes.
-    text = json_format.dumps(value, ensure_ascii=ensure_ascii, separators=(",", ":"), allow_nan=False)
-    return text.encode()
-
-
-def _checked_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a header field")
-        _checked(f"header {name}", value)
-    return tuple(headers.items())
-
-
-def _checked(what: str, value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is a {type(value).__name__}, expected str")
-    if _CONTROL.search(value):
-        raise ValueError(f"{what} is {value!r}, expected a text without line breaks and control characters")
-    return value
 
 
 context: Final = Context()
@@ -316,6 +255,11 @@ context: Final = Context()
 def settle_in(surroundings: Surroundings) -> None:
     """Tell the context where it is. For the worker process and for tests, not for services."""
     context._surroundings = surroundings
+
+
+def call_in_hand() -> Call | None:
+    """The call that this is; None outside of one. For the worker process."""
+    return context._call.get()
 
 
 def event_in_hand() -> str:

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import attrs
 
 from agent.delivery.dedup import combination
+from agent.event import BodyKind
+from agent.event.apxml import Apxml
 from agent.sdk.event import Event
 from agent.sdk.failures import RejectEvent
 
@@ -44,8 +46,8 @@ class Told:
 class Filter:
     """A filter of `conf/deduplicator-filter.xml`, as `context.dedup(name)` gives it.
 
-    Both methods take the event, or any mapping with the values. Without all values that the filter compares, an event
-    is never a duplicate and is not counted. Upper and lower case of the names do not differ. Example:
+    Both methods take the event, a message, or any mapping with the values. Without all values that the filter compares,
+    an event is never a duplicate and is not counted. Upper and lower case of the names do not differ. Example:
 
         FILTER = context.dedup("pump-alarms")           at the top of the script: a name that does not exist fails there
 
@@ -64,13 +66,13 @@ class Filter:
     _count: Callable[[str, str], None]
     """Note filter and key with the call in hand."""
 
-    def is_duplicate(self, what: Event | Mapping[str, Any]) -> bool:
+    def is_duplicate(self, what: Event | Apxml | Mapping[str, Any]) -> bool:
         """Whether the same was counted less than the suppression period ago. Counts nothing."""
         recall = self._find(self.name)
         key = key_of(recall.predicates, what)
         return key is not None and recall.knows(key)
 
-    def increment_count(self, what: Event | Mapping[str, Any]) -> None:
+    def increment_count(self, what: Event | Apxml | Mapping[str, Any]) -> None:
         """Count this, when the hook has returned without fault: what a failed attempt counted is not remembered.
 
         One that is remembered already keeps its time. Raises `RuntimeError` outside `on_event` and `on_http`.
@@ -80,7 +82,7 @@ class Filter:
             self._count(self.name, key)
 
 
-def key_of(predicates: tuple[str, ...], what: Event | Mapping[str, Any]) -> str | None:
+def key_of(predicates: tuple[str, ...], what: Event | Apxml | Mapping[str, Any]) -> str | None:
     """Return the key of what a filter compares; None where not all values are there."""
     places = _places(what)
     values = []
@@ -92,7 +94,7 @@ def key_of(predicates: tuple[str, ...], what: Event | Mapping[str, Any]) -> str 
     return combination(values)
 
 
-def describe(predicates: tuple[str, ...], what: Event | Mapping[str, Any]) -> str:
+def describe(predicates: tuple[str, ...], what: Event | Apxml | Mapping[str, Any]) -> str:
     """Return the values that a filter compares, for a sentence: `{pump=P-101, severity=high}`."""
     places = _places(what)
     pairs = [
@@ -102,10 +104,13 @@ def describe(predicates: tuple[str, ...], what: Event | Mapping[str, Any]) -> st
     return "{" + ", ".join(f"{name}={str(value)[:80]}" for name, value in pairs) + "}"
 
 
-def _places(what: Event | Mapping[str, Any]) -> list[dict[str, Any]]:
+def _places(what: Event | Apxml | Mapping[str, Any]) -> list[dict[str, Any]]:
     """Where values may stand, with the names in lower case; the first that has a name counts."""
     try:
-        whole = what.to_dict() if isinstance(what, Event) else what
+        message = what.stored_apxml if isinstance(what, Event) and what.kind == BodyKind.APXML else what
+        if isinstance(message, Apxml):
+            return [{token.key.lower(): token.value for token in message}]
+        whole = message.to_dict() if isinstance(message, Event) else message
     except RejectEvent:
         # JSON that is no object has no names.
         return []

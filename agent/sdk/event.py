@@ -13,10 +13,14 @@ from lxml import etree
 
 from agent.errors import SenderError
 from agent.event import BodyKind
+from agent.event.apxml import Apxml, Token
+from agent.event.apxmltext import apxml_of
 from agent.event.charset import decide_codec, decode
 from agent.event.xml import parse_xml
 from agent.sdk.failures import RejectEvent
 from agent.sdk.values import MAX_XML_DEPTH, local_name, text_of, to_properties
+
+_XML = (BodyKind.XML, BodyKind.APXML)
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +40,7 @@ class Event:
     * `attempt`: 1 the first time. More means that this event was begun before, and that it is not known how far the
       hook came then: a service that must not do a thing twice looks here.
     * `service`: `applications|sample-plan`.
-    * `kind`: `xml` or `json`.
+    * `kind`: `xml` or `json`, or `apxml` for XML that is an APXML message.
     * `priority` (`normal` or `high`), `group`: events of one priority and process group come one at a time, in order
       of arrival.
     * `path`, `query`: what followed the service's name in the URL: `/sub/path` or nothing, and the text behind `?`.
@@ -57,6 +61,27 @@ class Event:
     content_type: str = ""
     charset: str | None = None
     peer: str = ""
+    constants: Sequence[tuple[Token, bool]] = attrs.field(default=(), repr=False)
+    """Of a message: the encrypted constants that it gets, and whether each takes the place of what is there."""
+
+    @cached_property
+    def apxml(self) -> Apxml:
+        """The APXML message, with all constants of its service. Raises `RejectEvent` for an event that is none."""
+        message = self.stored_apxml
+        for token, is_overwriting in self.constants:
+            if is_overwriting or token.key not in message:
+                message = message.with_token(token)
+        return message
+
+    @cached_property
+    def stored_apxml(self) -> Apxml:
+        """The APXML message as it is stored, without the encrypted constants: so it may be told. Raises likewise."""
+        if self.kind != BodyKind.APXML:
+            raise RejectEvent(f"the event is {self.kind.upper()}, expected an APXML message")
+        try:
+            return apxml_of(self.xml)
+        except SenderError as error:
+            raise RejectEvent(error.sentence) from error
 
     @cached_property
     def xml(self) -> etree._Element:
@@ -64,7 +89,7 @@ class Event:
 
         The gateway refuses a DOCTYPE and limits depth and size, so no entity can be expanded here.
         """
-        if self.kind != BodyKind.XML:
+        if self.kind not in _XML:
             raise RejectEvent(f"the event is {self.kind.upper()}, expected XML")
         try:
             return parse_xml(self.body, self.charset, max_depth=MAX_XML_DEPTH)
@@ -86,7 +111,7 @@ class Event:
     def text(self) -> str:
         """The body as text, in its own encoding. Raises `RejectEvent` where it does not fit that."""
         try:
-            if self.kind == BodyKind.XML:
+            if self.kind in _XML:
                 return decode(self.body, decide_codec(self.body, self.charset))
             return self.body.decode(json.detect_encoding(self.body))
         except (SenderError, UnicodeDecodeError) as error:
@@ -112,7 +137,7 @@ class Event:
 
         Raises `RejectEvent` for JSON that is no object. XML's texts stay text; see `guess_value` for their types.
         """
-        if self.kind == BodyKind.XML:
+        if self.kind in _XML:
             return to_properties(self.xml)
         if not isinstance(self.json, dict):
             raise RejectEvent(f"the event is a JSON {type(self.json).__name__}, expected an object")

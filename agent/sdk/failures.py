@@ -39,3 +39,10 @@ class RejectEvent(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason: Final = str(reason)
+
+
+class WrongReturn(TypeError):
+    """A hook returned what it may not; the sentence names the hook, what it returned and what is expected.
+
+    Raised by those who call hooks, not by services.
+    """

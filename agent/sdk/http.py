@@ -67,13 +67,19 @@ class HttpRequest:
             raise RejectEvent(f"the request's body is not JSON: {error}") from error
 
 
-def _body(value: bytes | str) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+def _body(value: bytes | str | etree._Element) -> bytes:
+    if isinstance(value, etree._Element):
+        return etree.tostring(value, encoding="UTF-8", xml_declaration=True, with_tail=False)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise TypeError(f"body is a {type(value).__name__}, expected text, bytes or an element of lxml")
 
 
 @attrs.frozen(kw_only=True)
 class HttpResponse:
-    """What the sender is told. Text becomes UTF-8; `content_type` names what it is.
+    """What the sender is told. Text becomes UTF-8, and so does an element of lxml; `content_type` names what it is.
 
     Content-Length, Connection and the like are set by the agent. Example:
 

@@ -13,6 +13,12 @@ from typing import Any, Final
 
 from lxml import etree
 
+from agent.errors import SenderError
+from agent.event.apxml import Apxml
+from agent.event.apxmltext import apxml_of
+from agent.event.xml import parse_xml
+from agent.sdk.failures import RejectEvent
+
 MAX_XML_DEPTH: Final = 256
 """libxml2's own limit. The gateway has checked events against the configured one, which may be lower, before."""
 
@@ -50,6 +56,29 @@ def guess_value(text: str) -> Any:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return text
+
+
+def read_xml(data: bytes | str) -> etree._Element:
+    """Return the root element (lxml) of untrusted XML: no DOCTYPE, no entities, nothing is fetched, limited depth.
+
+    Raises `RejectEvent` with line and fault.
+    """
+    try:
+        # A text has no encoding any more, whatever its declaration says.
+        octets, charset = (data.encode(), "utf-8") if isinstance(data, str) else (data, None)
+        return parse_xml(octets, charset, max_depth=MAX_XML_DEPTH)
+    except UnicodeEncodeError as error:
+        raise RejectEvent("the XML holds half a surrogate pair, which no encoding has") from error
+    except SenderError as error:
+        raise RejectEvent(error.sentence) from error
+
+
+def read_apxml(data: bytes | str) -> Apxml:
+    """Return the APXML message that an XML document holds. Raises `RejectEvent` where it holds none."""
+    try:
+        return apxml_of(read_xml(data))
+    except SenderError as error:
+        raise RejectEvent(error.sentence) from error
 
 
 def to_properties(element: etree._Element) -> dict[str, Any]:

@@ -6,24 +6,15 @@ from typing import Final
 
 import apsw
 
-from agent.delivery import Outcome, State
+from agent.delivery import State
 from agent.spool.layout import OPEN_TERM
 from agent.spool.shapes import Shape, iso
 
-MAX_LOOKED_AT: Final = 1000
-"""Dead letters whose time of dying is read, those with the oldest places: with a hundred thousand of them, one that was
-tried for days may have died before the first of these, and nobody acts upon that difference."""
-
-_DIED: Final = f"SELECT max(ended_us) FROM step WHERE outcome = '{Outcome.GIVE_UP.value}' AND event_seq ="
 _DEAD: Final = f"""
     SELECT min(died_us) FROM (
-        SELECT * FROM (
-            SELECT ({_DIED} event.seq AND request_seq IS NULL) AS died_us
-            FROM event INDEXED BY event_dead WHERE state = {State.DEAD.value} ORDER BY seq LIMIT {MAX_LOOKED_AT}
-        ) UNION ALL SELECT * FROM (
-            SELECT ({_DIED} request.event_seq AND request_seq = request.seq)
-            FROM request INDEXED BY request_dead WHERE state = {State.DEAD.value} ORDER BY seq LIMIT {MAX_LOOKED_AT}
-        )
+        SELECT min(died_us) AS died_us FROM event INDEXED BY event_died WHERE state = {State.DEAD.value}
+        UNION ALL
+        SELECT min(died_us) FROM request INDEXED BY request_died WHERE state = {State.DEAD.value}
     )
 """
 _OPEN: Final = """

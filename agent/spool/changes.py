@@ -35,11 +35,15 @@ class ImpossibleChange(ValueError):
 
 
 class Changing:
-    """The settlements of one transaction, written to `connection` and noted in `ledger`."""
+    """The settlements of one transaction, written to `connection` and noted in `ledger`.
 
-    def __init__(self, connection: apsw.Connection, now_us: int, ledger: Ledger) -> None:
+    `now_us` is the wall clock's time, `age_us` that of the clock of ages.
+    """
+
+    def __init__(self, connection: apsw.Connection, now_us: int, age_us: int, ledger: Ledger) -> None:
         self._connection = connection
         self._now_us = now_us
+        self._age_us = age_us
         self._ledger = ledger
 
     def make(self, what: EventSettlement | RequestSettlement | Answered | Claim) -> None:
@@ -57,7 +61,7 @@ class Changing:
         """Count the attempt; what has been settled meanwhile, or is claimed already, is left as it is."""
         for table, seqs in (("event", claim.events), ("request", claim.requests)):
             self._connection.executemany(
-                f"UPDATE {table} SET state = {State.CLAIMED.value}, attempt = attempt + 1, due_us = 0 "
+                f"UPDATE {table} SET state = {State.CLAIMED.value}, attempt = attempt + 1, due_us = 0, ripe_us = 0 "
                 f"WHERE seq = ? AND state IN ({_CLAIMABLE})",
                 [(seq,) for seq in seqs],
             )
@@ -71,8 +75,17 @@ class Changing:
         before, attempt, event_id, service, group, size_bytes = found
         state, attempt = _after(State(before), attempt, settlement.outcome)
         self._connection.execute(
-            "UPDATE event SET state = ?, attempt = ?, due_us = ?, reason = ? WHERE seq = ?",
-            (state, attempt, _due_us(state, settlement), settlement.reason, settlement.seq),
+            "UPDATE event SET state = ?, attempt = ?, due_us = ?, ripe_us = ?, ended_us = ?, died_us = ?, reason = ? "
+            "WHERE seq = ?",
+            (
+                state,
+                attempt,
+                *self._due_us(state, settlement),
+                0 if state in OPEN_STATES else self._age_us,
+                _died_us(state, settlement),
+                settlement.reason,
+                settlement.seq,
+            ),
         )
         self._connection.execute(rows.INSERT_STEP, rows.step_row(settlement.seq, None, settlement))
         self._ledger.count("event", service, state)
@@ -95,12 +108,13 @@ class Changing:
         state, attempt = _after(State(before), attempt, settlement.outcome)
         answer = settlement.answer
         self._connection.execute(
-            "UPDATE request SET state = ?, attempt = ?, due_us = ?, reason = ?, "
+            "UPDATE request SET state = ?, attempt = ?, due_us = ?, ripe_us = ?, died_us = ?, reason = ?, "
             "answer_status = ?, answer_where = ?, answer_type = ?, answer_body = ? WHERE seq = ?",
             (
                 state,
                 attempt,
-                _due_us(state, settlement),
+                *self._due_us(state, settlement),
+                _died_us(state, settlement),
                 settlement.reason,
                 None if answer is None else answer.status,
                 None if answer is None else answer.where,
@@ -116,7 +130,16 @@ class Changing:
         event, settlement = answered.event, answered.settlement
         state, attempt = _after(State.RECEIVED, 0, settlement.outcome)
         seq = self._ledger.take_event_seq()
-        row = rows.event_row(seq, event, state=state, attempt=attempt, stored_us=self._now_us, reason=settlement.reason)
+        row = rows.event_row(
+            seq,
+            event,
+            state=state,
+            attempt=attempt,
+            stored_us=self._now_us,
+            age_us=self._age_us,
+            reason=settlement.reason,
+            ended_us=self._age_us,
+        )
         self._connection.execute(rows.INSERT_EVENT, row)
         if len(event.body) > rows.LARGE_BYTES:
             self._connection.execute(rows.INSERT_BODY["event"], (seq, event.body))
@@ -137,14 +160,28 @@ class Changing:
             requests,
             first_seq=self._ledger.request_seq + 1,
             first_number=highest + 1,
-            created_us=self._now_us,
         )
-        self._connection.executemany(rows.INSERT_REQUEST, [rows.request_row(each) for each in stored])
+        self._connection.executemany(
+            rows.INSERT_REQUEST,
+            [rows.request_row(each, created_us=self._now_us, age_us=self._age_us) for each in stored],
+        )
         large = [(each.seq, each.request.body) for each in stored if len(each.request.body) > rows.LARGE_BYTES]
         if large:
             self._connection.executemany(rows.INSERT_BODY["request"], large)
         self._ledger.request_seq += len(stored)
         self._ledger.requests += stored
+
+    def _due_us(self, state: State, settlement: EventSettlement | RequestSettlement) -> tuple[int, int]:
+        """When it is due: for people by the wall clock, and by the clock of ages. The pause counts from now."""
+        if state is not State.WAITING:
+            return 0, 0
+        pause_us = settlement.due_us - settlement.ended_us
+        return settlement.due_us, self._age_us + max(pause_us, 0)
+
+
+def _died_us(state: State, settlement: EventSettlement | RequestSettlement) -> int:
+    """When it was given up, for the list of dead letters; 0 for what was not."""
+    return settlement.ended_us if state is State.DEAD else 0
 
 
 def _after(before: State, attempt: int, outcome: Outcome) -> tuple[State, int]:
@@ -159,7 +196,3 @@ def _after(before: State, attempt: int, outcome: Outcome) -> tuple[State, int]:
         return next_state(before, outcome), attempt
     except ValueError as error:
         raise ImpossibleChange(str(error)) from error
-
-
-def _due_us(state: State, settlement: EventSettlement | RequestSettlement) -> int:
-    return settlement.due_us if state is State.WAITING else 0

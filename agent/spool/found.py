@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Final
+
 import apsw
 
 from agent.delivery import Outcome, State, next_state
-from agent.spool import layout
+from agent.spool import layout, rows
+from agent.spool.steady import SteadyClock
+
+_IN_HAND: Final = (
+    f"SELECT seq, NULL FROM event INDEXED BY event_claimed WHERE state = {State.CLAIMED.value}",
+    f"SELECT event_seq, seq FROM request INDEXED BY request_claimed WHERE state = {State.CLAIMED.value}",
+)
 
 
-def take_back(connection: apsw.Connection) -> None:
-    """What a process had in hand when it died is interrupted: it is offered again."""
+def note_start(connection: apsw.Connection, *, now_us: int, ages: SteadyClock) -> None:
+    """Take back what was in hand, and leave a note of the clock of ages; nothing of that on a full disk.
+
+    What stays claimed there is offered again all the same, and settles the same. An agent that did not come up on a
+    full disk could not make room either.
+    """
+    with contextlib.suppress(apsw.FullError):
+        take_back(connection, now_us=now_us)
+        if not ages.is_noted:
+            with connection:
+                ages.write_note(connection)
+
+
+def take_back(connection: apsw.Connection, *, now_us: int) -> None:
+    """What a process had in hand when it died is interrupted: it is offered again, and its road tells of it.
+
+    When the attempt began is not known any more, which a step says by beginning at 0.
+    """
     back = next_state(State.CLAIMED, Outcome.INTERRUPT)
     with connection:
+        for query in _IN_HAND:
+            for event_seq, request_seq in connection.execute(query).fetchall():
+                row = (event_seq, request_seq, 0, now_us, Outcome.INTERRUPT.value, "the agent ended before it did", "")
+                connection.execute(rows.INSERT_STEP, row)
         for table in ("event", "request"):
             connection.execute(f"UPDATE {table} SET state = ? WHERE state = {State.CLAIMED.value}", (back,))
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import apsw
 
-from agent.delivery import OPEN_STATES, State
+from agent.delivery import OPEN_STATES, Outcome, State
 from agent.errors import ExitStatus, MachineError, OperatorError
 
 FILE_NAME: Final = "spool.db"
@@ -29,6 +29,24 @@ OPEN_TERM: Final = _OPEN
 EDIT: Final = "edit"
 PURGE: Final = "purge"
 """Steps that change no state, beside the outcomes of `agent.delivery.life`."""
+
+AGES_FROM_STAMPS: Final = f"""
+    UPDATE event SET born_us = max(stored_us, replayed_us), ripe_us = due_us, ended_us = iif({_OPEN}, 0,
+        max(stored_us, coalesce((SELECT max(step.ended_us) FROM step WHERE event_seq = event.seq), 0)))
+        WHERE born_us = 0;
+    UPDATE request SET born_us = max(created_us, replayed_us), ripe_us = due_us WHERE born_us = 0;
+"""
+"""Rows of formats before 7 have the wall clock's times only: these become the first ones of the clock of ages."""
+
+DEATHS_FROM_STEPS: Final = f"""
+    UPDATE event SET died_us = max(1, received_us, coalesce((SELECT max(step.ended_us) FROM step
+        WHERE event_seq = event.seq AND request_seq IS NULL AND outcome = '{Outcome.GIVE_UP.value}'), 0))
+        WHERE state = {State.DEAD.value} AND died_us = 0;
+    UPDATE request SET died_us = max(1, created_us, coalesce((SELECT max(step.ended_us) FROM step
+        WHERE event_seq = request.event_seq AND request_seq = request.seq AND outcome = '{Outcome.GIVE_UP.value}'), 0))
+        WHERE state = {State.DEAD.value} AND died_us = 0;
+"""
+"""Rows of formats before 8 do not say when they were given up; their steps do."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     # 0 -> 1: the first format.
@@ -162,6 +180,27 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     f"""
     INSERT INTO meta SELECT 'done_bytes', coalesce(sum(size_bytes + 1024), 0) FROM event
         WHERE state IN ({State.DONE.value}, {State.SUPPRESSED.value});
+    """,
+    # 6 -> 7: stamps by the clock of ages (`steady`, docs/decisions/0020), which decide; the others are for people.
+    # `born_us`: since when it waits, counted anew by a replay. `ripe_us`: when a waiting one is due, else 0.
+    # `ended_us`: when an event came to its end, else 0. They begin with the wall clock's, which decided up to here.
+    f"""
+    ALTER TABLE event ADD COLUMN born_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE event ADD COLUMN ripe_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE event ADD COLUMN ended_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN born_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN ripe_us INTEGER NOT NULL DEFAULT 0;
+    {AGES_FROM_STAMPS}
+    """,
+    # 7 -> 8: when it was given up by the wall clock, 0 for what is not dead: the list of dead letters is in this order,
+    # and is read in pages. Without an index each page sorted all of them (a hundred thousand: half a second each).
+    f"""
+    ALTER TABLE event ADD COLUMN died_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE request ADD COLUMN died_us INTEGER NOT NULL DEFAULT 0;
+    {DEATHS_FROM_STEPS}
+    CREATE INDEX event_died ON event (died_us, seq) WHERE state = {State.DEAD.value};
+    DROP INDEX request_dead;
+    CREATE INDEX request_died ON request (died_us, event_seq, seq) WHERE state = {State.DEAD.value};
     """,
 )
 FORMAT: Final = len(MIGRATIONS)

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from agent.errors import AgentError
 from agent.spool.reserve import Reserve
 from agent.spool.room import NoRoom, Room
-from agent.spool.watch import PERIOD_S, Ages, Oldest
+from agent.spool.watch import PERIOD_S, older_than
 
 log = Logger(namespace="spool")
 
@@ -27,13 +27,14 @@ class Sight:
 
     free_bytes: int | None
     has_reserve: bool
-    oldest: dict[str, Oldest]
+    oldest: dict[str, int]
+    """By service, since when its oldest open event has waited, by the clock of ages."""
 
 
 @attrs.define(kw_only=True)
 class Lookout:
-    """`in_thread` runs a blocking function in the reader's thread. `newest_seq` gives the newest place, `look_back` the
-    oldest open events (blocking); where `max_age_s` is 0 it is not asked. `ages` is set before the first look.
+    """`in_thread` runs a blocking function in the reader's thread. `look_back` gives the ages of the oldest open events
+    (blocking); where `max_age_s` is 0 it is not asked. `age_us` is the clock of ages.
     """
 
     reactor: IReactorTime
@@ -42,12 +43,11 @@ class Lookout:
     room: Room
     reserve: Reserve
     free_bytes: Callable[[Path], int]
-    look_back: Callable[[], dict[str, Oldest]]
-    newest_seq: Callable[[], int]
+    look_back: Callable[[], dict[str, int]]
+    age_us: Callable[[], int]
     max_age_s: float
     then: Callable[[], None] = lambda: None
     """Called after each look."""
-    ages: Ages | None = None
     sight: Sight = Sight(free_bytes=None, has_reserve=True, oldest={})
     _refusing: dict[str, str] = attrs.field(factory=dict)
     _refused_since_look: set[str] = attrs.field(factory=set)
@@ -98,9 +98,7 @@ class Lookout:
     def _take(self, sight: Sight) -> None:
         if sight.free_bytes is not None:
             self.room.seen_free(sight.free_bytes)
-        if self.ages is not None:
-            self.room.seen_old(self.ages.older_than(sight.oldest, self.max_age_s))
-            self.ages.look(self.newest_seq())
+        self.room.seen_old(older_than(sight.oldest, max_age_s=self.max_age_s, age_us=self.age_us()))
         for name in [name for name in self._refusing if name not in self._refused_since_look]:
             if name == "disk-low" and self.room.is_disk_low:
                 continue
@@ -114,4 +112,7 @@ class Lookout:
         if why.code == "disk-low" and free is not None:
             return f" ({free // 1024**2} MiB are free); free some space or move the home"
         load = self.room.all
-        return f" ({load.events} events with {load.size_bytes // 1024**2} MiB wait in all); see what its service does"
+        return (
+            f" ({load.events:,} events with {load.size_bytes // 1024**2} MiB wait in all services); "
+            'what holds them up tells "iadmin status", above all a service that is suspended or fails'
+        )

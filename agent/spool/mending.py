@@ -19,6 +19,7 @@ from agent.config.model import GatewayLimits
 from agent.delivery import OPEN_STATES, Outcome, State, next_state
 from agent.errors import SenderError
 from agent.event import BodyKind
+from agent.event.apxmltext import apxml_of
 from agent.event.body import BodyReader
 from agent.spool import rows
 from agent.spool.changes import ImpossibleChange
@@ -69,11 +70,15 @@ class Mended:
 
 
 class Mending:
-    """The operator's changes of one transaction, written to `connection` and noted in `ledger`."""
+    """The operator's changes of one transaction, written to `connection` and noted in `ledger`.
 
-    def __init__(self, connection: apsw.Connection, now_us: int, ledger: Ledger) -> None:
+    `now_us` is the wall clock's time, `age_us` that of the clock of ages.
+    """
+
+    def __init__(self, connection: apsw.Connection, now_us: int, age_us: int, ledger: Ledger) -> None:
         self._connection = connection
         self._now_us = now_us
+        self._age_us = age_us
         self._ledger = ledger
         self._size_bytes = 0
 
@@ -98,8 +103,9 @@ class Mending:
         seq, service, _size_bytes = found
         new_seq = self._ledger.take_event_seq()
         self._connection.execute(
-            "UPDATE event SET seq = ?, state = ?, attempt = 0, due_us = 0, reason = '', replayed_us = ? WHERE seq = ?",
-            (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, seq),
+            "UPDATE event SET seq = ?, state = ?, attempt = 0, due_us = 0, ripe_us = 0, ended_us = 0, died_us = 0, "
+            "reason = '', replayed_us = ?, born_us = ? WHERE seq = ?",
+            (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, self._age_us, seq),
         )
         self._connection.execute("UPDATE event_body SET seq = ? WHERE seq = ?", (new_seq, seq))
         for table in ("step", "request"):
@@ -107,7 +113,7 @@ class Mending:
         self._leave_step(new_seq, None, Outcome.REPLAY.value, "by the operator")
         self._ledger.count("event", service, State.DEAD, -1)
         self._ledger.freed_events += 1
-        stored = rows.stored_event(self._row(f"{rows.SELECT_STORED_EVENT} WHERE seq = ?", new_seq))
+        stored = rows.stored_event(self._row(f"{rows.SELECT_STORED_EVENT} WHERE seq = ?", new_seq), self._age_us)
         self._ledger.replayed.append(stored)
         self._ledger.open_more(service, 1, len(stored.event.body))
         self._size_bytes += len(stored.event.body)
@@ -120,9 +126,9 @@ class Mending:
         seq, event_seq, destination, _size_bytes = found
         new_seq = self._ledger.take_request_seq()
         self._connection.execute(
-            "UPDATE request SET seq = ?, state = ?, attempt = 0, due_us = 0, reason = '', replayed_us = ? "
-            "WHERE seq = ?",
-            (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, seq),
+            "UPDATE request SET seq = ?, state = ?, attempt = 0, due_us = 0, ripe_us = 0, died_us = 0, reason = '', "
+            "replayed_us = ?, born_us = ? WHERE seq = ?",
+            (new_seq, next_state(State.DEAD, Outcome.REPLAY), self._now_us, self._age_us, seq),
         )
         self._connection.execute("UPDATE request_body SET seq = ? WHERE seq = ?", (new_seq, seq))
         self._connection.execute(
@@ -131,7 +137,8 @@ class Mending:
         self._leave_step(event_seq, new_seq, Outcome.REPLAY.value, "by the operator")
         self._ledger.count("request", destination, State.DEAD, -1)
         self._ledger.freed_requests += 1
-        stored = rows.stored_request(self._row(f"{rows.SELECT_STORED_REQUEST} WHERE request.seq = ?", new_seq))
+        row = self._row(f"{rows.SELECT_STORED_REQUEST} WHERE request.seq = ?", new_seq)
+        stored = rows.stored_request(row, self._age_us)
         self._ledger.requests.append(stored)
         self._size_bytes += len(stored.request.body)
         return True
@@ -225,7 +232,10 @@ def _check_body(body: bytes, kind: BodyKind, charset: str | None) -> None:
     if kind is BodyKind.OTHER:
         return
     try:
-        found = BodyReader(max_depth=GatewayLimits().max_xml_depth).check(body, charset)
+        found, root = BodyReader(max_depth=GatewayLimits().max_xml_depth).read(body, charset)
+        if kind is BodyKind.APXML and root is not None:
+            apxml_of(root)
+            found = kind
     except SenderError as error:
         raise ImpossibleChange(f"the new body cannot be read: {error.sentence}") from error
     if found is not kind:

@@ -10,7 +10,7 @@ import apsw
 
 from agent.boundaries import Remembered, StoredEvent, StoredRequest
 from agent.spool import layout, recall, rows
-from agent.spool.watch import Oldest, oldest_open
+from agent.spool.watch import oldest_open
 
 Stored = TypeVar("Stored")
 
@@ -21,7 +21,9 @@ MAX_READ_BYTES: Final = 8 * 1024 * 1024
 class OpenWork:
     """What is still to be done, in order of seq. The connection is opened at the first use."""
 
-    def __init__(self, *, folder: Path) -> None:
+    def __init__(self, *, folder: Path, age_us: Callable[[], int]) -> None:
+        """`age_us` is the clock of ages."""
+        self._age_us = age_us
         self._path = folder / layout.FILE_NAME
         self._connection: apsw.Connection | None = None
 
@@ -56,26 +58,31 @@ class OpenWork:
         query = f"{rows.SELECT_STORED_REQUEST} WHERE request.seq IN ({chosen}) ORDER BY request.seq"
         return self._some(query, narrowing.bindings, rows.stored_request, lambda stored: len(stored.request.body))
 
+    def destinations(self) -> dict[str, int]:
+        """See `Spool.open_destinations`."""
+        query = f"SELECT destination, count(*) FROM request WHERE {layout.OPEN_TERM} GROUP BY destination"
+        return {str(name): int(str(count)) for name, count in self._connect().execute(query)}
+
     def remembered(self, service: str) -> list[Remembered]:
         """See `Spool.remembered`."""
         return recall.read(self._connect(), service)
 
-    def oldest(self) -> dict[str, Oldest]:
-        """The oldest open event of each service."""
+    def oldest(self) -> dict[str, int]:
+        """Since when the oldest open event of each service has waited, by the clock of ages."""
         return oldest_open(self._connect())
 
     def _some(
         self,
         query: str,
         bindings: Sequence[apsw.SQLiteValue],
-        make: Callable[[tuple], Stored],  # type: ignore[type-arg]
+        make: Callable[[tuple, int], Stored],  # type: ignore[type-arg]
         size_of: Callable[[Stored], int],
     ) -> list[Stored]:
         """Rows until the bytes are enough."""
         found: list[Stored] = []
-        size_bytes = 0
+        size_bytes, age_us = 0, self._age_us()
         for row in self._connect().execute(query, bindings):
-            stored = make(row)
+            stored = make(row, age_us)
             found.append(stored)
             size_bytes += size_of(stored)
             if size_bytes >= MAX_READ_BYTES:

@@ -4,7 +4,8 @@
 
 Three faults are noticed: SQLite's own check of the pages (`quick_check`, for a bounded time), a file that is no
 database, and an end that is missing (see `mark`). In the first two cases the files go to `quarantine-<time>/`, as they
-are. In the third the database is sound and stays; a copy is kept, because the log may still hold what is missing.
+are. In the third the log is looked at (`frames`): where a frame in its midst is damaged, those behind it are saved as
+well; where there is nothing behind, the database is sound and stays, and a copy is kept.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ import apsw
 import attrs
 
 from agent.spool import layout
+from agent.spool.frames import LogImage, write_image
 from agent.spool.mark import FILE_NAME as MARK_NAME
 from agent.spool.mark import Mark, MarkFile
 from agent.spool.salvage import Salvaged, salvage
+
+IMAGE_NAME: Final = "with-log.db"
+"""The database with what could still be read of its log; it stays in the quarantine."""
 
 FILES: Final = (layout.FILE_NAME, f"{layout.FILE_NAME}-wal", f"{layout.FILE_NAME}-shm", MARK_NAME)
 PROGRESS_STEPS: Final = 10_000
@@ -95,13 +100,33 @@ def look_over(
     if not found.is_whole:
         said.append(f'{path}: found sound as far as {time_s:g} s reached; "iadmin spool check" looks at all of it')
     if newest.event_seq < mark.event_seq or newest.request_seq < mark.request_seq:
+        fault = _image_fault(folder)
+        if fault:
+            return [*said, *_move_aside(folder, mark, fault, now_us(), vfs, source=IMAGE_NAME)]
         said.append(_note_missing(folder, newest, mark, now_us(), vfs))
     return said
 
 
-def _move_aside(folder: Path, mark: Mark, fault: str, now_us: int, vfs: str | None) -> list[str]:
+def _image_fault(folder: Path) -> str:
+    """Make the image where the log is damaged in its midst, and say how much of it; empty where there is none."""
+    image = folder / IMAGE_NAME
+    try:
+        log = write_image(folder / layout.FILE_NAME, image)
+    except OSError:
+        # No room for a copy, above all: then what SQLite reads has to do.
+        log = LogImage()
+    if log.damaged and image.exists():
+        return f"in its log {log.damaged} of {log.frames} frames are damaged"
+    image.unlink(missing_ok=True)
+    return ""
+
+
+def _move_aside(
+    folder: Path, mark: Mark, fault: str, now_us: int, vfs: str | None, *, source: str = layout.FILE_NAME
+) -> list[str]:
+    """`source` is what is saved from: the database, or an image of it with what the log still holds."""
     aside = _new_folder(folder, now_us)
-    for name in FILES:
+    for name in dict.fromkeys((*FILES, source)):
         if (folder / name).exists():
             (folder / name).rename(aside / name)
     layout.sync_folder(aside)
@@ -110,7 +135,7 @@ def _move_aside(folder: Path, mark: Mark, fault: str, now_us: int, vfs: str | No
     target = layout.open_for_writing(path, vfs=vfs)
     try:
         layout.migrate(target, path)
-        saved = salvage(aside / layout.FILE_NAME, target, newest=mark)
+        saved = salvage(aside / source, target, newest=mark)
     finally:
         target.close()
     sentence = (

@@ -23,8 +23,7 @@ BYTES_A_STEP: Final = 16 * 1024 * 1024
 """Bodies in one transaction: deleting them touches each of their pages."""
 
 _LOOK: Final = f"""
-    SELECT seq, service, state, size_bytes, stored_us,
-        (SELECT max(ended_us) FROM step WHERE event_seq = event.seq),
+    SELECT seq, service, state, size_bytes, born_us, ended_us,
         (SELECT count(*) FROM request WHERE event_seq = event.seq
             AND state NOT IN ({State.DONE.value}, {State.SUPPRESSED.value}))
     FROM event WHERE seq > ? ORDER BY seq LIMIT {EVENTS_A_STEP}
@@ -47,18 +46,18 @@ class Retired:
 
 
 def retire(connection: apsw.Connection, ledger: Ledger, what: Retire, *, limits: SpoolLimits, age_us: int) -> Retired:
-    """Delete what is over from this place on. `age_us` is the time of the clock of ages."""
+    """Delete what is over from this place on. `age_us` is the time of the clock of ages, which alone decides."""
     _forget_keys(connection, age_us - round(limits.idempotency_window_s * 1e6))
     too_many_bytes = _done_bytes(connection) - (limits.keep_done_bytes or float("inf"))
     before_us = age_us - round(limits.keep_done_s * 1e6) if limits.keep_done_s else -1
     found: list[Any] = connection.execute(_LOOK, (what.after_seq,)).fetchall()
     events, size_bytes, place = 0, 0, what.after_seq
-    for seq, service, state, body_bytes, stored_us, ended_us, requests_left in found:
-        if (stored_us >= before_us and too_many_bytes <= 0) or size_bytes >= BYTES_A_STEP:
-            # What comes later was stored later: nothing more is old enough.
+    for seq, service, state, body_bytes, born_us, ended_us, requests_left in found:
+        if (born_us >= before_us and too_many_bytes <= 0) or size_bytes >= BYTES_A_STEP:
+            # What comes later was born later: nothing more is old enough.
             return Retired(events=events, next_seq=place if size_bytes >= BYTES_A_STEP else 0)
         place = seq
-        is_old = (ended_us or stored_us) < before_us
+        is_old = max(born_us, ended_us) < before_us
         if state in (State.DONE, State.SUPPRESSED) and not requests_left and (is_old or too_many_bytes > 0):
             _delete(connection, ledger, seq, service, State(state))
             ledger.done_bytes -= body_bytes + BYTES_BESIDE_BODY

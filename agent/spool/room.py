@@ -53,16 +53,24 @@ class Room:
     """Counts what is open. `seen_free` and `seen_old` take what was last seen of the disk and of the backlog."""
 
     def __init__(self, limits: SpoolLimits) -> None:
+        self._loads: dict[str, Load] = {}
+        self._all = Load()
+        self._left_bytes: float = NO_BOUND
+        self._old: frozenset[str] = frozenset()
+        self.bound(limits)
+
+    def bound(self, limits: SpoolLimits) -> None:
+        """Hold to other bounds from now on. What is open stays, also where it is more."""
         self._max_events = limits.max_events or NO_BOUND
         self._max_bytes = limits.max_bytes or NO_BOUND
         self._max_service_bytes = limits.max_service_bytes or NO_BOUND
         self._min_free_bytes = limits.min_free_bytes
         self._max_service_events = limits.max_service_events or NO_BOUND
         self._own = dict(limits.own_max_events)
-        self._loads: dict[str, Load] = {}
-        self._all = Load()
-        self._left_bytes: float = NO_BOUND
-        self._old: frozenset[str] = frozenset()
+        for service, load in self._loads.items():
+            load.max_events = self._own.get(service, self._max_service_events)
+        if not self._min_free_bytes:
+            self._left_bytes = NO_BOUND
 
     @property
     def all(self) -> Load:

@@ -10,6 +10,7 @@ import apsw
 
 from agent.boundaries import EventSettlement, RequestSettlement, StoredEvent, StoredRequest
 from agent.delivery import OutboundRequest, State
+from agent.delivery.retry import remaining_s
 from agent.event import BodyKind, Event, Priority
 
 Row: TypeAlias = "tuple[apsw.SQLiteValue, ...]"
@@ -21,14 +22,17 @@ LARGE_BYTES: Final = 3 * 1024
 """Larger bodies lie beside their row: with the rest of the row they would not fit into a page of 4096 bytes, and each
 change of state would write them anew (64 KiB: 211 instead of 13 microseconds)."""
 
+MAX_PAUSE_S: Final = 8 * 24 * 3600.0
+"""What is believed of a pause on disk: the week that a policy may have, and a day of jitter."""
+
 EVENT_COLUMNS: Final = (
     "seq, id, service, state, priority, grp, received_us, stored_us, attempt, due_us, reason, size_bytes, "
-    "kind, content_type, charset, path, query, peer, body"
+    "kind, content_type, charset, path, query, peer, body, born_us, ended_us"
 )
-INSERT_EVENT: Final = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 19)})"
+INSERT_EVENT: Final = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 21)})"
 INSERT_REQUEST: Final = (
     "INSERT INTO request (seq, event_seq, number, destination, grp, state, attempt, due_us, created_us, reason, "
-    f"method, path, headers, content_type, body) VALUES ({', '.join('?' * 15)})"
+    f"method, path, headers, content_type, body, born_us) VALUES ({', '.join('?' * 16)})"
 )
 INSERT_BODY: Final = {table: f"INSERT INTO {table}_body (seq, body) VALUES (?, ?)" for table in ("event", "request")}
 BODY: Final = {
@@ -42,19 +46,28 @@ INSERT_STEP: Final = (
     "VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM step WHERE event_seq = ?1), ?2, ?3, ?4, ?5, ?6, ?7)"
 )
 SELECT_STORED_EVENT: Final = (
-    f"SELECT seq, state, attempt, due_us, id, service, received_us, peer, kind, {BODY['event']}, content_type, "
-    "charset, path, query, priority, grp, replayed_us FROM event"
+    f"SELECT seq, state, attempt, born_us, ripe_us, id, service, received_us, peer, kind, {BODY['event']}, "
+    "content_type, charset, path, query, priority, grp FROM event"
 )
 SELECT_STORED_REQUEST: Final = (
-    "SELECT request.seq, request.state, request.attempt, request.due_us, "
-    "max(request.created_us, request.replayed_us), event_seq, "
+    "SELECT request.seq, request.state, request.attempt, request.born_us, request.ripe_us, event_seq, "
     f"event.id || '/' || number, service, request.grp, destination, {BODY['request']}, request.content_type, headers, "
     "request.path, method FROM request JOIN event ON event.seq = event_seq"
 )
 
 
-def event_row(seq: int, event: Event, *, state: int, attempt: int, stored_us: int, reason: str = "") -> Row:
-    """The row of a new event."""
+def event_row(
+    seq: int,
+    event: Event,
+    *,
+    state: int,
+    attempt: int,
+    stored_us: int,
+    age_us: int,
+    reason: str = "",
+    ended_us: int = 0,
+) -> Row:
+    """The row of a new event. `stored_us` is the wall clock's time; `age_us`, `ended_us` are the clock of ages'."""
     return (
         seq,
         event.id,
@@ -75,11 +88,13 @@ def event_row(seq: int, event: Event, *, state: int, attempt: int, stored_us: in
         event.query,
         event.peer,
         event.body if len(event.body) <= LARGE_BYTES else b"",
+        age_us,
+        ended_us,
     )
 
 
-def request_row(stored: StoredRequest) -> Row:
-    """The row of a new request."""
+def request_row(stored: StoredRequest, *, created_us: int, age_us: int) -> Row:
+    """The row of a new request. `created_us` is the wall clock's time, `age_us` that of the clock of ages."""
     request = stored.request
     return (
         stored.seq,
@@ -90,13 +105,14 @@ def request_row(stored: StoredRequest) -> Row:
         stored.state,
         0,
         0,
-        stored.created_us,
+        created_us,
         "",
         request.method,
         request.path,
         json.dumps(request.headers),
         request.content_type,
         request.body if len(request.body) <= LARGE_BYTES else b"",
+        age_us,
     )
 
 
@@ -131,10 +147,10 @@ def step_row(event_seq: int, request_seq: int | None, settlement: EventSettlemen
     )
 
 
-def stored_event(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
-    """A row of `SELECT_STORED_EVENT`; the types are those of the STRICT table."""
-    seq, state, attempt, due_us, *rest = row
-    id_, service, received_us, peer, kind, body, content_type, charset, path, query, priority, group, replayed_us = rest
+def stored_event(row: tuple, age_us: int) -> StoredEvent:  # type: ignore[type-arg]
+    """A row of `SELECT_STORED_EVENT`, read when the clock of ages said `age_us`."""
+    seq, state, attempt, born_us, ripe_us, *rest = row
+    id_, service, received_us, peer, kind, body, content_type, charset, path, query, priority, group = rest
     event = Event(
         id=id_,
         service=service,
@@ -150,13 +166,18 @@ def stored_event(row: tuple) -> StoredEvent:  # type: ignore[type-arg]
         group=group,
     )
     return StoredEvent(
-        seq=seq, event=event, state=State(state), attempt=attempt, due_us=due_us, replayed_us=replayed_us
+        seq=seq,
+        event=event,
+        state=State(state),
+        attempt=attempt,
+        age_s=_seconds(age_us - born_us),
+        left_s=remaining_s(due_us=ripe_us, now_us=age_us, max_s=MAX_PAUSE_S),
     )
 
 
-def stored_request(row: tuple) -> StoredRequest:  # type: ignore[type-arg]
-    """A row of `SELECT_STORED_REQUEST`."""
-    seq, state, attempt, due_us, created_us, event_seq, id_, service, group, *rest = row
+def stored_request(row: tuple, age_us: int) -> StoredRequest:  # type: ignore[type-arg]
+    """A row of `SELECT_STORED_REQUEST`, read when the clock of ages said `age_us`."""
+    seq, state, attempt, born_us, ripe_us, event_seq, id_, service, group, *rest = row
     destination, body, content_type, headers, path, method = rest
     request = OutboundRequest(
         destination=destination,
@@ -175,8 +196,8 @@ def stored_request(row: tuple) -> StoredRequest:  # type: ignore[type-arg]
         request=request,
         state=State(state),
         attempt=attempt,
-        due_us=due_us,
-        created_us=created_us,
+        age_s=_seconds(age_us - born_us),
+        left_s=remaining_s(due_us=ripe_us, now_us=age_us, max_s=MAX_PAUSE_S),
     )
 
 
@@ -187,7 +208,6 @@ def new_requests(
     *,
     first_seq: int,
     first_number: int,
-    created_us: int,
 ) -> list[StoredRequest]:
     """The requests that an attempt at an event produced, with their places; `event` is its seq, service and group."""
     event_seq, service, group = event
@@ -199,10 +219,14 @@ def new_requests(
             service=service,
             group=group,
             request=request,
-            created_us=created_us,
         )
         for index, request in enumerate(requests)
     ]
+
+
+def _seconds(duration_us: int) -> float:
+    """Nothing was born in the future: what was salvaged may come from another spool's clock."""
+    return max(0, duration_us) / 1e6
 
 
 def headers_of(text: str) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ read are halved until the row is found that cannot. Events keep their places, id
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,10 @@ def _copy_all(source: apsw.Connection, target: apsw.Connection, newest: Mark) ->
                 _put(target, f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)
         except _READ_FAULTS:
             continue
+    # The stamps of the rows are those of this clock.
+    with contextlib.suppress(*_READ_FAULTS):
+        for row in source.execute("SELECT name, value FROM meta WHERE name LIKE 'clock_%'"):
+            target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
     return min(highest, _number(target, "SELECT coalesce(max(seq), 0) FROM event"))
 
 
@@ -155,6 +160,10 @@ def _tidy(target: apsw.Connection) -> None:
         "DELETE FROM request WHERE event_seq NOT IN (SELECT seq FROM event) OR state NOT BETWEEN 0 AND 5",
         "DELETE FROM request_body WHERE seq NOT IN (SELECT seq FROM request)",
         "DELETE FROM step WHERE event_seq NOT IN (SELECT seq FROM event)",
+        # A name whose event is gone would have the sender told that it is stored. A double harms less.
+        "DELETE FROM idempotency WHERE event_id NOT IN (SELECT id FROM event)",
+        layout.AGES_FROM_STAMPS,
+        layout.DEATHS_FROM_STEPS,
     ):
         target.execute(statement)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import apsw
+
 from agent.delivery import Outcome, State
 from agent.spool.layout import EDIT, PURGE
 
@@ -28,6 +30,16 @@ _WORDS: Final[Mapping[str, str]] = {
 _INTERVENTIONS: Final = frozenset({Outcome.REPLAY.value, EDIT, PURGE})
 
 Shape = dict[str, Any]
+
+
+def dictionaries(connection: apsw.Connection, query: str, bindings: Sequence[apsw.SQLiteValue]) -> list[Shape]:
+    """Rows with the names of their columns."""
+    cursor = connection.execute(query, bindings)
+    found = []
+    for row in cursor:
+        names = [name for name, _ in cursor.get_description()]
+        found.append(dict(zip(names, row, strict=True)))
+    return found
 
 
 def summary(row: Shape) -> Shape:
@@ -86,6 +98,15 @@ def request(event_id: str, row: Shape, steps: Sequence[Shape]) -> Shape:
     }
 
 
+def event_road(row: Shape, steps: Sequence[Shape]) -> list[Shape]:
+    """The road of an event, of whose requests' steps none are among `steps`."""
+    return [
+        {"at": iso(row["received_us"]), "step": "received", "text": f"from {row['peer']}"},
+        {"at": iso(row["stored_us"]), "step": "stored", "text": f"place {row['seq']}"},
+        *road(steps, f"handed to {row['service']}"),
+    ]
+
+
 def road(steps: Sequence[Shape], begun: str) -> list[Shape]:
     """Two lines for each attempt, when it began and what came of it; one for what an operator did.
 
@@ -96,7 +117,10 @@ def road(steps: Sequence[Shape], begun: str) -> list[Shape]:
     for step in steps:
         if step["outcome"] not in _INTERVENTIONS:
             attempt += 1
-            lines.append({"at": iso(step["begun_us"]), "step": "begun", "text": f"{begun}, attempt {attempt}"})
+            # When an attempt began that went down with the agent is not known.
+            at_us = step["begun_us"] or step["ended_us"]
+            when = "" if step["begun_us"] else ", some time before"
+            lines.append({"at": iso(at_us), "step": "begun", "text": f"{begun}, attempt {attempt}{when}"})
         elif step["outcome"] == Outcome.REPLAY.value:
             attempt = 0
         said = "\n".join(part for part in (step["text"], step["detail"]) if part)

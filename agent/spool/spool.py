@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Final, TypeVar
@@ -40,11 +40,10 @@ from agent.spool.reader import OpenWork
 from agent.spool.reserve import Reserve, free_bytes
 from agent.spool.retention import Retire, Retired
 from agent.spool.room import Room
-from agent.spool.steady import SteadyClock
+from agent.spool.steady import SteadyClock, Uptime
 from agent.spool.sweep import Sweep
 from agent.spool.telling import Telling
 from agent.spool.thread import WriterLoop
-from agent.spool.watch import Ages
 from agent.spool.writer import Writer
 
 log = Logger(namespace="spool")
@@ -59,9 +58,10 @@ class SpoolReactor(IReactorTime, IReactorFromThreads):
 class SqliteSpool:
     """An `EventSink` and a `Spool` over one SQLite database; a part with a life.
 
-    `folder` is made when it is not there. `now_us` gives wall-clock microseconds; it and `reactor.seconds` are called
-    in the writer's thread as well. `limits` are the defaults where it is None. `free_bytes` tells the free space
-    of the folder's disk, in the reader's thread. `vfs` names another apsw VFS (tests inject faults there).
+    `folder` is made when it is not there. `now_us` gives wall-clock microseconds; it and `uptime` are called in other
+    threads as well. `uptime` is the machine's clock, by which things grow old; where it is None the reactor's stands
+    in, which knows nothing of other processes. `limits` are the defaults where it is None. `free_bytes` tells the free
+    space of the folder's disk, in the reader's thread. `vfs` names another apsw VFS (tests inject faults there).
     """
 
     name: Final = "spool"
@@ -75,28 +75,27 @@ class SqliteSpool:
         counters: Counters,
         limits: SpoolLimits | None = None,
         free_bytes: Callable[[Path], int] = free_bytes,
+        uptime: Uptime | None = None,
         vfs: str | None = None,
     ) -> None:
         self._folder = folder
         self._reactor = reactor
         self._counters = counters
         limits = limits or SpoolLimits()
-        self._age_us = SteadyClock(now_us=now_us, seconds=reactor.seconds)
+        ages = SteadyClock(now_us=now_us, uptime=uptime or Uptime(seconds=reactor.seconds))
         reserve = Reserve(
             folder=folder,
             size_bytes=limits.reserve_bytes,
             keep_free_bytes=limits.min_free_bytes,
             free_bytes=free_bytes,
         )
-        self._writer = Writer(
-            folder=folder, now_us=now_us, age_us=self._age_us, limits=limits, reserve=reserve, vfs=vfs
-        )
+        self._writer = Writer(folder=folder, now_us=now_us, ages=ages, limits=limits, reserve=reserve, vfs=vfs)
         self._loop = WriterLoop(
             writer=self._writer,
             tell=lambda report: reactor.callFromThread(self._telling.take, report),
             doubt=lambda error: reactor.callFromThread(self._telling.note_trouble, error),
         )
-        self._open_work = OpenWork(folder=folder)
+        self._open_work = OpenWork(folder=folder, age_us=ages)
         self._room = Room(limits)
         self._lookout = Lookout(
             reactor=reactor,
@@ -106,7 +105,7 @@ class SqliteSpool:
             reserve=reserve,
             free_bytes=free_bytes,
             look_back=self._open_work.oldest,
-            newest_seq=lambda: self._writer.last_seq,
+            age_us=ages,
             max_age_s=limits.max_age_s,
             then=lambda: self._telling.seen_space(has_reserve=self._lookout.sight.has_reserve),
         )
@@ -122,6 +121,14 @@ class SqliteSpool:
         self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
         self._ended: Deferred[None] = Deferred()
+
+    def bound(self, limits: SpoolLimits) -> None:
+        """Hold to other bounds from now on. The size of the reserve and the time of the check count at a start only."""
+        self._room.bound(limits)
+        self._writer.bound(limits)
+        self._lookout.max_age_s = limits.max_age_s
+        if not limits.max_age_s:
+            self._room.seen_old(())
 
     # A part's life
 
@@ -155,7 +162,6 @@ class SqliteSpool:
         for finding in self._writer.findings:
             log.error("{finding}", finding=finding)
         self._room.load(self._writer.open_loads)
-        self._lookout.ages = Ages(age_us=self._age_us, last_seq=self._writer.last_seq)
         self._reading.start()
         self._intake.is_open = True
         # Before the first sender comes: the disk may be full already.
@@ -218,6 +224,10 @@ class SqliteSpool:
         """Store `event` with the next group commit, then tell `waiting`, never before this call has returned."""
         self._intake.offer(event, waiting)
 
+    def on_told(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after the answers of each batch, before those are told who work it off."""
+        self._telling.on_told(listener)
+
     # Spool
 
     def on_events(self, listener: Callable[[Sequence[StoredEvent]], None]) -> None:
@@ -265,6 +275,10 @@ class SqliteSpool:
                 destination, after_seq=after_seq, limit=limit, group=group, except_groups=except_groups
             )
         )
+
+    def open_destinations(self) -> Awaitable[Mapping[str, int]]:
+        """See `Spool.open_destinations`; fails with `MachineError` when the disk cannot be read."""
+        return self._read(self._open_work.destinations)
 
     def remembered(self, service: str) -> Awaitable[Sequence[Remembered]]:
         """See `Spool.remembered`; fails with `MachineError` when the disk cannot be read."""

@@ -43,6 +43,7 @@ class Telling:
         self._flushed = flushed
         self._event_listeners: list[Callable[[Sequence[StoredEvent]], None]] = []
         self._request_listeners: list[Callable[[Sequence[StoredRequest]], None]] = []
+        self._told_listeners: list[Callable[[], None]] = []
         self._pending: set[Change] = set()
         self._trouble: MachineError | None = None
         self._was_full_since_look = False
@@ -50,6 +51,10 @@ class Telling:
     def on_events(self, listener: Callable[[Sequence[StoredEvent]], None]) -> None:
         """See `Spool.on_events`."""
         self._event_listeners.append(listener)
+
+    def on_told(self, listener: Callable[[], None]) -> None:
+        """See `EventSink.on_told`."""
+        self._told_listeners.append(listener)
 
     def on_requests(self, listener: Callable[[Sequence[StoredRequest]], None]) -> None:
         """See `Spool.on_requests`."""
@@ -80,6 +85,8 @@ class Telling:
             tell(waiting.stored, earlier_id)
         for event, waiting, error in report.refused:
             self._refuse(event, waiting, error)
+        for told_listener in self._told_listeners:
+            tell(told_listener)
         self._flushed(
             [event for event, _ in report.accepts],
             [event for event, _, _ in report.repeats] + [event for event, _, _ in report.refused],

@@ -14,16 +14,19 @@ from typing import Any, Final
 
 import apsw
 
-from agent.delivery import OPEN_STATES, State
+from agent.delivery import State
 from agent.errors import ExitStatus, MachineError, OperatorError
 from agent.spool import layout, rows
+from agent.spool.found import last_seqs
 from agent.spool.journal import Journal
 from agent.spool.ledger import BYTES_BESIDE_BODY
-from agent.spool.mark import Mark
+from agent.spool.mark import Mark, MarkFile
 from agent.spool.reserve import free_bytes
 from agent.spool.salvage import salvage
 from agent.spool.shapes import Shape
 from agent.spool.writer import Writer
+
+_MISSING: Final = "the newest {missing} events that were stored are missing: the log is damaged or gone"
 
 MAX_FAULTS: Final = 20
 """That a check lists: from one damaged page hundreds follow."""
@@ -47,11 +50,25 @@ class Upkeep:
 
         `{"sound": bool, "faults": [sentences], "events": rows, "requests": rows}`.
         """
+        # First the mark: what is committed while this looks is in the database by then.
+        mark = MarkFile(self._folder).read()
+        try:
+            return self._look(mark)
+        except OperatorError as error:
+            # A database without tables is one that was never filled, unless the mark knows better.
+            if error.code != "spool-missing" or not mark.event_seq:
+                raise
+            return {"sound": False, "faults": [_MISSING.format(missing=mark.event_seq)]}
+
+    def _look(self, mark: Mark) -> Shape:
         with Journal(self._folder).reading() as connection:
             try:
                 found = connection.execute(f"PRAGMA integrity_check({MAX_FAULTS})").fetchall()
                 faults = [str(line) for (line,) in found if line != "ok"]
                 numbers = {} if faults else _audit(connection, faults)
+                missing = mark.event_seq - last_seqs(connection)[0]
+                if missing > 0:
+                    faults.append(_MISSING.format(missing=missing))
             except apsw.CorruptError as error:
                 faults, numbers = [str(error)], {}
         return {"sound": not faults, "faults": faults, **numbers}
@@ -92,9 +109,28 @@ class Upkeep:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         return {"before_bytes": before, "after_bytes": self._path.stat().st_size}
 
-    def salvage(self, source: Path) -> Shape:
-        """Take in the events of another spool, a quarantine above all, whose ids are not here: `{"taken", "known"}`.
+    def copy(self, target: Path) -> Shape:
+        """Write what the spool holds at this moment into the file `target`, which must not exist: `{"bytes"}`.
 
+        One reading of the database sees one state of it, also while an agent works on it.
+        """
+        with Journal(self._folder).reading() as connection:
+            try:
+                # VACUUM has a view of its own, and works only outside of a transaction.
+                connection.execute("END")
+                connection.execute("VACUUM INTO ?", (str(target),))
+            except apsw.Error as error:
+                raise MachineError(
+                    "copy-failed",
+                    f"{self._path} cannot be copied to {target}: {error}; nothing was changed",
+                    exit_status=ExitStatus.IO_ERROR,
+                ) from error
+        return {"bytes": target.stat().st_size}
+
+    def salvage(self, source: Path) -> Shape:
+        """Take in the events of another spool, a quarantine above all, whose ids are not here.
+
+        `{"taken", "open", "known", "requests"}`: taken in, of these to be done, here already.
         They come at the end of the line, with their requests; what was in hand is open again. `source` stays as it is.
         """
         if not (source / layout.FILE_NAME).is_file():
@@ -186,12 +222,14 @@ def _take_in(connection: apsw.Connection) -> Shape:
     (taken, newest_id) = _one(connection, "SELECT count(*), coalesce(max(id), '') FROM other.event")
     (known,) = _one(connection, "SELECT count(*) FROM known")
     (requests,) = _one(connection, "SELECT count(*) FROM other.request")
+    (still_open,) = _one(connection, f"SELECT count(*) FROM other.event WHERE {layout.OPEN_TERM}")
     last_event, last_request = marks.get("last_event_seq", 0), marks.get("last_request_seq", 0)
     number = "row_number() OVER (ORDER BY seq)"
-    open_states = ", ".join(str(state.value) for state in OPEN_STATES)
+    # Pauses end: they were counted by another spool's clock.
+    anew = f"SET state = {State.RECEIVED.value}, due_us = 0, ripe_us = 0 WHERE {layout.OPEN_TERM}"
     for statement in (
-        f"UPDATE other.event SET state = {State.RECEIVED.value}, due_us = 0 WHERE state IN ({open_states})",
-        f"UPDATE other.request SET state = {State.RECEIVED.value}, due_us = 0 WHERE state IN ({open_states})",
+        f"UPDATE other.event {anew}",
+        f"UPDATE other.request {anew}",
         f"CREATE TEMP TABLE place AS SELECT seq, {last_event} + {number} AS new FROM other.event",
         f"CREATE TEMP TABLE request_place AS SELECT seq, {last_request} + {number} AS new FROM other.request",
     ):
@@ -218,6 +256,11 @@ def _take_in(connection: apsw.Connection) -> Shape:
             f"INSERT INTO main.{table} ({', '.join(columns)}) SELECT {', '.join(values)} "
             f"FROM other.{table} AS t JOIN {places} AS p ON p.seq = t.{column}"
         )
+    # What its sender has named is known by that name here, too.
+    connection.execute(
+        "INSERT OR IGNORE INTO main.idempotency SELECT * FROM other.idempotency "
+        "WHERE event_id IN (SELECT id FROM main.event)"
+    )
     connection.execute(
         "INSERT INTO main.tally SELECT * FROM other.tally WHERE 0 UNION ALL "
         "SELECT 'event', service, state, count(*) FROM other.event WHERE state > 2 GROUP BY 2, 3 UNION ALL "
@@ -238,4 +281,4 @@ def _take_in(connection: apsw.Connection) -> Shape:
     connection.executemany("INSERT OR REPLACE INTO main.meta VALUES (?, ?)", done.items())
     for table in ("known", "place", "request_place"):
         connection.execute(f"DROP TABLE temp.{table}")
-    return {"taken": taken, "known": known, "requests": requests}
+    return {"taken": taken, "open": still_open, "known": known, "requests": requests}

@@ -37,6 +37,7 @@ from agent.spool.place import Place
 from agent.spool.rescue import look_over
 from agent.spool.reserve import Reserve
 from agent.spool.retention import Retire, retire
+from agent.spool.steady import SteadyClock, Uptime
 
 CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
@@ -50,9 +51,9 @@ SCARCE_PAGES: Final = 256
 class Writer:
     """The only connection that writes and checkpoints. Everything is called in one thread.
 
-    `now_us` gives wall-clock microseconds, `age_us` those by which things grow old (`SteadyClock`; the wall clock where
-    it is None). `reserve` is given up when the disk is full. `seconds` bounds the check at the start. `vfs`
-    names the apsw VFS to use.
+    `now_us` gives wall-clock microseconds; `ages` is the clock of ages, which goes on from what the spool says when it
+    is opened (one of this machine where it is None). `reserve` is given up when the disk is full. `seconds` bounds the
+    check at the start. `vfs` names the apsw VFS to use.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Writer:
         *,
         folder: Path,
         now_us: Callable[[], int],
-        age_us: Callable[[], int] | None = None,
+        ages: SteadyClock | None = None,
         limits: SpoolLimits | None = None,
         reserve: Reserve | None = None,
         seconds: Callable[[], float] = time.monotonic,
@@ -70,7 +71,7 @@ class Writer:
         self._folder = folder
         self._reserve = reserve
         self._now_us = now_us
-        self._age_us = age_us or now_us
+        self._ages = ages or SteadyClock(now_us=now_us, uptime=Uptime.of_this_machine())
         self._limits = limits or SpoolLimits()
         self._vfs = vfs
         self._path = folder / layout.FILE_NAME
@@ -92,6 +93,10 @@ class Writer:
         """False after a failure that makes the connection doubtful, until it was opened anew and verified."""
         return self._is_trusted
 
+    def bound(self, limits: SpoolLimits) -> None:
+        """Keep and forget by other limits from the next change on; may be called in any thread."""
+        self._limits = limits
+
     def open(self) -> None:
         """Open or make the spool, migrate it, and take back what was in hand when the last process ended.
 
@@ -100,23 +105,14 @@ class Writer:
         try:
             # The folder is there, and it is ours to write in, before anything is looked at.
             self._path = layout.make_files(self._folder)
-            self.findings = look_over(
-                self._folder,
-                time_s=self._limits.check_time_s,
-                now_us=self._now_us,
-                seconds=self._seconds,
-                vfs=self._vfs,
-            )
-            self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
-            layout.migrate(connection, self._path)
-            self._watch_log(connection)
-            with contextlib.suppress(apsw.FullError):
-                # What stays claimed on disk is offered again all the same, and settles the same. An agent that did not
-                # come up on a full disk could not make room either.
-                found.take_back(connection)
-            self._event_seq, self._request_seq = found.last_seqs(connection)
-            self.last_event_id = found.last_event_id(connection)
-            self.open_loads = found.open_loads(connection)
+            try:
+                self._begin()
+            except (apsw.FullError, apsw.IOError):
+                # After an orderly stop the log and its index are made anew, and there may be no room for them.
+                if self._reserve is None or not self._reserve.give_up():
+                    raise
+                self._drop()
+                self._begin()
             if self._reserve is not None:
                 self._reserve.lay_by()
         except (apsw.Error, OSError) as error:
@@ -129,6 +125,20 @@ class Writer:
             ) from error
         self._place.note()
         self._is_trusted = True
+
+    def _begin(self) -> None:
+        """Look the spool over, open it, and see what is in it."""
+        self.findings = look_over(
+            self._folder, time_s=self._limits.check_time_s, now_us=self._now_us, seconds=self._seconds, vfs=self._vfs
+        )
+        self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
+        layout.migrate(connection, self._path)
+        self._ages.resume_from(connection)
+        self._watch_log(connection)
+        found.note_start(connection, now_us=self._now_us(), ages=self._ages)
+        self._event_seq, self._request_seq = found.last_seqs(connection)
+        self.last_event_id = found.last_event_id(connection)
+        self.open_loads = found.open_loads(connection)
 
     @property
     def last_seq(self) -> int:
@@ -148,6 +158,7 @@ class Writer:
             try:
                 with self._connection:
                     self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks.items())
+                    self._ages.write_note(self._connection)
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.FullError:
                 # The log stays: the next start reads it.
@@ -240,17 +251,17 @@ class Writer:
     def _commit(self, batch: Batch, report: Report) -> None:
         connection = self._connection
         assert connection is not None
-        stored_us = self._now_us()
+        stored_us, age_us = self._now_us(), self._ages()
         first_seq, newest_id = self._event_seq + 1, self.last_event_id
         connection.execute("BEGIN IMMEDIATE")
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
         if window_us and [event for event, _ in accepts if event.idempotency_key]:
-            accepts, report.repeats = sort_out(connection, accepts, age_us=self._age_us(), window_us=window_us)
+            accepts, report.repeats = sort_out(connection, accepts, age_us=age_us, window_us=window_us)
         connection.executemany(
             rows.INSERT_EVENT,
             [
-                rows.event_row(seq, event, state=State.RECEIVED, attempt=0, stored_us=stored_us)
+                rows.event_row(seq, event, state=State.RECEIVED, attempt=0, stored_us=stored_us, age_us=age_us)
                 for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
             ],
         )
@@ -266,7 +277,7 @@ class Writer:
             newest_id = max(newest_id, accepts[-1][0].id)
         if batch.changes:
             ledger = Ledger(event_seq=event_seq, request_seq=request_seq, last_event_id=newest_id)
-            self._change(connection, batch.changes, ledger, stored_us, report)
+            self._change(connection, batch.changes, ledger, (stored_us, age_us), report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
         connection.execute("COMMIT")
@@ -279,17 +290,19 @@ class Writer:
         connection: apsw.Connection,
         changes: Sequence[Change],
         ledger: Ledger,
-        now_us: int,
+        now: tuple[int, int],
         report: Report,
     ) -> None:
-        changing = Changing(connection, now_us, ledger)
-        mending = Mending(connection, now_us, ledger)
+        """`now` is the time of the wall clock and of the clock of ages."""
+        changing = Changing(connection, *now, ledger)
+        mending = Mending(connection, *now, ledger)
         for change in changes:
             try:
                 if isinstance(change.what, Replay | Purge | Edit):
                     change.result = mending.make(change.what)
                 elif isinstance(change.what, Retire):
-                    change.retired = retire(connection, ledger, change.what, limits=self._limits, age_us=self._age_us())
+                    change.retired = retire(connection, ledger, change.what, limits=self._limits, age_us=now[1])
+                    self._ages.write_note(connection)
                 else:
                     changing.make(change.what)
             except ImpossibleChange as error:

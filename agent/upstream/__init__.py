@@ -1,7 +1,8 @@
 """The way out: what services send leaves through here.
 
-`Courier` works off the spool's requests, one `Lane` per destination. A lane gives each request to its `Sender`
-(`outbox` or `http`), settles what came of it, and decides with `agent.delivery.retry` when to try again.
+`Courier` has a `Way` for each destination: a `Lane` that works off the spool's requests, an `Asker` for questions that
+are not stored, and the `Gate` before both. A lane gives each request to its `Sender` (`outbox` or `http`), settles what
+came of it, and decides with `agent.delivery.retry` when to try again.
 
 `tries` decides on the tries that follow at once, `circuit` whether the destination is asked at all, `targets` which of
 its URLs, `redirect` where an answer leads, `roads` and `proxy` the way there, `login` the credentials, `contexts` and

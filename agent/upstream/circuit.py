@@ -22,7 +22,7 @@ from http import HTTPStatus
 from typing import Final
 
 from agent.config.model import RetryPolicy
-from agent.delivery.retry import delay_s
+from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s
 from agent.errors import DestinationError
 from agent.upstream.sender import Refusal
 
@@ -47,16 +47,27 @@ class CircuitState(StrEnum):
 
 
 class Circuit:
-    """Of one destination. `failures` in a row open it, 0: never; its pauses are those of `policy`."""
+    """Of one destination. `failures` in a row open it, 0: never; its pauses are those of `policy`.
 
-    def __init__(self, *, failures: int, concurrency: int, policy: RetryPolicy, jitter: Callable[[], float]) -> None:
+    `is_careful`: begin with a width of one, as after an outage.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures: int,
+        concurrency: int,
+        policy: RetryPolicy,
+        jitter: Callable[[], float],
+        is_careful: bool = False,
+    ) -> None:
         self._limit: Final = failures
         self._concurrency: Final = concurrency
         self._policy = policy
         self._jitter = jitter
         self._failed = 0
         self._openings = 0
-        self._width = concurrency
+        self._width = 1 if is_careful else concurrency
         self.state = CircuitState.CLOSED
         self.until_s = 0.0
         """When it was opened: the end of the pause."""
@@ -66,6 +77,10 @@ class Circuit:
         if self.state is CircuitState.OPEN and now_s >= self.until_s:
             self.state, self._width = CircuitState.HALF_OPEN, 1
         return self.state is not CircuitState.OPEN and in_hand < self._width
+
+    def may_ask(self, now_s: float, in_hand: int) -> bool:
+        """Whether a question may be asked beside what is in hand: while it is closed, however narrow, or to probe."""
+        return self.state is CircuitState.CLOSED or self.may_begin(now_s, in_hand)
 
     def answered(self) -> None:
         """The far end lives."""
@@ -89,20 +104,28 @@ class Circuit:
             return
         if self.state is CircuitState.HALF_OPEN or self._failed >= self._limit:
             self._openings += 1
-            pause_s = delay_s(self._policy, attempt=self._openings, jitter=self._jitter())
+            # Retry-After is said of the server and not of one request; and probes lock an account like any others.
+            pause_s = delay_s(
+                self._policy,
+                attempt=self._openings,
+                jitter=self._jitter(),
+                asked_s=error.after_s,
+                max_asked_s=max(self._policy.max_delay_s, MAX_RETRY_AFTER_S),
+            )
             self.state, self.until_s = CircuitState.OPEN, now_s + pause_s
 
 
 class Rate:
-    """At most `size` requests begun in any `interval_s`: what `<apxml-exchange>` means."""
+    """At most `size` requests begun in any `interval_s`, 0: no limit. That is what `<apxml-exchange>` means."""
 
     def __init__(self, *, size: int, interval_s: float) -> None:
         self._interval_s = interval_s
         self._begun: deque[float] = deque(maxlen=size)
+        self.shown: Final = f"{size} in {interval_s:g} s"
 
     def next_s(self, now_s: float) -> float:
         """When the next one may be begun; `now_s` or earlier: at once."""
-        if len(self._begun) < (self._begun.maxlen or 0):
+        if not self._begun or len(self._begun) < (self._begun.maxlen or 0):
             return now_s
         return self._begun[0] + self._interval_s
 

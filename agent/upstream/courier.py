@@ -1,48 +1,37 @@
-"""Takes stored requests to their destinations: one `Lane` each, started and stopped together."""
+"""Takes stored requests to their destinations: one `Way` each, started, changed and stopped together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import attrs
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, Spool, StoredRequest
-from agent.config.model import Destination, HttpDestination, OutboxDestination
-from agent.config.outbound import ClientTls
+from agent.boundaries import Counters, Feed, Spool, StoredRequest
+from agent.config.changes import changed_destinations, same
+from agent.config.model import Destination
 from agent.delivery import Answer, OutboundRequest
-from agent.errors import DestinationError
+from agent.delivery.attention import stranger_sentence
+from agent.errors import AgentError, DestinationError
 from agent.secret import Secret
-from agent.upstream.asking import Asker
-from agent.upstream.circuit import Circuit, Rate
-from agent.upstream.contexts import Contexts
-from agent.upstream.http import HttpSender
-from agent.upstream.lane import Lane
-from agent.upstream.login import read_small_file
-from agent.upstream.material import ReadFile, context_of
-from agent.upstream.outbox import OutboxSender
+from agent.upstream.login import OpenSecret, plain_secret
+from agent.upstream.material import ReadFile
 from agent.upstream.paused import PausedBook
 from agent.upstream.sender import Sender
+from agent.upstream.way import Way, Ways
 from keystoretools import ErrorCode
 from keystoretools.errors import FileError
 
 log = Logger(namespace="upstream")
 
-Result = TypeVar("Result")
-
 DAY_S: Final = 24 * 3600.0
 
-CARELESS: Final = (
-    'destination {name}: ignoreSSLErrors="true", so whoever stands between can read and change what is sent; pin the '
-    "certificate with SSL/fingerprint, or put its authority into a Truststore, and take the attribute out"
-)
+CHANGE_PATIENCE_S: Final = 60.0
+"""For what is in hand when its destination changes: twice the default time-out. What takes longer is broken off, and
+sent again by the new settings."""
 
 
 def no_files(path: PurePath) -> bytes:
@@ -57,7 +46,7 @@ class Courier:
 
     `senders` replaces the ways out by name; for tests. `paused` keeps which destinations the operator holds back;
     without it that is forgotten at the end. `read` gives the octets of keystores and truststores, and blocks;
-    `password` is the environment's, for those that have no password file.
+    `password` is the environment's, for those that have no password file. `feed` is told what becomes of requests.
     """
 
     name: Final = "upstream"
@@ -74,101 +63,169 @@ class Courier:
         counters: Counters,
         read: ReadFile = no_files,
         password: Secret | None = None,
+        opened: OpenSecret = plain_secret,
         senders: Callable[[Destination], Sender] | None = None,
         paused: PausedBook | None = None,
+        feed: Feed | None = None,
     ) -> None:
-        self._home = home
-        self._read = read
-        self._password = password
-        self._careless: Final = [
-            destination.name
-            for destination in destinations
-            if isinstance(destination, HttpDestination) and destination.tls.ignore_errors
-        ]
-        self._daily: IDelayedCall | None = None
         self._spool = spool
         self._reactor = reactor
-        self._now_us = now_us
-        self._strangers: set[str] = set()
-        make = senders or self._sender
-        ways = {destination.name: make(destination) for destination in destinations}
-        self._asker = Asker(senders=ways, reactor=reactor, now_us=now_us, counters=counters)
         self._paused = paused
-        self._lanes = {
-            destination.name: Lane(
-                name=destination.name,
-                sender=ways[destination.name],
-                policy=destination.retry,
-                spool=spool,
-                reactor=reactor,
-                now_us=now_us,
-                jitter=jitter,
-                counters=counters,
-                circuit=_circuit_of(destination, jitter),
-                rate=_rate_of(destination),
-            )
-            for destination in destinations
-        }
+        self._maker = Ways(
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=now_us,
+            jitter=jitter,
+            counters=counters,
+            read=read,
+            password=password,
+            opened=opened,
+            senders=senders,
+            feed=feed,
+        )
+        self._ways = {destination.name: self._maker.make(destination) for destination in destinations}
+        self._retiring: dict[str, list[Way]] = {}
+        """By name: ways that end what they have in hand. None of that name begins before they have."""
+        self._daily: IDelayedCall | None = None
+        self._strangers: set[str] = set()
         self._is_subscribed = False
+        self._is_stopping = False
 
     async def start(self) -> None:
         """Listen to the spool, then read what it still has: in this order nothing falls between."""
         if not self._is_subscribed:
             self._spool.on_requests(self._stored)
             self._is_subscribed = True
-        for name, lane in self._lanes.items():
-            if self._paused is not None and name in self._paused.names:
-                log.warn('{name} is paused: nothing is sent there until "iadmin destination resume"', name=name)
-                lane.hold(True)
-            lane.open()
+        for way in self._ways.values():
+            self._open(way)
         self._warn()
+        await self._tell_strangers()
 
     async def stop(self, patience_s: float) -> None:
         """Let what is being sent end; what is not sent stays in the spool."""
+        self._is_stopping = True
         if self._daily is not None and self._daily.active():
             self._daily.cancel()
-        closing = [Deferred.fromCoroutine(lane.close(patience_s)) for lane in self._lanes.values()]
-        for closed, failure in await DeferredList(closing, consumeErrors=True):
-            if not closed:
-                log.failure("a destination did not close well", failure)
+        ways = [*self._ways.values(), *(way for retiring in self._retiring.values() for way in retiring)]
+        await DeferredList([self._closing(way, patience_s) for way in ways])
+
+    def change(self, destinations: Sequence[Destination]) -> tuple[str, ...]:
+        """Take over another set of destinations; return what is different, as `changed_destinations` says it.
+
+        1. What is the same is left alone, with its connections and its circuit breaker.
+        2. What has changed ends what it has in hand by its old settings, then the new ones begin: so the order of each
+           process group is kept. All that waits is due at once, because what it waited for may be mended.
+        3. What is gone ends what it has in hand. The rest stays in the spool, for a destination of that name.
+        """
+        old = [way.destination for way in self._ways.values()]
+        for name in self._ways.keys() - {destination.name for destination in destinations}:
+            self._retire(self._ways.pop(name))
+        for destination in destinations:
+            before = self._ways.get(destination.name)
+            if before is None or not same(before.destination, destination):
+                self._put(destination, before, is_held=before is not None and before.lane.is_held)
+        # In the order of the file, which is the order of the status.
+        self._ways = {destination.name: self._ways[destination.name] for destination in destinations}
+        self._strangers.clear()
+        self._warn()
+        if self._is_subscribed:
+            telling = Deferred.fromCoroutine(self._tell_strangers())
+            telling.addErrback(lambda failure: log.failure("what waits for no destination could not be told", failure))
+        return changed_destinations(old, destinations)
 
     def pause(self, name: str, *, is_paused: bool) -> bool:
         """Hold back what is stored for a destination, or let it go; kept over restarts. False: there is none so named.
 
-        Raises `MachineError` where that cannot be kept; nothing is changed then.
+        What is let go is due at once and sent step by step, whether it was paused or not: the operator may have mended
+        the far end. Raises `MachineError` where that cannot be kept; nothing is changed then.
         """
-        lane = self._lanes.get(name)
-        if lane is None:
+        way = self._ways.get(name)
+        if way is None:
             return False
         if self._paused is not None:
             others = self._paused.names - {name}
             self._paused.write(others | {name} if is_paused else others)
-        lane.hold(is_paused)
+        if is_paused:
+            way.lane.hold(True)
+        else:
+            # Anew, so that an open circuit or a long pause until the next attempt does not keep it back.
+            self._put(way.destination, way, is_held=False)
         log.info("{name} is {what} by the operator", name=name, what="paused" if is_paused else "resumed")
         return True
 
     def ask(
         self, request: OutboundRequest, *, event_id: str, timeout_s: float, even_paused: bool = False
     ) -> Deferred[Answer]:
-        """See `agent.boundaries.Asking`. Refused while the operator has paused the destination, or `even_paused`."""
-        lane = self._lanes.get(request.destination)
-        if lane is not None and lane.is_held and not even_paused:
-            return fail(DestinationError("paused", f"{request.destination} is paused by the operator"))
-        return self._asker.ask(request, event_id=event_id, timeout_s=timeout_s)
+        """See `agent.boundaries.Asking`. `even_paused`: the operator asks, whom neither the pause nor the circuit
+        breaker and the rate of the destination keep from it."""
+        name = request.destination
+        way = self._ways.get(name)
+        if way is None:
+            return fail(DestinationError("no-destination", f"there is no destination {name!r}", retryable=False))
+        if way.lane.is_held and not even_paused:
+            return fail(DestinationError("paused", f"{name} is paused by the operator"))
+        return way.asker.ask(request, event_id=event_id, timeout_s=timeout_s, is_operators=even_paused)
 
     def describe(self) -> list[dict[str, object]]:
-        """One mapping per destination; see `Lane.describe`. `warnings` are sentences about how it is configured."""
-        return [
-            {**told, "warnings": [*([CARELESS.format(name=name)] if name in self._careless else []), *_unreached(told)]}
-            for name, told in ((name, lane.describe()) for name, lane in self._lanes.items())
-        ]
+        """One mapping per destination; see `Way.describe`."""
+        return [way.describe() for way in self._ways.values()]
+
+    def _put(self, destination: Destination, before: Way | None, *, is_held: bool) -> None:
+        """Make a way, which begins once nothing of its name is in hand any more."""
+        way = self._ways[destination.name] = self._maker.make(destination, before=before)
+        way.lane.hold(is_held)
+        if before is not None:
+            self._retire(before)
+        elif destination.name not in self._retiring:
+            self._open(way)
+
+    def _retire(self, way: Way) -> None:
+        self._retiring.setdefault(way.destination.name, []).append(way)
+        self._closing(way, CHANGE_PATIENCE_S).addCallback(lambda _: self._retired(way))
+
+    def _retired(self, way: Way) -> None:
+        name = way.destination.name
+        self._retiring[name].remove(way)
+        if not self._retiring[name]:
+            del self._retiring[name]
+            if name in self._ways:
+                self._open(self._ways[name])
+
+    def _open(self, way: Way) -> None:
+        if self._is_stopping or not self._is_subscribed:
+            return
+        name = way.destination.name
+        if self._paused is not None and name in self._paused.names:
+            log.warn('{name} is paused: nothing is sent there until "iadmin destination resume"', name=name)
+            way.lane.hold(True)
+        way.lane.open()
+
+    def _closing(self, way: Way, patience_s: float) -> Deferred[None]:
+        """Fires when the way has let go of everything; never fails."""
+        closing = Deferred.fromCoroutine(way.lane.close(patience_s))
+        return closing.addErrback(lambda failure: log.failure("a destination did not close well", failure))
 
     def _warn(self) -> None:
-        """At the start and once a day, so that what was meant for an afternoon is not forgotten for years."""
-        for name in self._careless:
-            log.warn("{warning}", warning=CARELESS.format(name=name))
-        if self._careless:
-            self._daily = self._reactor.callLater(DAY_S, self._warn)
+        """At the start, after a change and once a day, so that what was meant for an afternoon is not forgotten."""
+        if self._daily is not None and self._daily.active():
+            self._daily.cancel()
+        warnings = [way.careless for way in self._ways.values() if way.careless]
+        for warning in warnings:
+            log.warn("{warning}", warning=warning)
+        self._daily = self._reactor.callLater(DAY_S, self._warn) if warnings else None
+
+    async def _tell_strangers(self) -> None:
+        """Requests that nobody will send: their destination has been renamed or taken out."""
+        try:
+            found = await self._spool.open_destinations()
+        except AgentError as error:
+            log.warn("cannot tell which destinations have requests: {reason}", reason=error.sentence)
+            return
+        for name, count in found.items():
+            if name not in self._ways and name not in self._strangers:
+                self._strangers.add(name)
+                log.warn("{sentence}", sentence=stranger_sentence(name, count))
 
     def _stored(self, requests: Sequence[StoredRequest]) -> None:
         """Hand a batch to its lanes. Requests of one destination stay in order."""
@@ -182,62 +239,13 @@ class Courier:
             self._offer(name, batch)
 
     def _offer(self, name: str, requests: Sequence[StoredRequest]) -> None:
-        lane = self._lanes.get(name)
-        if lane is not None:
-            lane.offer(requests)
+        way = self._ways.get(name)
+        if way is not None:
+            way.lane.offer(requests)
         elif name not in self._strangers:
             self._strangers.add(name)
             log.warn(
-                "there is no destination {name!r}: {id} waits in the spool until iaconfig.xml has one",
-                name=name,
-                id=requests[0].id,
+                "{sentence}",
+                sentence=stranger_sentence(name, len(requests)),
                 event_id=requests[0].id.partition("/")[0],
             )
-
-    def _sender(self, destination: Destination) -> Sender:
-        if isinstance(destination, OutboxDestination):
-            return OutboxSender(
-                destination=attrs.evolve(destination, path=self._home / destination.path),
-                reactor=self._reactor,
-                now_us=self._now_us,
-                run_in_thread=self._run_in_thread,
-            )
-        return HttpSender(
-            destination=destination,
-            reactor=self._reactor,
-            now_us=self._now_us,
-            context=Contexts(
-                destination.tls, name=destination.name, make=self._make_context, in_thread=self._run_in_thread
-            ),
-            read=lambda path: self._run_in_thread(lambda: read_small_file(path)),
-        )
-
-    def _make_context(self, config: ClientTls) -> SSL.Context:
-        now = datetime.fromtimestamp(self._now_us() / 1e6, UTC)
-        return context_of(config, read=self._read, password=self._password, now=now)
-
-    def _run_in_thread(self, work: Callable[[], Result]) -> Deferred[Result]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-
-
-def _circuit_of(destination: Destination, jitter: Callable[[], float]) -> Circuit | None:
-    if not isinstance(destination, HttpDestination):
-        return None
-    return Circuit(
-        failures=destination.circuit_failures,
-        concurrency=destination.concurrency,
-        policy=destination.retry,
-        jitter=jitter,
-    )
-
-
-def _rate_of(destination: Destination) -> Rate | None:
-    if not isinstance(destination, HttpDestination) or not destination.exchange_size:
-        return None
-    return Rate(size=destination.exchange_size, interval_s=destination.exchange_interval_s)
-
-
-def _unreached(told: Mapping[str, object]) -> list[str]:
-    if told["circuit"] == "closed":
-        return []
-    return [f"destination {told['destination']}: nothing can be sent, it is stored: {told['last_error']}"]

@@ -25,6 +25,7 @@ from twisted.web._newclient import BadResponseVersion, ParseError  # twisted.web
 
 from agent.errors import DestinationError
 from agent.upstream.exchange import Phase
+from agent.wire.alerts import meaning_of
 
 LOST = (ConnectionDone, ConnectionLost, ConnectionAborted)
 
@@ -60,7 +61,7 @@ def fault_of(error: BaseException, *, where: str, phase: Phase) -> DestinationEr
     for cause in causes:
         if isinstance(cause, DestinationError):
             return cause
-    for cause in causes:
+    for cause in sorted(causes, key=lambda one: isinstance(one, LOST)):  # that it was cut is the least that can be said
         fault = _known(cause, where, phase)
         if fault is not None:
             return fault
@@ -102,4 +103,8 @@ def _tls_text(error: SSL.Error) -> str:
     reasons = [record[-1] for record in records if record]
     if any(reason in ("wrong version number", "packet length too long", "http request") for reason in reasons):
         return "what answered does not speak TLS: is this a port for plain HTTP?"
+    said = str(reasons[-1]) if reasons else ""
+    meaning = meaning_of(said)
+    if meaning is not None:
+        return f"TLS failed: {meaning.sentence} ({said}); {meaning.cure}"
     return f"TLS failed: {', '.join(map(str, reasons))[:200] or 'the far end closed the connection'}"

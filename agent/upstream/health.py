@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, StoredRequest
-from agent.delivery import Answer, Outcome
+from agent.boundaries import Counters, Feed, StoredRequest
+from agent.delivery import Answer, Outcome, State, next_state
+from agent.recent import Happening, Pace
 
 log = Logger(namespace="upstream")
 
@@ -27,9 +29,13 @@ class Verdict:
 class Health:
     """Of one destination. An outage is one warning and not one per attempt: repetitions are told at INFO."""
 
-    def __init__(self, *, name: str, counters: Counters) -> None:
+    def __init__(
+        self, *, name: str, counters: Counters, seconds: Callable[[], float], feed: Feed | None = None
+    ) -> None:
         self._name: Final = name
+        self.pace: Final = Pace(seconds=seconds)
         self._counters = counters
+        self._feed = feed
         self._is_failing = False
         self._last_success_us = 0
         self.last_error = ""
@@ -50,6 +56,8 @@ class Health:
             "attempt": attempt,
             "reason": verdict.reason,
         }
+        self.pace.ended(took_us=now_us - began_us, is_good=verdict.outcome is Outcome.SUCCEED)
+        self._tell(request, verdict, took_us=now_us - began_us, now_us=now_us)
         match verdict.outcome:
             case Outcome.SUCCEED:
                 self._succeeded(verdict, facts, took_ms=(now_us - began_us) // 1000, now_us=now_us)
@@ -60,11 +68,21 @@ class Health:
                 self.last_error = verdict.reason
                 log.error("gave up on {id} for {name}, attempt {attempt}: {reason}", **facts)
 
+    def _tell(self, request: StoredRequest, verdict: Verdict, *, took_us: int, now_us: int) -> None:
+        """Who watches, of the request."""
+        if self._feed is None:
+            return
+        state = next_state(State.CLAIMED, verdict.outcome).label
+        status = verdict.answer.status if verdict.answer is not None else 0
+        text = verdict.reason or f"{f'answered {status}, ' if status else ''}{took_us / 1000:.1f} ms"
+        self._feed.tell((Happening(now_us, request.id, request.service, self._name, state, text),))
+
     def _succeeded(self, verdict: Verdict, facts: dict[str, Any], *, took_ms: int, now_us: int) -> None:
         self._counters.count("upstream.sent", self._name)
         if self._is_failing:
             self._is_failing = False
             log.info("{name} takes requests again", name=self._name)
+        self.last_error = ""
         self._last_success_us = now_us
         status = verdict.answer.status if verdict.answer is not None else 0
         told = f"answered {status}" if status else "written"

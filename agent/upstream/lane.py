@@ -3,40 +3,37 @@
 The order is that of `agent.delivery.Lineup`: requests of one process group one after the other, groups beside one
 another up to the destination's concurrency. Each attempt ends in one of four ways:
 
-1. The far end took it: settled as done, with the answer.
+1. The far end took it: settled as done, with the answer. The next of its group need not wait for that to be on disk.
 2. It failed and shall be tried again: settled as waiting, with the time. It holds back its own group only.
 3. It failed for good: settled as dead, with the answer and the reason.
 4. It was cancelled, because the agent stops: nothing is settled, and the spool offers it again at the next start.
 
-A settlement that the spool cannot store is repeated until it can, because the request has left: the group waits, so
-that the far end is not told twice for the sake of a full disk.
+A settlement that the spool cannot store is repeated until it can, and meanwhile each group waits for its own: see
+`agent.upstream.settling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, RequestSettlement, Spool, StoredRequest
+from agent.boundaries import RequestSettlement, Spool, StoredRequest
 from agent.config.model import RetryPolicy
 from agent.delivery import Lineup, Outcome, Refill, State, Ticket
-from agent.delivery.ages import Ages
 from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
-from agent.errors import AgentError, DestinationError
-from agent.upstream.circuit import Circuit, CircuitState, Rate
+from agent.errors import DestinationError
+from agent.upstream.gate import Gate
 from agent.upstream.health import Health, Verdict, event_id_of
 from agent.upstream.sender import Refusal, Sender
+from agent.upstream.settling import Settling
 
 log = Logger(namespace="upstream")
-
-MAX_SETTLE_PAUSE_S: Final = 30.0
-"""Longest pause before a settlement is tried again: a disk that has room again is noticed in half a minute."""
 
 REFILL_PAUSE_S: Final = 5.0
 """Before a read that failed is tried again."""
@@ -57,21 +54,22 @@ class Lane:
         reactor: IReactorTime,
         now_us: Callable[[], int],
         jitter: Callable[[], float],
-        counters: Counters,
-        circuit: Circuit | None = None,
-        rate: Rate | None = None,
+        gate: Gate,
+        health: Health,
+        is_hasty: bool = False,
     ) -> None:
+        """`is_hasty`: what already waits is due at once, because what it waited for may be mended."""
         self._name: Final = name
-        self._circuit = circuit
-        self._rate = rate
+        self._gate = gate
         self._sender = sender
         self._policy = policy
         self._spool = spool
+        self._settling = Settling(spool=spool, reactor=reactor)
         self._reactor = reactor
         self._now_us = now_us
-        self._ages = Ages(now_us=now_us(), now_s=reactor.seconds())
         self._jitter = jitter
-        self._health = Health(name=name, counters=counters)
+        self._health = health
+        self._is_hasty: Final = is_hasty
         self._lineup: Lineup[_Job] = Lineup(threads={ONLY_PRIORITY: sender.concurrency})
         self._in_hand: dict[int, Deferred[None]] = {}
         self._reading: Deferred[None] | None = None
@@ -79,7 +77,7 @@ class Lane:
         self._paused_until_s = 0.0
         self._is_held = False
         self._is_open = False
-        self._idle: Deferred[None] | None = None
+        self._idle: list[Deferred[None]] = []
         self._is_going_on = False
         self._is_asked_again = False
         self._read_from_s = 0.0
@@ -89,6 +87,11 @@ class Lane:
         """Begin to send; the first thing is to read what the spool still has."""
         self._is_open = True
         self._go_on()
+
+    @property
+    def in_hand(self) -> int:
+        """How many requests are being sent; what is only still to be settled is none of them."""
+        return len(self._in_hand) - self._settling.ahead
 
     @property
     def is_held(self) -> bool:
@@ -102,15 +105,18 @@ class Lane:
 
     def offer(self, requests: Sequence[StoredRequest]) -> None:
         """Take in what has just been stored for this destination, in order."""
+        self._health.pace.came(len(requests))
         if not self._is_open:
             return
-        now_s = self._reactor.seconds()
         for request in requests:
-            self._lineup.add(self._ticket(request, born_s=self._ages.came(request.seq, now_s)))
+            self._lineup.add(self._ticket(request))
         self._go_on()
 
     async def close(self, patience_s: float) -> None:
-        """Begin nothing more, wait for what is in hand, give up on the rest, and let go of the connections."""
+        """Begin nothing more, wait for what is in hand, give up on the rest, and let go of the connections.
+
+        A second call with less patience hurries the first.
+        """
         self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
@@ -118,9 +124,10 @@ class Lane:
         if self._reading is not None:
             self._reading.cancel()
         if self._in_hand:
-            self._idle = Deferred()
+            idle: Deferred[None] = Deferred()
+            self._idle.append(idle)
             hurry = self._reactor.callLater(patience_s, self._give_up)
-            await self._idle
+            await idle
             if hurry.active():
                 hurry.cancel()
         await self._sender.close()
@@ -135,18 +142,19 @@ class Lane:
             "kind": self._sender.kind,
             "target": self._sender.target,
             "paused": self._is_held,
-            "circuit": self._circuit.state.value if self._circuit is not None else "closed",
+            "circuit": self._gate.state.value,
             "backlog": len(self._lineup),
-            "in_hand": len(self._in_hand),
+            "in_hand": self.in_hand,
             "last_success": self._health.last_success,
             "last_error": self._health.last_error,
+            "last_minute": self._health.pace.describe(),
         }
 
-    def _ticket(self, request: StoredRequest, *, born_s: float) -> Ticket[_Job]:
-        due_s = 0.0
-        if request.due_us:
-            now_s = self._reactor.seconds()
-            due_s = now_s + self._ages.left_s(due_us=request.due_us, stamp_us=request.created_us, now_s=now_s)
+    def _ticket(self, request: StoredRequest) -> Ticket[_Job]:
+        now_s, due_s = self._reactor.seconds(), 0.0
+        # What this lane postpones itself stays in memory: a pause that is read back is from before it.
+        if request.left_s and not self._is_hasty:
+            due_s = now_s + request.left_s
             if self._sender.keeps_order:
                 self._paused_until_s = max(self._paused_until_s, due_s)
                 due_s = 0.0
@@ -155,7 +163,7 @@ class Lane:
             priority=ONLY_PRIORITY,
             # A sender that keeps the order itself gets everything at once: each request is a group of its own.
             group=str(request.seq) if self._sender.keeps_order else request.group,
-            item=_Job(request, born_s),
+            item=_Job(request, now_s - request.age_s),
             size_bytes=len(request.request.body),
             due_s=due_s,
         )
@@ -182,9 +190,7 @@ class Lane:
         now_s = self._reactor.seconds()
         if self._is_held or self._coming_back or now_s < self._paused_until_s:
             return False
-        if self._rate is not None and self._rate.next_s(now_s) > now_s:
-            return False
-        return self._circuit is None or self._circuit.may_begin(now_s, len(self._in_hand))
+        return self._gate.lets_through(self.in_hand)
 
     def _set_timer(self) -> None:
         """Wake up when the first postponed request is due, or a pause ends."""
@@ -196,10 +202,8 @@ class Lane:
         now_s = self._reactor.seconds()
         # A request that is due but finds all connections busy is begun when one of them ends: no timer for it.
         times = [at_s for at_s in (self._lineup.next_due_s(), self._paused_until_s, self._read_from_s) if at_s]
-        if self._rate is not None and len(self._lineup):
-            times.append(self._rate.next_s(now_s))
-        if self._circuit is not None:
-            times.append(self._circuit.until_s)
+        if len(self._lineup):
+            times += self._gate.waits_for()
         later = [at_s for at_s in times if at_s > now_s]
         if later:
             self._timer = self._reactor.callLater(min(later) - now_s, self._wake)
@@ -234,15 +238,7 @@ class Lane:
             if not isinstance(error, CancelledError):
                 raise
             return
-        now_s = self._reactor.seconds()
-        self._lineup.refill(
-            [
-                self._ticket(
-                    request, born_s=self._ages.born_s(seq=request.seq, stamp_us=request.created_us, now_s=now_s)
-                )
-                for request in found
-            ]
-        )
+        self._lineup.refill([self._ticket(request) for request in found])
 
     def _has_read(self) -> None:
         self._reading = None
@@ -251,8 +247,7 @@ class Lane:
     def _begin(self, job: _Job) -> None:
         request = job.request
         self._spool.began_request(request.seq)
-        if self._rate is not None:
-            self._rate.began(self._reactor.seconds())
+        self._gate.began()
         attempt = Deferred.fromCoroutine(self._work(job))
         self._in_hand[request.seq] = attempt
         attempt.addErrback(lambda failure: log.failure("a request of {name} went astray", failure, name=self._name))
@@ -260,9 +255,10 @@ class Lane:
 
     def _put_down(self, seq: int) -> None:
         del self._in_hand[seq]
-        if self._idle is not None and not self._in_hand:
-            idle, self._idle = self._idle, None
-            idle.callback(None)
+        if not self._in_hand:
+            idle, self._idle = self._idle, []
+            for waiting in idle:
+                waiting.callback(None)
         self._go_on()
 
     def _give_up(self) -> None:
@@ -289,18 +285,19 @@ class Lane:
             again_s = self._reactor.seconds() + (0.0 if self._sender.keeps_order else verdict.pause_s)
             due_us = ended_us + int(verdict.pause_s * 1e6) if verdict.outcome is Outcome.POSTPONE else 0
             self._health.tell(request, verdict, attempt=attempt, began_us=begun_us, now_us=ended_us)
-            await self._settle(
-                request,
-                RequestSettlement(
-                    seq=request.seq,
-                    outcome=verdict.outcome,
-                    begun_us=begun_us,
-                    ended_us=ended_us,
-                    answer=verdict.answer,
-                    reason=verdict.reason,
-                    due_us=due_us,
-                ),
+            settlement = RequestSettlement(
+                seq=request.seq,
+                outcome=verdict.outcome,
+                begun_us=begun_us,
+                ended_us=ended_us,
+                answer=verdict.answer,
+                reason=verdict.reason,
+                due_us=due_us,
             )
+            stored = Deferred.fromCoroutine(self._settling.settle(request, settlement))
+            is_left_behind = self._may_leave_behind(verdict, stored)
+            if not is_left_behind:
+                await stored
         except CancelledError:
             self._lineup.postponed(request.seq, due_s=self._reactor.seconds())
             return
@@ -310,21 +307,40 @@ class Lane:
             raise
         finally:
             self._coming_back -= is_coming_back
-        if verdict.outcome is Outcome.POSTPONE:
-            again = attrs.evolve(request, state=State.WAITING, attempt=attempt, due_us=due_us)
+        if is_left_behind:
+            await self._leave_behind(request.seq, stored)
+        elif verdict.outcome is Outcome.POSTPONE:
+            again = attrs.evolve(request, state=State.WAITING, attempt=attempt)
             self._lineup.postponed(request.seq, due_s=again_s, item=_Job(again, job.born_s))
         else:
             self._lineup.settled(request.seq)
+
+    def _may_leave_behind(self, verdict: Verdict, stored: Deferred[None]) -> bool:
+        if verdict.outcome is not Outcome.SUCCEED or stored.called:
+            return False
+        # Whoever keeps the order gets many of a group at a time anyway, and knows how many of them a kill can repeat.
+        return not self._sender.keeps_order and self._settling.may_be_left_behind
+
+    async def _leave_behind(self, seq: int, stored: Deferred[None]) -> None:
+        """Let the group go on, and wait for the disk here."""
+        self._settling.ahead += 1
+        try:
+            self._lineup.settled(seq)
+            self._go_on()
+            with suppress(CancelledError):
+                await stored
+        finally:
+            self._settling.ahead -= 1
 
     async def _attempt(self, job: _Job, attempt: int) -> Verdict:
         """Send once, and say what follows. Raises only `CancelledError`."""
         request = job.request
         try:
             answer = await self._sender.send(request, attempt)
-            self._judge(None)
+            self._gate.judge(None)
             return Verdict(outcome=Outcome.SUCCEED, answer=answer)
         except DestinationError as error:
-            self._judge(error)
+            self._gate.judge(error)
             return self._verdict_of(job, attempt, error)
         except CancelledError:
             raise  # Twisted's is an ordinary Exception
@@ -332,27 +348,6 @@ class Lane:
             log.failure("a fault of the agent while sending {id}", id=request.id, event_id=event_id_of(request))
             fault = DestinationError("internal", f"a fault of the agent: {type(error).__name__}, see its log")
             return self._verdict_of(job, attempt, fault)
-
-    def _judge(self, error: DestinationError | None) -> None:
-        """Tell the circuit breaker, and the log where that changes something."""
-        circuit = self._circuit
-        if circuit is None:
-            return
-        before = circuit.state
-        if error is None:
-            circuit.answered()
-        else:
-            circuit.failed(error, self._reactor.seconds())
-        if circuit.state is CircuitState.OPEN and before is CircuitState.CLOSED:
-            assert error is not None
-            log.warn(
-                "{name}: nothing is sent for {pause_s:.0f} s, then one request asks again: {reason}",
-                name=self._name,
-                pause_s=circuit.until_s - self._reactor.seconds(),
-                reason=error.sentence,
-            )
-        elif circuit.state is CircuitState.CLOSED and before is not CircuitState.CLOSED:
-            log.info("{name}: answers again, what has waited is sent step by step", name=self._name)
 
     def _verdict_of(self, job: _Job, attempt: int, error: DestinationError) -> Verdict:
         answer = error.answer if isinstance(error, Refusal) else None
@@ -379,23 +374,6 @@ class Lane:
         if self._paused_until_s <= now_s:
             self._paused_until_s = now_s + pause_s
         return self._paused_until_s - now_s
-
-    async def _settle(self, request: StoredRequest, settlement: RequestSettlement) -> None:
-        pause_s = 1.0
-        while True:
-            try:
-                await self._spool.settle_request(settlement)
-                return
-            except AgentError as error:
-                log.error(
-                    "what came of {id} cannot be stored, trying again in {pause_s:.0f} s: {reason}",
-                    id=request.id,
-                    pause_s=pause_s,
-                    reason=error.sentence,
-                    event_id=event_id_of(request),
-                )
-            await deferLater(self._reactor, pause_s)
-            pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)
 
 
 @attrs.frozen

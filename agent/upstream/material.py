@@ -17,6 +17,7 @@ from OpenSSL import SSL, crypto
 from agent.config.outbound import ClientTls
 from agent.errors import OperatorError
 from agent.secret import Secret
+from agent.upstream.login import OpenSecret, plain_secret
 from agent.upstream.trust import system_context
 from keystoretools import (
     Certificate,
@@ -38,24 +39,29 @@ TRUSTSTORE_PASSWORD: Final = "changeit"
 """What the original and Java deliver their stores with."""
 
 
-def context_of(config: ClientTls, *, read: ReadFile, password: Secret | None, now: datetime) -> SSL.Context:
-    """Make the context for `config`; blocks. `password` is the environment's, for stores without a password file.
+def context_of(
+    config: ClientTls, *, read: ReadFile, password: Secret | None, now: datetime, opened: OpenSecret = plain_secret
+) -> SSL.Context:
+    """Make the context for `config`; blocks. `password` is the environment's, for stores without a password file;
+    `opened` finds the secret in the content of one.
 
     Raises `OperatorError`; its sentence says which file and what to do.
     """
     try:
         context = system_context(with_system=config.truststore is None or config.with_system)
         if config.truststore is not None:
-            _add_anchors(context, _anchors(config, config.truststore, read, password))
+            trusts = _password_of(config.truststore_password_file, read, opened) or password
+            _add_anchors(context, _anchors(config.truststore, read, trusts))
         if config.keystore is not None:
-            _present(context, config, config.keystore, read, password, now)
+            own = _password_of(config.keystore_password_file, read, opened) or password
+            _present(context, config, config.keystore, read, own, now)
     except KeystoreError as error:
         raise OperatorError(f"tls-{error.code}", error.sentence.rstrip(".")) from error
     return context
 
 
-def _anchors(config: ClientTls, path: PurePath, read: ReadFile, password: Secret | None) -> Sequence[Certificate]:
-    given = _passwords(config.truststore_password_file, read, password)
+def _anchors(path: PurePath, read: ReadFile, password: Secret | None) -> Sequence[Certificate]:
+    given = [] if password is None else [Password(password.reveal())]
     tried = [*given, Password(TRUSTSTORE_PASSWORD), Password(KEYSTORE_PASSWORD)]
     try:
         contents = read_anything(read(path), passwords=tried)
@@ -88,10 +94,9 @@ def _add_anchors(context: SSL.Context, anchors: Sequence[Certificate]) -> None:
 def _present(
     context: SSL.Context, config: ClientTls, path: PurePath, read: ReadFile, password: Secret | None, now: datetime
 ) -> None:
-    given = _passwords(config.keystore_password_file, read, password)
     data = read(path)
     try:
-        keystore = open_keystore(data, given[0] if given else KEYSTORE_PASSWORD)
+        keystore = open_keystore(data, KEYSTORE_PASSWORD if password is None else Password(password.reveal()))
     except WrongPasswordError as error:
         raise OperatorError(
             f"tls-{error.code}",
@@ -122,10 +127,13 @@ def _present(
         ) from error
 
 
-def _passwords(path: PurePath | None, read: ReadFile, password: Secret | None) -> list[Password]:
-    if path is not None:
-        return [Password(read(path).split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8", "replace"))]
-    return [Password(password.reveal())] if password is not None else []
+def _password_of(path: PurePath | None, read: ReadFile, opened: OpenSecret) -> Secret | None:
+    if path is None:
+        return None
+    try:
+        return opened(path, read(path))
+    except ValueError as error:
+        raise OperatorError("tls-password-file", f"the password file {path} {error}") from None
 
 
 def _x509(certificate: Certificate) -> crypto.X509:

@@ -1,17 +1,20 @@
 """The outbox: a file of JSON lines, so that a newcomer sees the result without any account.
 
 One object per request, in the order of sending. What waits is written together, with one sync, in a thread of the pool;
-a request counts as delivered after the sync. A crash between the sync and the settling writes a request again: same
-`id`, later `time`. A line that a crash has torn is ended before the next one is written, and its request comes again.
+a request counts as delivered after the sync. A crash between the sync and the settling offers a request again whose
+line is there: so the end of the file is read once, and what stands in it is synced again and not written again. A line
+that a crash has torn is ended before the next one is written, and its request comes again.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
+import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +25,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from agent.boundaries import StoredRequest
 from agent.config.model import OutboxDestination
-from agent.delivery import Answer
+from agent.delivery import Answer, State
 from agent.errors import DestinationError
 
 MODE: Final = 0o600
@@ -30,6 +33,14 @@ FOLDER_MODE: Final = 0o700
 
 CONCURRENCY: Final = 256
 """Requests in one write: beyond this the sync is no longer what costs."""
+
+MAX_END_LINES: Final = 4 * CONCURRENCY
+"""Read at the end of the file: at most `CONCURRENCY` requests are written and not settled when the agent is killed."""
+
+MAX_END_BYTES: Final = 16 * 1024 * 1024
+"""The same in bytes. Requests beyond it, larger than 16 KiB all of them, are written twice."""
+
+_HEAD: Final = re.compile(rb'\{"id": "([^"\\]+)", "time": "[^"\\]+", ')
 
 RunInThread = Callable[[Callable[[], None]], Deferred[None]]
 
@@ -51,6 +62,14 @@ def outbox_line(request: StoredRequest, *, now_us: int) -> bytes:
         fields["path"] = sent.path
     head = json.dumps(fields, ensure_ascii=False)[:-1]
     return f"{head}, {_body_member(sent.body)}}}\n".encode("utf-8", "replace")
+
+
+def outbox_mark(line: bytes) -> bytes | None:
+    """What two lines of one request have in common, whenever they were written; None for what is no line of ours."""
+    head = _HEAD.match(line)
+    if head is None:
+        return None
+    return hashlib.blake2b(head[1] + b"\n" + line[head.end() :].rstrip(b"\n"), digest_size=16).digest()
 
 
 def _body_member(body: bytes) -> str:
@@ -85,6 +104,20 @@ class OutboxFile:
                 "outbox-failed", f"cannot write {self._path}: {(error.strerror or str(error)).lower()}"
             ) from error
 
+    def marks_at_end(self) -> set[bytes]:
+        """The marks of the last lines that are whole; none where there is no file, or none that can be read."""
+        try:
+            with open(self._path, "rb", opener=_open_without_waiting) as file:
+                size = os.fstat(file.fileno()).st_size
+                begin = max(0, size - MAX_END_BYTES)
+                file.seek(begin)
+                lines = file.read(MAX_END_BYTES).split(b"\n")
+        except OSError:
+            return set()
+        # The last one is empty, or torn; the first one may be the end of a longer one.
+        whole = lines[1 if begin else 0 : -1][-MAX_END_LINES:]
+        return {mark for line in whole if (mark := outbox_mark(line)) is not None}
+
     def _append(self, data: bytes) -> None:
         self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         # Opened anew each time: an operator may move the file away while the agent runs. O_NONBLOCK is for what is
@@ -112,6 +145,18 @@ class OutboxFile:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _is_there(request: StoredRequest, line: bytes, at_end: Collection[bytes | None]) -> bool:
+    """Whether an earlier agent has written this line and was killed before it could note that.
+
+    One that waits was noted, and as a failure: after a sync that failed, a line can be seen that is not on disk.
+    """
+    return bool(at_end) and request.state is not State.WAITING and outbox_mark(line) in at_end
 
 
 @attrs.frozen(kw_only=True)
@@ -142,6 +187,8 @@ class OutboxSender:
         self._run_in_thread = run_in_thread
         self._waiting: list[_Entry] = []
         self._is_writing = False
+        self._at_end: set[bytes] | None = None
+        """The marks of the lines that were there before this agent wrote the first one."""
 
     async def send(self, request: StoredRequest, attempt: int) -> Answer:
         """Write `request` with the others that wait."""
@@ -169,8 +216,12 @@ class OutboxSender:
         written.addCallbacks(lambda _: self._written(batch), lambda failure: self._failed(batch, failure.value))
 
     def _append(self, requests: Sequence[StoredRequest]) -> None:
-        now_us = self._now_us()
-        self._file.append(b"".join(outbox_line(request, now_us=now_us) for request in requests))
+        if self._at_end is None:
+            self._at_end = self._file.marks_at_end()
+        at_end, now_us = self._at_end, self._now_us()
+        lines = [(request, outbox_line(request, now_us=now_us)) for request in requests]
+        # Where all of them are there, nothing is appended, and the file is synced all the same.
+        self._file.append(b"".join(line for request, line in lines if not _is_there(request, line, at_end)))
 
     def _written(self, batch: Sequence[_Entry]) -> None:
         for entry in batch:

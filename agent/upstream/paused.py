@@ -1,14 +1,17 @@
-"""Which destinations the operator has paused: a small file, so that a restart does not send what was held back."""
+"""What the operator holds back: a small file of names, so that a restart does not let it go.
+
+One for paused destinations, one for suspended services.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from twisted.logger import Logger
 
 from agent.errors import MachineError
+from agent.wholefile import write_whole
 
 log = Logger(namespace="upstream")
 
@@ -22,14 +25,8 @@ class PausedBook:
 
     def write(self, names: frozenset[str]) -> None:
         """Note these names and no others. Raises `MachineError` when the disk refuses; nothing is changed then."""
-        beside = self._path.with_name(self._path.name + ".new")
         try:
-            fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w", encoding="ascii") as file:
-                json.dump(sorted(names), file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            write_whole(self._path, json.dumps(sorted(names)).encode("ascii"))
         except OSError as error:
             raise MachineError("store-failed", f"{self._path}: {error.strerror}; nothing was changed") from error
         self.names = names
@@ -41,5 +38,5 @@ class PausedBook:
         except FileNotFoundError:
             return frozenset()
         except (OSError, ValueError, TypeError) as error:
-            log.warn("{path} cannot be read, no destination is paused: {reason}", path=str(self._path), reason=error)
+            log.warn("{path} cannot be read, nothing is held back by it: {reason}", path=str(self._path), reason=error)
             return frozenset()

@@ -20,10 +20,10 @@ from zope.interface import implementer
 
 from agent.config.outbound import Proxy
 from agent.errors import DestinationError
-from agent.upstream.challenge import Challenge, challenges_in, digest, is_answerable
 from agent.upstream.exchange import Exchange, Phase
 from agent.upstream.faults import fault_of
-from agent.upstream.login import basic
+from agent.upstream.login import KeptSecret, ReadSecret
+from agent.wire.challenge import Challenge, answer_to, challenges_in, chosen_of, offered_by
 
 MAX_REPLY_BYTES: Final = 16 * 1024
 """Head of a proxy's answer to CONNECT; as nginx and Node bound heads."""
@@ -63,51 +63,59 @@ def _is_named(host: str, port: int, entry: str) -> bool:
 
 
 class ProxyAccess:
-    """User and password for one proxy, and the challenge it sent last."""
+    """User and password for one proxy, and the challenge it sent last. `read` as for `HttpSender`."""
 
-    def __init__(self, proxy: Proxy, *, cnonce: Callable[[], str]) -> None:
+    def __init__(self, proxy: Proxy, *, cnonce: Callable[[], str], read: ReadSecret | None = None) -> None:
         self.proxy: Final = proxy
         self.shown: Final = authority(proxy.host, proxy.port)
         self._cnonce = cnonce
+        self._password = (
+            KeptSecret(proxy.password, path=proxy.password_path, whose=f"the proxy {self.shown}", read=read)
+            if proxy.user and proxy.password is not None
+            else None
+        )
         self._challenge: Challenge | None = None
         self._count = 0
 
     def field(self, method: str, uri: str) -> str:
         """The value of `Proxy-Authorization` for this request; empty before the proxy has asked."""
-        if self._challenge is None or self.proxy.password is None:
+        if self._challenge is None or self._password is None:
             return ""
-        password = self.proxy.password.reveal()
-        if self._challenge.scheme == "basic":
-            return basic(self.proxy.user, password)
         self._count += 1
-        return digest(
+        return answer_to(
             self._challenge,
             user=self.proxy.user,
-            password=password,
+            password=self._password.secret.reveal(),
             method=method,
             uri=uri,
             cnonce=self._cnonce(),
             count=self._count,
         )
 
-    def challenged(self, values: Sequence[str], *, sent: str) -> None:
-        """The proxy answered 407 to what was `sent`. Returns when the request is worth repeating; else raises."""
+    async def challenged(self, values: Sequence[str], *, sent: str) -> None:
+        """The proxy answered 407 to what was `sent`. Returns when the request is worth repeating; else raises.
+
+        A password that was refused is read again: where that finds another, the request is worth repeating.
+        """
         found = challenges_in(values)
-        if not self.proxy.user or self.proxy.password is None:
-            raise self._refused("wants a user and a password: put them into Proxy/user and Proxy/password-file")
-        answerable = [each for each in found if is_answerable(each)]
-        chosen = next(iter(answerable), next((each for each in found if each.scheme == "basic"), None))
+        chosen = chosen_of(found)
         if chosen is None:
-            offered = ", ".join(dict.fromkeys(each.scheme.upper() for each in found)) or "nothing that is known"
             raise self._refused(
-                f"offers {offered} only, which the agent does not speak: have Basic or Digest allowed for its account, "
-                "or put a proxy of this machine before it that speaks NTLM (cntlm, px)"
+                f"offers {offered_by(found)} only, which the agent does not speak: have Basic or Digest allowed for "
+                "its account, or put a proxy of this machine before it that speaks NTLM (cntlm, px)"
             )
+        if self._password is None:
+            raise self._refused("wants a user and a password: put them into Proxy/user and Proxy/password-file")
         was_used = sent.lower().startswith(chosen.scheme)
         is_stale = chosen.parameters.get("stale", "").lower() == "true"
         if was_used and not is_stale:
             self._challenge = None
-            raise self._refused(f"does not take the password of {self.proxy.user!r}: put the right one into its file")
+            self._password.refused()
+            if not await self._password.settle():
+                raise self._refused(
+                    f"does not take the password of {self.proxy.user!r}: put the right one into its file, which is "
+                    "read again before the next attempt"
+                )
         self._challenge, self._count = chosen, 0
 
     def _refused(self, sentence: str) -> DestinationError:
@@ -164,7 +172,7 @@ class TunnelEndpoint:
             tunnel.abort()
             if status != 407:
                 raise self._refused(status)
-            self.access.challenged(headers.getRawHeaders("proxy-authenticate", []), sent=field)
+            await self.access.challenged(headers.getRawHeaders("proxy-authenticate", []), sent=field)
         raise DestinationError(
             "proxy-login", f"the proxy {self.access.shown} asks for a login again and again", after_s=ACCESS_PAUSE_S
         )
@@ -172,6 +180,12 @@ class TunnelEndpoint:
     def _refused(self, status: int) -> DestinationError:
         said = f"the proxy {self.access.shown} answered {status} to the wish for a tunnel to"
         where = authority(self.host, self.port)
+        if status in (400, 404, 501):
+            return DestinationError(
+                "proxy-failed",
+                f"{said} {where}: what listens there makes no tunnels; take the host and port of the proxy for https",
+                after_s=ACCESS_PAUSE_S,
+            )
         if status in (403, 405):
             return DestinationError(
                 "proxy-forbids", f"{said} {where}: have it allowed there, or name the host in no-proxy", after_s=60.0

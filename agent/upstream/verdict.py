@@ -5,6 +5,7 @@
 | 2xx | delivered |
 | 408, 429, 5xx | try again, after `Retry-After` where it is given |
 | 401, 403, 407 | try again, not sooner than in a minute: it is the account that is wrong, and not this request |
+| 400 of nginx for the client certificate | the same |
 | 3xx | dead: a request repeated would be redirected again |
 | other | dead: the same request would be refused again |
 
@@ -14,7 +15,8 @@ Why 401, 403 and 407 are not final: a password that ran out at night would turn 
 letter within minutes. So they wait like an outage, until the account is mended or the policy's age ends it. The minute
 keeps an account from being locked for too many wrong passwords.
 
-The status alone decides. A body that is cut off afterwards takes nothing back: the far end has decided by then.
+But for nginx, which says 400 for a client certificate that is missing or not accepted, the status alone decides. A
+body that is cut off afterwards takes nothing back: the far end has decided by then.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ from agent.upstream.sender import Refusal
 RETRYABLE: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 ACCESS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
+
+NGINX_ON_CERTIFICATES: Final = (b"No required SSL certificate was sent", b"The SSL certificate error")
+"""What stands in its page (`ngx_http_special_response.c`: 496 and 495, sent as 400). No program behind it has seen the
+request then."""
 
 ACCESS_PAUSE_S: Final = 60.0
 """Least pause after them. Directories lock an account after 3 to 10 wrong passwords within a quarter of an hour or so;
@@ -74,6 +80,10 @@ def refusal_of(
     if status in ACCESS:
         pause_s = max(after_s or 0.0, ACCESS_PAUSE_S)
         return Refusal("access-refused", f"{said}; {_advice(status)}", answer=answer, after_s=pause_s)
+    if _is_about_certificate(answer):
+        return Refusal(
+            "access-refused", f"{said}; {_advice_on_certificate(answer)}", answer=answer, after_s=ACCESS_PAUSE_S
+        )
     return Refusal("answered-final", f"{said}; {_advice(status)}", answer=answer, retryable=False)
 
 
@@ -109,6 +119,19 @@ def shown_url(url: str) -> str:
     if len(shown) > MAX_SHOWN_CHARS:
         shown = f"{shown[:MAX_SHOWN_CHARS]}..."
     return shown if shown.isprintable() else repr(shown)
+
+
+def _is_about_certificate(answer: Answer) -> bool:
+    return answer.status == HTTPStatus.BAD_REQUEST and any(words in answer.body for words in NGINX_ON_CERTIFICATES)
+
+
+def _advice_on_certificate(answer: Answer) -> str:
+    if NGINX_ON_CERTIFICATES[0] in answer.body:
+        return "it wants a client certificate: name the alias of one in the destination's SSL/Keystore"
+    return (
+        "it does not accept our client certificate (expired, or of an authority that it does not know): renew it, or "
+        "name another alias in the destination's SSL/Keystore"
+    )
 
 
 def _advice(status: int) -> str:

@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
-from xml.sax.saxutils import escape
 
 from agent.errors import SenderError
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 PROBLEM_TYPE: Final = "urn:integration-agent:problem:"
 
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""Not `xml.sax.saxutils`, which brings all of `urllib` and `ssl` along: workers import this module, too."""
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _OURS: Final = frozenset(
@@ -43,7 +44,7 @@ class Answers:
     def __init__(self, *, now_s: int) -> None:
         self._now_s = -1
         self._date = b""
-        self._accepted: dict[tuple[bool, Persistence, int], tuple[bytes, bytes]] = {}
+        self._accepted: dict[tuple[bool, bytes, int], tuple[bytes, bytes]] = {}
         self.tick(now_s)
 
     def tick(self, now_s: int) -> None:
@@ -55,11 +56,12 @@ class Answers:
 
     def accepted(self, event_id: str, *, xml: bool, persistence: Persistence) -> bytes:
         """The 202: the event is on disk, and this is its id."""
-        key = (xml, persistence, len(event_id))
+        key = (xml, persistence.value, len(event_id))
         parts = self._accepted.get(key)
         if parts is None:
-            parts = self._accepted[key] = self._render_accepted(*key)
-        return parts[0] + event_id.encode("ascii") + parts[1]
+            parts = self._accepted[key] = self._render_accepted(xml, persistence, len(event_id))
+        before, after = parts
+        return b"%b%b%b" % (before, event_id.encode("ascii"), after)
 
     def _render_accepted(self, xml: bool, persistence: Persistence, id_bytes: int) -> tuple[bytes, bytes]:
         if xml:
@@ -148,7 +150,7 @@ def _as_json(fields: dict[str, object]) -> bytes:
 
 def _as_xml(fields: dict[str, object]) -> bytes:
     """RFC 9457, appendix B; the name space kept the number of its first edition."""
-    inside = "".join(f"<{name}>{escape(_clean(str(value)))}</{name}>\n" for name, value in fields.items())
+    inside = "".join(f"<{name}>{_clean(str(value)).translate(_ESCAPES)}</{name}>\n" for name, value in fields.items())
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<problem xmlns="urn:ietf:rfc:7807">\n{inside}</problem>\n'
     return text.encode("utf-8", "replace")
 

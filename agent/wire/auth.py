@@ -129,6 +129,11 @@ class Gate:
         windows = [known.window_s for known in nearby if shown.key in known.keys]
         return Unsigned(shown.key, shown, tuple(keys), min(windows, default=DEFAULT_WINDOW_S))
 
+    @property
+    def looks_at_certificates(self) -> bool:
+        """Whether a client certificate can let somebody in."""
+        return bool(self._certificates)
+
     def refusal(self) -> SenderError:
         """401 where credentials would help, else 403 (RFC 9110, sections 15.5.2 and 15.5.4)."""
         ways: list[str] = []
@@ -241,14 +246,20 @@ def _clear(password: str) -> _Clear:
     return _Clear(hashlib.sha256(password.encode()).digest())
 
 
+_PARTS: Final = re.compile(r'(?:[^,"]|"[^"]*")+')
+"""The attributes of a subject; a value with a comma stands in quotes."""
+
+
 class _Certificate:
     def __init__(self, pattern: CertificatePattern) -> None:
-        self._subject: Final = _glob(pattern.subject, "[^,]*") if pattern.subject else None
+        parts = [part.strip() for part in _PARTS.findall(pattern.subject)]
+        # Certificates have the name in either order, and programs show it in either.
+        self._subjects: Final = [_glob(", ".join(order), "[^,]*") for order in (parts, parts[::-1]) if parts]
         self._name: Final = _glob(pattern.name, "[^./]*") if pattern.name else None
         self._fingerprint: Final = pattern.fingerprint
 
     def fits(self, certificate: ClientCertificate) -> bool:
-        if self._subject and not self._subject.fullmatch(certificate.subject):
+        if self._subjects and not any(each.fullmatch(certificate.subject) for each in self._subjects):
             return False
         if self._fingerprint and self._fingerprint != certificate.fingerprint:
             return False

@@ -11,8 +11,8 @@ Which fields are filled:
 * when a ClientHello came, on either kind of port: `hello`;
 * when OpenSSL ended the handshake: `reasons`, its words, the last the most telling; `alert` where the peer sent one;
 * on a TLS port: `our_names`, what the served certificate covers; `our_gap`, the sentence about an issuer that is
-  missing in what we present; `client_certificate` and `verify_error` where the
-  sender's own certificate was the matter.
+  missing in what we present; `client_certificate` and `verify_error` where the sender's own certificate was the
+  matter; `culprit`, the subject of the one in its chain that is at fault, where that is not its own.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Misuse:
     alert: str = ""
     reasons: tuple[str, ...] = ()
     verify_error: str = ""
+    culprit: str = ""
     client_certificate: ClientCertificate | None = None
     our_names: tuple[str, ...] = ()
     our_gap: str = ""

@@ -1,4 +1,4 @@
-"""Which service does this URL name? `/http/<domain>_<name>[/sub/path][?query]`.
+"""Which service does this URL name? `/http/<domain>_<name>[/sub/path][?query]`, or `/apxml/..` for what APClient sends.
 
 A target is decoded and normalised once, and only the result is looked up, so that no spelling reaches a service that
 another spelling does not. Both halves of a name may hold `_`, so names are never split, only compared whole.
@@ -18,6 +18,10 @@ from agent.errors import SenderError
 from agent.names import ServiceName
 
 PREFIX: Final = "/http/"
+APXML_PREFIX: Final = "/apxml/"
+"""For ready-made messages and the values of command lines: these are never answered by the service itself."""
+PLATFORM_PATH: Final = "/response"
+"""Stands for the service's own URL, `/<domain>_<name>`, where the platform posts answers, requests and news."""
 INACTIVE_RETRY_S: Final = 300
 """Retry-After of an inactive service: an operator has to switch it on, so seconds would only make noise."""
 
@@ -25,6 +29,7 @@ _ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _PLAIN: Final = re.compile(rb"[\x21-\x7e]*")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_NOBODY: Final = frozenset({"/", PREFIX, PREFIX.rstrip("/"), APXML_PREFIX, APXML_PREFIX.rstrip("/")})
 _MAX_SUGGESTED_CHARS: Final = 80
 """Longer names are not compared with ours: comparing costs time that a stranger would spend for us."""
 
@@ -37,12 +42,20 @@ class Route:
     is_active: bool = True
     path: str = ""
     query: str = ""
+    is_apxml: bool = False
+    """Whether the body is a submission, as `agent.mapping` takes it."""
+    is_platform: bool = False
+    """Whether it is the service's own URL, which the platform calls: never answered by the service itself."""
 
 
 class Routes:
     """The services that can be named in a URL. `inactive` ones are known, and take no events."""
 
     def __init__(self, active: Iterable[ServiceName], inactive: Iterable[ServiceName] = ()) -> None:
+        self.change(active, inactive)
+
+    def change(self, active: Iterable[ServiceName], inactive: Iterable[ServiceName] = ()) -> None:
+        """Know other services from now on."""
         self._by_name = {name.url_name: Route(service=name, is_active=False) for name in inactive}
         self._by_name.update({name.url_name: Route(service=name) for name in active})
         # Most senders post to the bare URL, byte for byte the same each time.
@@ -54,17 +67,22 @@ class Routes:
         if route is not None:
             return route
         path, query = _split(target)
-        if path in ("/", PREFIX, PREFIX.rstrip("/")):
+        if path in _NOBODY:
             raise _nobody_named()
-        if not path.startswith(PREFIX):
-            raise self._unknown(path)
-        name, slash, rest = path[len(PREFIX) :].partition("/")
+        own = self._by_name.get(path[1:])
+        if own is not None:
+            return attrs.evolve(own, path=PLATFORM_PATH, query=query, is_platform=True)
+        prefix = next((prefix for prefix in (PREFIX, APXML_PREFIX) if path.startswith(prefix)), None)
+        if prefix is None:
+            raise self.unknown(path)
+        name, slash, rest = path[len(prefix) :].partition("/")
         known = self._by_name.get(name)
         if known is None:
-            raise self._unknown(name)
-        return attrs.evolve(known, path=slash + rest, query=query)
+            raise self.unknown(name)
+        return attrs.evolve(known, path=slash + rest, query=query, is_apxml=prefix == APXML_PREFIX)
 
-    def _unknown(self, asked: str) -> SenderError:
+    def unknown(self, asked: str) -> SenderError:
+        """The 404 for a path that names no service."""
         wanted = asked.strip("/").replace("|", "_")
         if 0 < len(wanted) <= _MAX_SUGGESTED_CHARS:
             active = [name for name, route in self._by_name.items() if route.is_active]

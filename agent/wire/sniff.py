@@ -3,7 +3,7 @@
 OpenSSL's own detection of plain HTTP missed POST in several releases, so it is not asked. The steps, in this order:
 
 1. Empty lines in front are skipped (RFC 9112 section 2.2), unless the PROXY protocol's second version begins so.
-2. A TLS record that carries a handshake: 22, then major version 3.
+2. A TLS record, its kind and then major version 3: 22 carries a handshake, 21 an alert, others come from the middle.
 3. A hello in the form of SSL 2.0: a length with its highest bit set, 1, a version.
 4. Beginnings that belong to one protocol only (`_BEGINNINGS`).
 5. A word and a blank: HTTP of whatever method, `CONNECT` and the preface of HTTP/2 told apart.
@@ -25,6 +25,8 @@ class Tongue(enum.StrEnum):
     """What is spoken. The values are stable."""
 
     TLS = "tls"
+    TLS_ALERT = "tls-alert"
+    TLS_MIDDLE = "tls-middle"
     SSL2 = "ssl2"
     HTTP = "http"
     CONNECT = "http-connect"
@@ -55,6 +57,8 @@ _HTTP: Final = frozenset({Tongue.HTTP, Tongue.CONNECT, Tongue.HTTP2})
 WORDS: Final[Mapping[Tongue, str]] = MappingProxyType(
     {
         Tongue.TLS: "a TLS handshake",
+        Tongue.TLS_ALERT: "a TLS alert, the end of a connection that it began elsewhere",
+        Tongue.TLS_MIDDLE: "the middle of a TLS connection, without its handshake",
         Tongue.SSL2: "an SSL 2 handshake",
         Tongue.HTTP: "an HTTP request",
         Tongue.CONNECT: "a request to a proxy (CONNECT)",
@@ -100,6 +104,11 @@ _BEGINNINGS: Final = (
 )
 """None of them is the beginning of another."""
 
+_RECORDS: Final[Mapping[int, Tongue]] = MappingProxyType(
+    {20: Tongue.TLS_MIDDLE, 21: Tongue.TLS_ALERT, 22: Tongue.TLS, 23: Tongue.TLS_MIDDLE}
+)
+"""Kinds of TLS records (RFC 8446 section 5.1): change of ciphers, alert, handshake, data."""
+
 _PROXY2: Final = b"\r\n\r\n\0\r\nQUIT\n"
 _PREFACE: Final = b"PRI * HTTP/2"
 _MOST_EMPTY: Final = 16
@@ -134,7 +143,7 @@ def _after_empty_lines(first: bytes, rest: bytes) -> Tongue | None:
 def _recognise(first: bytes) -> Tongue | None:
     if not first:
         return None
-    if first[0] == 22:
+    if first[0] in _RECORDS:
         return _tls(first)
     if first[0] & 0x80 and (found := _ssl2(first)) is not Tongue.BINARY:
         return found
@@ -149,9 +158,11 @@ def _recognise(first: bytes) -> Tongue | None:
 
 
 def _tls(first: bytes) -> Tongue | None:
+    if len(first) > 1 and first[1] != 3:
+        return Tongue.BINARY
     if len(first) < 3:
-        return None if first in (b"\x16", b"\x16\x03") else Tongue.BINARY
-    return Tongue.TLS if first[1] == 3 and first[2] <= 4 else Tongue.BINARY
+        return None
+    return _RECORDS[first[0]] if first[2] <= 4 else Tongue.BINARY
 
 
 def _ssl2(first: bytes) -> Tongue | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from agent.wire.clientcert import ClientCertificate
 from agent.wire.misuse import Cause, Misuse
 from agent.wire.sniff import WORDS, Tongue
 
@@ -121,16 +120,26 @@ def _other_protocol(seen: Misuse) -> str:
         what = WORDS[Tongue(seen.tongue)]
     except (ValueError, KeyError):
         what = "something else"
-    began = f", it began with {shown(seen.first_line)}" if seen.first_line.strip("?") else ""
-    cure = (
-        "switch the PROXY protocol off for this port in the load balancer"
-        if seen.tongue == Tongue.PROXY
-        else "if it is a sender of events, its settings are wrong; otherwise somebody scans this machine's ports"
-    )
+    is_text = seen.first_line.strip("?") and seen.tongue not in (Tongue.TLS_ALERT, Tongue.TLS_MIDDLE)
+    began = f", it began with {shown(seen.first_line)}" if is_text else ""
     return (
         f"{seen.peer} called port {seen.port}, which speaks {_spoken(seen)}, and what it sent looks like {what}"
-        f"{began}; {cure}"
+        f"{began}; {_OTHER_CURES.get(seen.tongue, _SCANNER)}"
     )
+
+
+_SCANNER: Final = "if it is a sender of events, its settings are wrong; otherwise somebody scans this machine's ports"
+_MIXED_UP: Final = (
+    "something between it and here (a load balancer, a firewall after a failover) sends on what belongs to another "
+    "connection; if it happens more than once, look there"
+)
+_OTHER_CURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Tongue.PROXY: "switch the PROXY protocol off for this port in the load balancer",
+        Tongue.TLS_ALERT: _MIXED_UP,
+        Tongue.TLS_MIDDLE: _MIXED_UP,
+    }
+)
 
 
 def _silent(seen: Misuse) -> str:
@@ -210,6 +219,12 @@ def _wrong_name(seen: Misuse) -> str:
 
 def _refused_by_peer(seen: Misuse) -> str:
     said = f'"{seen.alert}"' if seen.alert else "something"
+    if seen.alert == "internal error":
+        return (
+            f"{seen.peer} ended the TLS handshake on port {seen.port} and said {said}: the fault is there; a Java "
+            "program says so when it finds no certificate in its trust store, because the file or its password "
+            "(javax.net.ssl.trustStore, trustStorePassword) is not right"
+        )
     return (
         f"{seen.peer} ended the TLS handshake on port {seen.port} and said {said}; the log of that program knows more, "
         f"and what this port offers is shown by: iadmin tls check"
@@ -264,15 +279,7 @@ def _client_missing(seen: Misuse) -> str:
 
 
 def _client_unknown(seen: Misuse) -> str:
-    if seen.client_certificate and "its root" in seen.verify_error:
-        # OpenSSL shows the certificate that it refuses: the last of the chain, not the sender's own.
-        return (
-            f"{seen.peer} showed a client certificate whose chain ends with "
-            f"{shown(_subject(seen.client_certificate))}, "
-            "which we do not trust; if it shall be taken, put that authority into the truststore of the "
-            "service-gateway, or its own fingerprint onto the list"
-        )
-    issuer = f", issued by {shown(seen.client_certificate.issuer)}" if seen.client_certificate else ""
+    issuer = f", issued by {shown(printable_name(seen.client_certificate.issuer))}" if seen.client_certificate else ""
     return (
         f"{seen.peer} showed {_client(seen)}{issuer}, which we do not trust{_why(seen)}; if it shall be taken, put its "
         "authority into the truststore of the service-gateway, or its fingerprint onto the list"
@@ -364,15 +371,19 @@ def _is_address(name: str) -> bool:
 
 
 def _why(seen: Misuse) -> str:
-    return f" ({seen.verify_error})" if seen.verify_error else ""
+    if not seen.verify_error:
+        return ""
+    # What is wrong with one of the issuers is no fault of the certificate that the sender's operator knows.
+    of_chain = f"of its chain {shown(printable_name(seen.culprit))}: " if seen.culprit else ""
+    return f" ({of_chain}{seen.verify_error})"
 
 
 def _client(seen: Misuse) -> str:
-    """`"CN=plant7"`. Names in certificates may hold anything: what is not printable is replaced."""
     if seen.client_certificate is None:
         return "a client certificate"
-    return f"the client certificate {shown(_subject(seen.client_certificate))}"
+    return f"the client certificate {shown(printable_name(seen.client_certificate.subject))}"
 
 
-def _subject(certificate: ClientCertificate) -> str:
-    return "".join(one if one.isprintable() else "?" for one in certificate.subject)
+def printable_name(name: str) -> str:
+    """A name out of a certificate, which may hold anything: what is not printable is replaced."""
+    return "".join(one if one.isprintable() else "?" for one in name)

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.errors import ExitStatus, OperatorError
 from agent.names import ServiceName
+from iadmin.commands.edges import AgentLink
 from iadmin.commands.lazy import nearest
 
 AGE: Final = re.compile(r"(\d{1,6})(s|m|min|h|d|w)", re.ASCII)
@@ -34,6 +35,17 @@ def find_service(known: Sequence[ServiceName], text: str) -> ServiceName:
         listed = ", ".join(f'"{name}"' for name in known[:10]) or "none at all"
         sentence = f"there is no service {text!r}{nearest(text, spellings)}; the configuration has {listed}"
     raise OperatorError("no-such-service", sentence, exit_status=ExitStatus.USAGE)
+
+
+def running_service(link: AgentLink, text: str) -> str:
+    """The client id of a service that the running agent has. Raises `OperatorError` (64) with the nearest."""
+    known = [str(one.get("service", "")) for one in link.services()]
+    return find_service([_named(one) for one in known], text).client_id
+
+
+def _named(client_id: str) -> ServiceName:
+    domain, _, name = client_id.partition("|")
+    return ServiceName(domain=domain, name=name)
 
 
 def find_moment(text: str, now: datetime) -> datetime:

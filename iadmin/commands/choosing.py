@@ -9,7 +9,7 @@ import attrs
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.arguments import find_moment
 from iadmin.commands.letters import Filters, Letter, Letters
-from iadmin.commands.matching import Fits, Text, matcher
+from iadmin.commands.matching import Fits, matcher
 from iadmin.commands.naming import service_filter
 from iadmin.commands.tools import Tools
 
@@ -53,18 +53,12 @@ class Choice:
 
     def fitting(self, letters: Letters) -> Iterator[Letter]:
         """Those that fit filters and match, the last to die first."""
-        for letter in letters.every(self.filters):
-            if self.match is None or self._matches(self.match, letters, letter):
+        if self.match is None:
+            yield from letters.every(self.filters)
+            return
+        for letter, body in letters.every_with_body(self.filters):
+            if self.match(str(letter.get("reason") or ""), body):
                 yield letter
-
-    @staticmethod
-    def _matches(match: Fits, letters: Letters, letter: Letter) -> bool:
-        reason = str(letter.get("reason") or "")
-        # The reason is here already; a body is a question to the agent.
-        if isinstance(match, Text) and match(reason, b""):
-            return True
-        body = letters.body(str(letter["id"]))
-        return body is not None and match(reason, body)
 
 
 def choose(tools: Tools, letters: Letters, choice: Choice) -> list[Letter]:

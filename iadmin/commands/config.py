@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +14,22 @@ from agent.config.problem import ConfigFaults, Problem, Severity
 from agent.config.scripts import script_fault
 from agent.errors import AgentError, ExitStatus
 from iadmin.commands.lazy import Command, Group
+from iadmin.commands.passwords import given_password
 from iadmin.commands.tls_gateways import material_of
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Facts, Line
+from keystoretools import KeystoreError, fold_alias, open_keystore
+from keystoretools.identity import ADMIN_ALIAS
 
+if TYPE_CHECKING:
+    from agent.config.admin import AdminGatewayConfig
+    from agent.mutual import SharedKey
+
+CLEAR_PASSPHRASE = (
+    "the passphrase of the key on port {port} stands in clear text; write it into the first line of a file of its own "
+    "(mode 0600) and name that in passphrase-file"
+)
 CARELESS = (
     'the destination {name} has ignoreSSLErrors="true": pin the certificate with SSL/fingerprint or name a Truststore, '
     "and take the attribute out"
@@ -30,13 +41,28 @@ def careless_destinations(settings: AgentConfig) -> list[HttpDestination]:
     return [one for one in settings.destinations if isinstance(one, HttpDestination) and one.tls.ignore_errors]
 
 
+def careless_settings(settings: AgentConfig) -> list[Problem]:
+    """What serves for a try, and not for production."""
+    file = settings.source.name
+    destinations = [
+        Problem(file=file, text=CARELESS.format(name=one.name), where="destinations/destination")
+        for one in careless_destinations(settings)
+    ]
+    gateways = [
+        Problem(file=file, text=CLEAR_PASSPHRASE.format(port=one.port), where="service-gateway/@passphrase")
+        for one in settings.gateways
+        if one.tls.passphrase is not None
+    ]
+    return [*gateways, *destinations]
+
+
 def presented_faults(tools: Tools, settings: AgentConfig) -> list[Problem]:
     """What an agent would say of the certificates that its gateways present; warnings too."""
     found: list[Problem] = []
     for gateway in settings.gateways:
         tls = gateway.tls
         is_to_be_made = tls.certificate is None and not (gateway.alias or tls.is_keystore_named)
-        if not gateway.ssl or (is_to_be_made and not Path(tls.keystore).exists()):
+        if not gateway.ssl or (is_to_be_made and not _is_for_senders(tools, Path(tls.keystore))):
             continue  # a self-signed certificate is made at the start, and not by looking
         where, file = "service-gateway", settings.source.name
         try:
@@ -47,6 +73,37 @@ def presented_faults(tools: Tools, settings: AgentConfig) -> list[Problem]:
             Problem(file=file, where=where, text=f"port {gateway.port}: {text}", severity=severity) for text in texts
         ]
     return found
+
+
+def admin_doubts(tools: Tools, settings: AgentConfig) -> list[Problem]:
+    """Why the admin gateway would not open; the agent starts all the same."""
+    admin = settings.admin
+    if admin is None:
+        return []
+    try:
+        read_admin_key(tools, admin)
+    except (AgentError, KeystoreError) as error:
+        text = f"it would not open: {error.sentence.rstrip('.')}"
+        return [Problem(file=settings.source.name, where="admin-gateway", text=text, severity=Severity.WARNING)]
+    return []
+
+
+def read_admin_key(tools: Tools, admin: AdminGatewayConfig) -> SharedKey:
+    """What the admin gateway would present. Raises `AgentError` or `KeystoreError`."""
+    from agent.mutual import read_shared_key
+
+    file = None if admin.password_file is None else Path(admin.password_file)
+    password = given_password(tools, file, "IA_KEYSTORE_PASSWORD")
+    return read_shared_key(tools.safe_files().load(Path(admin.keystore)), path=admin.keystore, password=password)
+
+
+def _is_for_senders(tools: Tools, keystore: Path) -> bool:
+    """Whether somebody has put a key for senders into it, as far as can be seen without its password."""
+    try:
+        found = open_keystore(tools.safe_files().load(keystore), None)
+    except KeystoreError:
+        return keystore.exists()
+    return [fold_alias(one.alias) for one in found.private_keys] != [ADMIN_ALIAS]
 
 
 def broken_scripts(settings: AgentConfig) -> list[Problem]:
@@ -71,7 +128,11 @@ def config() -> None:
 
 
 @config.command(cls=Command)
-@click.option("--production", is_flag=True, help="Also fail on what is not for production, as ignoreSSLErrors.")
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Also fail on what is for trials: ignoreSSLErrors, a clear passphrase.",
+)
 @pass_tools
 def check(tools: Tools, production: bool) -> Outcome:
     """Report every problem of the configuration, of descriptors and scripts, and of the home's permissions.
@@ -83,7 +144,7 @@ def check(tools: Tools, production: bool) -> Outcome:
     faults: Sequence[Problem] = ()
     try:
         settings, warnings = tools.load_config(tools.home)
-        presented = presented_faults(tools, settings)
+        presented = [*presented_faults(tools, settings), *admin_doubts(tools, settings)]
         warnings = [*warnings, *(one for one in presented if one.severity is Severity.WARNING)]
         good = f"{settings.source} is good: {_count(len(settings.services), 'service')}, "
         good += _count(len(settings.destinations), "destination")
@@ -92,11 +153,7 @@ def check(tools: Tools, production: bool) -> Outcome:
         last = Line(good + ".", "good")
         if exposed:
             last = Line(f"{settings.source} is good, but the agent's home is open to other accounts.", "bad")
-        careless = [destination.name for destination in careless_destinations(settings)] if production else []
-        faults = [
-            Problem(file=settings.source.name, text=CARELESS.format(name=name), where="destinations/destination")
-            for name in careless
-        ]
+        faults = careless_settings(settings) if production else []
         if faults:
             last = Line(f"{settings.source} is not for production.", "bad")
         unserved = [one for one in presented if one.severity is Severity.ERROR]
@@ -133,7 +190,7 @@ def show(tools: Tools) -> Outcome:
     effective = tools.effective(settings)
     return Outcome(
         data=effective,
-        blocks=(Facts(pairs=tuple(_flat(effective))),),
+        blocks=(Facts(pairs=tuple(flat(effective))),),
         notes=tuple(str(warning) for warning in warnings),
     )
 
@@ -146,14 +203,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
-def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+def flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Nested values as lines that can be searched: `services.1.name`, counting from 1 as people do."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _flat(inner, f"{path}.{name}" if path else str(name))
+            yield from flat(inner, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value, 1):
-            yield from _flat(inner, f"{path}.{number}")
+            yield from flat(inner, f"{path}.{number}")
     else:
         yield path, _word(value)
 

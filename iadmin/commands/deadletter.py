@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import click
 
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.choosing import Choice, choose, find_letter, letter_sentence, numbered
+from iadmin.commands.choosing import Choice, choose, find_letter, letter_sentence
 from iadmin.commands.lazy import Command, Group
-from iadmin.commands.letterfiles import INDEX, LetterFolder, letter_facts, with_body
+from iadmin.commands.letterfiles import letter_facts
 from iadmin.commands.letteroptions import letter_choice, letter_filters
-from iadmin.commands.letters import Letter, open_letters
+from iadmin.commands.letters import Letter, Letters, open_letters
 from iadmin.commands.naming import id_cells, short_names
 from iadmin.commands.ordering import order
 from iadmin.commands.rewriting import rewritten
 from iadmin.commands.road import road_blocks
 from iadmin.commands.tools import Tools, pass_tools
+from iadmin.commands.writingout import write_out
 from iadmin.model import Outcome
-from iadmin.render import Column, Line, Table, clock, size
+from iadmin.render import Column, Line, Table
+from iadmin.text import clock, size
 
 FILE: Final = click.Path(dir_okay=False, allow_dash=True)
 FOLDER: Final = click.Path(file_okay=False)
@@ -149,36 +150,32 @@ def export(tools: Tools, /, ids: Sequence[str], is_all: bool, target: str | None
     They stay where they are. A body is posted again with "iadmin event send SERVICE FILE", here or elsewhere.
     """
     letters = open_letters(tools)
-    chosen = choose(tools, letters, Choice.read(tools, said, ids=ids, is_all=is_all))
-    folder = LetterFolder(tools.cwd / target) if target is not None else None
-    documents: list[dict[str, Any]] = []
-    written = 0
-    with tools.progress("writing dead letters", len(chosen)) as tell:
-        for index, letter in enumerate(chosen, 1):
-            body = letters.body(str(letter["id"]))
-            event = letters.event(str(letter["id"]).partition("/")[0]) if body is not None else None
-            if body is None or event is None:
-                # Replayed or purged by somebody else since it was listed.
-                continue
-            written += 1
-            facts = letter_facts(letter, event)
-            if folder is not None:
-                folder.add(facts, body)
-            elif tools.switches.as_json:
-                documents.append(with_body(facts, body))
-            else:
-                click.echo(json.dumps(with_body(facts, body)))
-            tell(index)
-    gone = f"; {len(chosen) - written} not dead any more" if written < len(chosen) else ""
-    notes = (*letters.notes, f"{numbered(written)} written{gone}") if folder is None else letters.notes
-    if folder is None:
-        return Outcome(data={"dead_letters": documents}, notes=notes)
-    where = str(tools.cwd / str(target))
-    return Outcome(
-        data={"written": written, "asked": len(chosen), "folder": where},
-        blocks=(Line(f"{numbered(written)} written to {where}{gone}; {INDEX} tells of each.", "good"),),
-        notes=notes,
+    choice = Choice.read(tools, said, ids=ids, is_all=is_all)
+    chosen = choose(tools, letters, choice)
+    return write_out(
+        tools,
+        _whole(letters, choice, chosen),
+        len(chosen),
+        target=target,
+        what="dead letter",
+        gone_words="not dead any more",
+        notes=lambda: letters.notes,
     )
+
+
+def _whole(letters: Letters, choice: Choice, chosen: Sequence[Letter]) -> Iterator[tuple[Letter, bytes]]:
+    """Everything about the chosen ones; what was replayed or purged by somebody else meanwhile is left out."""
+    if not choice.ids:
+        wanted = {str(letter["id"]) for letter in chosen}
+        for letter, body in letters.every_with_body(choice.filters, roads=True):
+            if letter["id"] in wanted:
+                yield letter, body
+        return
+    for letter in chosen:
+        found = letters.body(str(letter["id"]))
+        event = letters.event(str(letter["id"]).partition("/")[0]) if found is not None else None
+        if found is not None and event is not None:
+            yield letter_facts(letter, event), found
 
 
 def _table(tools: Tools, letters: Sequence[Letter], *, empty: str) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +18,8 @@ from iadmin.commands.lazy import Command, Group
 from iadmin.commands.sending import content_type_of, read_file
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Hop, HopRoute, Outcome
-from iadmin.render import Body, Cell, Column, Facts, Line, Table, clock
+from iadmin.render import Body, Cell, Column, Facts, Line, Table, destination_state
+from iadmin.text import clock
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -35,11 +35,11 @@ def list_destinations(tools: Tools) -> Outcome:
     """List the destinations with their state, backlog and last error."""
     notes: tuple[str, ...] = ()
     if tools.agent_pid() is not None:
-        found = tools.open_link(tools.home).destinations()
+        found = tools.link().destinations()
     else:
         settings, _ = tools.load_config(tools.home)
         found = [_from_config(one) for one in settings.destinations]
-        notes = (f"the agent on {tools.home} is not running; this is what its configuration says",)
+        notes = (f"the agent on {tools.where} is not running; this is what its configuration says",)
     now = tools.now()
     table = Table(
         columns=(
@@ -53,7 +53,7 @@ def list_destinations(tools: Tools) -> Outcome:
         rows=[
             (
                 str(one.get("destination", "")),
-                _state(one),
+                destination_state(one),
                 str(one.get("backlog", 0)),
                 str(one.get("in_hand", 0)),
                 clock(one.get("last_success"), now) or "none",
@@ -168,10 +168,6 @@ def route_of(one: HttpDestination, login: Mapping[str, str], proxy: Proxy | None
     """The way to a destination, with its credentials among the headers."""
     parts = urlsplit(one.url)
     headers = [(name, Secret(value)) for name, value in {**login, **dict(one.headers)}.items()]
-    user = ""
-    if proxy is not None and proxy.user:
-        password = proxy.password.reveal() if proxy.password is not None else ""
-        user = f"Basic {b64encode(f'{proxy.user}:{password}'.encode()).decode('ascii')}"
     own = {header.lower() for header, _ in one.headers}
     return HopRoute(
         destination=one.name,
@@ -181,11 +177,13 @@ def route_of(one: HttpDestination, login: Mapping[str, str], proxy: Proxy | None
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         timeout_s=one.timeout_s,
         headers=tuple(headers),
+        has_key=bool(one.tls.alias),
         has_credentials=bool(login) or bool(own & {"authorization", "appkey"}),
         proxy_host=proxy.host if proxy is not None else "",
         proxy_port=proxy.port if proxy is not None else 0,
         is_proxy_tls=proxy is not None and proxy.scheme is ProxyScheme.HTTPS,
-        proxy_authorization=Secret(user) if user else None,
+        proxy_user=proxy.user if proxy is not None else "",
+        proxy_password=proxy.password if proxy is not None else None,
     )
 
 
@@ -204,12 +202,12 @@ def _find(settings: AgentConfig, name: str) -> Destination:
 
 def _running(tools: Tools, what: str) -> None:
     if tools.agent_pid() is None:
-        raise MachineError("not-running", f"no agent runs on {tools.home}; {what}", exit_status=ExitStatus.UNAVAILABLE)
+        raise MachineError("not-running", f"no agent runs on {tools.where}; {what}", exit_status=ExitStatus.UNAVAILABLE)
 
 
 def _set_paused(tools: Tools, name: str, *, is_paused: bool) -> Outcome:
     _running(tools, "destinations are paused and resumed while it does")
-    tools.open_link(tools.home).pause(name, is_paused=is_paused)
+    tools.link().pause(name, is_paused=is_paused)
     sentence = (
         f"{name} is paused; what is for it waits on disk." if is_paused else f"{name} is resumed; what waited is sent."
     )
@@ -228,7 +226,7 @@ def _send(tools: Tools, name: str, fields: Mapping[str, str], file: str) -> Outc
     question = {"body": text, **fields}
     question["content_type"] = question.get("content_type") or content_type_of(body)
     with tools.working(f"sending to {name}"):
-        answer = tools.open_link(tools.home).ask_destination(name, question)
+        answer = tools.link().ask_destination(name, question)
     status = int(answer.get("status", 0))
     is_good = 200 <= status < 300
     cut = " (cut at max-answer-bytes)" if answer.get("body_cut") else ""
@@ -241,15 +239,6 @@ def _send(tools: Tools, name: str, fields: Mapping[str, str], file: str) -> Outc
         ),
         exit_status=ExitStatus.OK if is_good else ExitStatus.FAILED,
     )
-
-
-def _state(one: Mapping[str, Any]) -> Cell:
-    if one.get("paused"):
-        return Cell("paused", "warn")
-    circuit = str(one.get("circuit") or "")
-    if circuit and circuit != "closed":
-        return Cell(f"circuit {circuit}", "bad")
-    return Cell("failing", "bad") if one.get("last_error") and one.get("backlog") else Cell("open", "good")
 
 
 def _from_config(one: Destination) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import ExitStatus, OperatorError, SenderError
+from agent.event import BodyKind
+from agent.event.apxmltext import apxml_of
 from agent.event.body import BodyReader
 from agent.event.xml import parse_xml
 
 MAX_DEPTH: Final = 1000
 """The store checks with the gateway's own limit; this only keeps the parser from running away."""
-SUFFIXES: Final = {"xml": ".xml", "json": ".json"}
+SUFFIXES: Final = {"xml": ".xml", "json": ".json", "apxml": ".xml"}
 
 
 def edit_file(path: Path, environ: Mapping[str, str]) -> None:
@@ -54,7 +56,11 @@ def check_event(body: bytes, letter: Mapping[str, Any]) -> None:
     if kind not in SUFFIXES:
         return
     try:
-        found = BodyReader(max_depth=MAX_DEPTH).check(body, letter.get("charset")).value
+        form, root = BodyReader(max_depth=MAX_DEPTH).read(body, letter.get("charset"))
+        found = form.value
+        if kind == BodyKind.APXML and root is not None:
+            apxml_of(root)
+            found = kind
     except SenderError as error:
         raise _bad(error.sentence) from None
     if found != kind:

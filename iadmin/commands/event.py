@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
+import attrs
 import click
 
-from agent.delivery import State
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.arguments import find_moment, find_service
+from iadmin.commands.arguments import find_service
+from iadmin.commands.eventchoice import EventChoice, event_filters
+from iadmin.commands.identifying import Given, client_files, header_fields, identifying_options
 from iadmin.commands.lazy import Command, Group
-from iadmin.commands.naming import id_cells, service_filter, short_names
+from iadmin.commands.naming import id_cells, short_names
 from iadmin.commands.records import open_records
 from iadmin.commands.road import road_blocks
-from iadmin.commands.sending import (
-    PASSWORD_VARIABLE,
-    answer_outcome,
-    content_type_of,
-    credentials,
-    entrance,
-    read_file,
-)
+from iadmin.commands.sending import answer_outcome, content_type_of, entrance, read_file
 from iadmin.commands.tools import Tools, pass_tools
+from iadmin.commands.writingout import write_out
 from iadmin.model import Outcome
-from iadmin.render import Cell, Column, Table, clock, moment, size, state_cell
+from iadmin.render import Cell, Column, Table, state_cell
+from iadmin.text import clock, size
 
 MAX_LISTED = 1000
 """The control API's own limit for one answer."""
+FOLDER: Final = click.Path(file_okay=False)
+WHOLE: Final = frozenset({"kind", "content_type", "charset", "path", "query", "steps"})
+"""What `bodies` of `/v1/events` adds to a summary."""
 
 
 @click.group(cls=Group)
@@ -38,23 +37,19 @@ def event() -> None:
 
 
 @event.command("list", cls=Command)
-@click.option("--service", metavar="NAME", default="", help="Only events of this service.")
-@click.option("--state", type=click.Choice([state.label for state in State]), help="Only events that stand there.")
-@click.option("--since", metavar="TIME", default="", help="Only events received since: 15m, 2h, 3d, today, or a time.")
+@event_filters
 @click.option("--limit", type=click.IntRange(1, MAX_LISTED), default=50, show_default=True, help="How many at most.")
 @pass_tools
-def list_events(tools: Tools, service: str, state: str | None, since: str, limit: int) -> Outcome:
+def list_events(tools: Tools, /, limit: int, **said: str | None) -> Outcome:
     """List events, newest first."""
-    filters = {
-        "service": service_filter(tools, service),
-        "state": state or "",
-        "limit": str(limit),
-    }
+    choice = EventChoice.read(tools, said)
     now = tools.now()
-    oldest = find_moment(since, now) if since else None
     records = open_records(tools)
-    # The newest come first and are limited first, so leaving out the old ones here is the same as never reading them.
-    events = [one for one in records.events(filters) if oldest is None or _is_since(one, oldest)]
+    if choice.match is None and choice.since is None:
+        events = records.events({**choice.filters, "limit": str(limit)})
+    else:
+        with tools.working("looking for events"):
+            events = [_summary(one) for one, _ in islice(choice.fitting(records), limit)]
     named = short_names([str(one.get("service", "")) for one in events])
     ids = id_cells([str(one.get("id", "")) for one in events])
     table = Table(
@@ -83,7 +78,7 @@ def list_events(tools: Tools, service: str, state: str | None, since: str, limit
             )
             for one in events
         ],
-        empty="There are no such events." if any((service, state, since)) else "There are no events yet.",
+        empty="There are no such events." if choice.is_narrow else "There are no events yet.",
     )
     return Outcome(data={"events": events}, blocks=(table,), notes=records.notes)
 
@@ -104,7 +99,7 @@ def show(tools: Tools, event_id: str) -> Outcome:
         if not newest:
             raise OperatorError(
                 "no-events",
-                f'there are no events yet on {tools.home}; send one with "iadmin event send SERVICE FILE"',
+                f'there are no events yet on {tools.where}; send one with "iadmin event send SERVICE FILE"',
                 exit_status=ExitStatus.FAILED,
             )
         wanted = str(newest[0]["id"])
@@ -119,19 +114,39 @@ def show(tools: Tools, event_id: str) -> Outcome:
 
 
 @event.command(cls=Command)
+@event_filters
+@click.option("--all", "is_all", is_flag=True, help="All events.")
+@click.option("--to", "target", metavar="DIR", type=FOLDER, help="A new folder: a file for each body.")
+@pass_tools
+def export(tools: Tools, /, is_all: bool, target: str | None, **said: str | None) -> Outcome:
+    """Write events out, with their bodies: JSON lines on standard output, or files in a new folder.
+
+    They stay where they are. A body is posted again with "iadmin event send SERVICE FILE", here or elsewhere.
+    """
+    choice = EventChoice.read(tools, said)
+    if not is_all and not choice.is_narrow:
+        raise OperatorError(
+            "which-events",
+            "say which ones: filters (--service, --since, --match, ...), or --all",
+            exit_status=ExitStatus.USAGE,
+        )
+    records = open_records(tools)
+    with tools.working("looking for events"):
+        wanted = {str(one["id"]) for one, _ in choice.fitting(records)}
+    everything = attrs.evolve(choice, match=None)
+    whole = (pair for pair in everything.fitting(records, bodies=True) if pair[0]["id"] in wanted)
+    return write_out(tools, whole, len(wanted), target=target, what="event", notes=lambda: records.notes)
+
+
+@event.command(cls=Command)
 @click.argument("service", metavar="SERVICE")
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--content-type", metavar="TYPE", help="Content-Type to send (default: from the first characters).")
-@click.option("--user", metavar="NAME", help="User for HTTP Basic, where the gateway asks for one.")
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"File whose first line is the user's password (else ${PASSWORD_VARIABLE}, else it is asked for).",
-)
+@click.option("--gateway", type=click.IntRange(1, 65535), metavar="PORT", help="Of several service gateways, this one.")
 @pass_tools
+@identifying_options
 def send(
-    tools: Tools, service: str, file: str, content_type: str | None, user: str | None, password_file: Path | None
+    tools: Tools, service: str, file: str, content_type: str | None, gateway: int | None, identity: Given
 ) -> Outcome:
     """Post FILE (- for standard input) to SERVICE through the service gateway.
 
@@ -142,11 +157,14 @@ def send(
     settings, _ = tools.load_config(tools.home)
     name = find_service([one.name for one in settings.services], service)
     body = read_file(tools, file)
-    headers = credentials(tools, user, password_file)
-    where = entrance(tools, settings)
-    url = f"{where.url}/http/{name.url_name}"
+    target = f"/http/{name.url_name}"
+    headers = header_fields(tools, identity, target=target, body=body)
+    client = client_files(tools, identity)
+    where = entrance(tools, settings, gateway)
+    url = where.url + target
+    kind = content_type or content_type_of(body)
     with tools.working(f"sending to {url}"):
-        answer = tools.post(url, content_type or content_type_of(body), body, headers=headers, trusted=where.trusted)
+        answer = tools.post(url, kind, body, headers=headers, trusted=where.trusted, client=client)
     return answer_outcome(answer, url=url, service=name)
 
 
@@ -157,6 +175,6 @@ def sent_cell(event: Mapping[str, Any]) -> Cell:
     return Cell(text, "bad" if parts[0][1] else "warn" if parts[1][1] else "")
 
 
-def _is_since(event: Mapping[str, Any], oldest: datetime) -> bool:
-    received = moment(event.get("received"))
-    return received is None or received >= oldest
+def _summary(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as it stands in a list, whatever was read of it to find it."""
+    return {name: value for name, value in event.items() if name not in WHOLE}

@@ -87,23 +87,26 @@ def what(chosen: tuple[Certificate, ...]) -> str:
     return f"the certificate {title(chosen[0])}{more}"
 
 
-def commands(out: Path, form: str, alias: str) -> tuple[tuple[str, str], ...]:
-    """For the machine of the sender; the file is there under the same name."""
+def commands(out: Path, form: str, alias: str, password: Password) -> tuple[tuple[str, str], ...]:
+    """For the machine of the sender; the file is there under the same name. Only the usual password is shown."""
     file, name = shlex.quote(out.name), shlex.quote(alias)
     if form in ("pkcs12", "jks"):
-        kind = form.upper()
+        kind, opener = form.upper(), DEFAULT_PASSWORD if password.reveal() == DEFAULT_PASSWORD else "PASSWORD"
+        # Without the password Java takes a PKCS#12 store for an empty one.
+        own = f"-Djavax.net.ssl.trustStoreType={kind} -Djavax.net.ssl.trustStorePassword={opener}"
+        given = f"-srckeystore {file} -srcstoretype {kind} -srcstorepass {opener}"
         return (
-            (
-                "  Java, as its trust store",
-                f"java -Djavax.net.ssl.trustStore={file} -Djavax.net.ssl.trustStoreType={kind} ...",
-            ),
+            ("  Java, as its trust store", f"java -Djavax.net.ssl.trustStore={file} {own} ..."),
             (
                 "  Java, into another store",
-                f"keytool -importkeystore -srckeystore {file} -srcstoretype {kind} -destkeystore TRUSTSTORE",
+                f"keytool -importkeystore -noprompt {given} -destkeystore TRUSTSTORE -deststorepass changeit",
             ),
         )
     keytool = f"keytool -importcert -noprompt -trustcacerts -alias {name} -file {file} -keystore TRUSTSTORE"
     windows = out.name if " " not in out.name else f'"{out.name}"'
+    # curl reads PEM only.
+    pem = shlex.quote(f"{out.name}.pem")
+    first = f"openssl x509 -inform DER -in {file} -out {pem} && " if form == "der" else ""
     return (
         ("  Java", f"{keytool} -storepass changeit"),
         ("  Windows (as administrator)", f"certutil -addstore -f Root {windows}"),
@@ -111,5 +114,5 @@ def commands(out: Path, form: str, alias: str) -> tuple[tuple[str, str], ...]:
             "  Windows PowerShell",
             f"Import-Certificate -FilePath {windows} -CertStoreLocation Cert:\\LocalMachine\\Root",
         ),
-        ("  curl", f"curl --cacert {file} https://..."),
+        ("  curl", f"{first}curl --cacert {pem if first else file} https://..."),
     )

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from agent.errors import ExitStatus, OperatorError
+from iadmin.commands.keystore_users import after_new_password
 from iadmin.commands.keystores import FORMATS, AgentKeystore, keystore_command, saved_data, saved_line, served_alias
 from iadmin.commands.lazy import Command
 from iadmin.commands.passwords import given_password, new_password, require_long_enough
@@ -127,11 +128,7 @@ def passwd(
         )
     saved = store.change(lambda now_there: now_there.set_password(new))
     store.notes[:] = [note for note in store.notes if "everybody knows" not in note]
-    if store.configured_password_file is not None:
-        store.notes.append(
-            f"the configuration names {store.configured_password_file} for the password of this keystore: write the new"
-            " one into it, or the agent cannot open it"
-        )
+    store.notes += after_new_password(store.tools, store.path)
     if apart:
         store.notes.append(
             f"{_named(apart)} with another password still; a Java server cannot start with this keystore. Mend it with:"

@@ -12,17 +12,29 @@ from typing import Final
 import click
 
 from agent.errors import ExitStatus, OperatorError
+from iadmin.commands.adminkey import new_admin_entry
+from iadmin.commands.edges import SavedFile
 from iadmin.commands.keystore_words import certificate_data, entry_table
-from iadmin.commands.keystores import FORMATS, AgentKeystore, keystore_command, saved_data, saved_line
+from iadmin.commands.keystores import FORMATS, AgentKeystore, keystore_command, saved_data, saved_line, which_to_present
 from iadmin.commands.lazy import Command
-from iadmin.commands.tools import SavedFile
 from iadmin.model import Block, Outcome
 from iadmin.render import Line, Script
-from keystoretools import Certificate, Extension, Keystore, Name, PrivateKey, PrivateKeyEntry, extend, make, write_pem
+from keystoretools import (
+    Certificate,
+    Extension,
+    Keystore,
+    Name,
+    PrivateKey,
+    PrivateKeyEntry,
+    extend,
+    fold_alias,
+    make,
+    write_pem,
+)
 from keystoretools.dname import build_name, parse_name
 from keystoretools.errors import ErrorCode, OperationError, quoted
 from keystoretools.hostnames import names_of
-from keystoretools.identity import candidates, choose_identity
+from keystoretools.identity import ADMIN_ALIAS, candidates, choose_identity
 
 KEY_TYPES: Final[dict[str, Callable[[], PrivateKey]]] = {
     "rsa-2048": lambda: make.generate_key("RSA", bits=2048),
@@ -73,7 +85,8 @@ def create(
     """Make a key with a self-signed certificate.
 
     The certificate covers the names that are given, else those of this machine. No sender trusts it until it has been
-    put into the sender's trust store: iadmin keystore export says how.
+    put into the sender's trust store: iadmin keystore export says how. Under the name apia, the key is made by which
+    iadmin on other machines and the agent know each other.
     """
     keystore = store.read_or_new(create=new, format=FORMATS[format_] if format_ else None)
     there = keystore.get(alias)
@@ -83,6 +96,8 @@ def create(
             code=ErrorCode.ALIAS_EXISTS,
             alias=there.alias,
         )
+    if fold_alias(alias) == ADMIN_ALIAS:
+        return _create_admin_key(store, replace=replace)
     entry = _new_entry(store, alias, _names(store, names), key_type, subject, days)
     saved = store.change(lambda now_there: now_there.add(entry, replace=replace))
     after = keystore.add(entry, replace=replace)
@@ -93,7 +108,22 @@ def create(
             Line(saved_line(store, saved)),
             entry_table([entry], store.tools.now(), {}),
             Line(f"Senders must be told to trust it: iadmin keystore export {alias} --out {alias}.cer"),
-            *_use(after, alias),
+            *which_to_present(store, after, alias),
+        ),
+        notes=tuple(store.notes),
+    )
+
+
+def _create_admin_key(store: AgentKeystore, *, replace: bool) -> Outcome:
+    """The key of iadmin itself: the other options have no meaning for it."""
+    entry = new_admin_entry(store.tools.now())
+    saved = store.change(lambda now_there: now_there.add(entry, replace=replace))
+    return Outcome(
+        data={**saved_data(store, saved), "alias": entry.alias, "certificate": certificate_data(entry.chain[0])},
+        blocks=(
+            Line(f"Made the key of iadmin itself, under the alias {quoted(entry.alias)}.", "good"),
+            Line(saved_line(store, saved)),
+            Line('The running agent takes it over with "iadmin reload"; other machines need a copy of the keystore.'),
         ),
         notes=tuple(store.notes),
     )
@@ -153,6 +183,7 @@ def request(
             Line(f"Made a new key, under the alias {quoted(entry.alias)}, with a certificate for the time being.")
         )
         told.append(Line(saved_line(store, saved)))
+        told.extend(which_to_present(store, keystore.add(entry), entry.alias))
     told.append(Line(f"The request asks for {', '.join(wanted)}, for the key {quoted(entry.alias)}.", "good"))
     if path is not None:
         store.tools.safe_files().save(path, pem, now=store.tools.now(), create=True)
@@ -265,9 +296,3 @@ def _subject(given: str | None, names: Sequence[str]) -> Name:
 
 def _has_subject(certificate: Certificate) -> bool:
     return certificate.problem is None and bool(certificate.subject.text())
-
-
-def _use(after: Keystore, alias: str) -> list[Line]:
-    if len(candidates(after)) > 1:
-        return [Line(f"Say that senders shall see it: iadmin keystore use {alias}")]
-    return []

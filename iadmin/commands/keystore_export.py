@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from agent.errors import ExitStatus, OperatorError
+from agent.storepassword import PASSWORD_VARIABLE
 from iadmin.commands.exporting import DEFAULT_PASSWORD, EXPORT_VARIABLE, choose, commands, encode, what, write
 from iadmin.commands.keystore_plan import name_for
 from iadmin.commands.keystore_words import certificate_data, certificate_of
-from iadmin.commands.keystores import PASSWORD_VARIABLE, AgentKeystore, keystore_command, served_alias
+from iadmin.commands.keystores import AgentKeystore, keystore_command, served_alias
 from iadmin.commands.lazy import Command
 from iadmin.commands.passwords import given_password
 from iadmin.model import Block, Outcome
@@ -85,7 +86,7 @@ def export(
     blocks: tuple[Block, ...] = (
         Line(f"Wrote {what(chosen)} to {out} ({form}). There is no secret in it.", "good"),
         Line(f"Fingerprint (SHA-256), to compare by telephone: {chosen[0].sha256.hex(':').upper()}"),
-        Facts(title="Where the sender takes it in:", pairs=commands(out, form, called)),
+        Facts(title="Where the sender takes it in:", pairs=commands(out, form, called, password)),
     )
     return Outcome(data=data, blocks=blocks, notes=tuple(notes))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from agent.errors import OperatorError
+from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.keystore_plan import Plan, Wishes, plan_import
+from iadmin.commands.keystore_secrets import FoundSecrets, find_secrets, plan_secrets
 from iadmin.commands.keystore_sources import SOURCE_VARIABLE, Sources, read_sources
 from iadmin.commands.keystore_words import entry_table, finding_blocks, finding_data
 from iadmin.commands.keystores import (
@@ -17,6 +18,7 @@ from iadmin.commands.keystores import (
     operator_error,
     saved_data,
     saved_line,
+    which_to_present,
 )
 from iadmin.commands.lazy import Command
 from iadmin.model import Outcome
@@ -26,7 +28,6 @@ from keystoretools.errors import PasswordNeededError
 from keystoretools.finding import Finding, Severity
 from keystoretools.findings import findings
 from keystoretools.identity import candidates
-from keystoretools.javapick import key_algorithm
 
 
 @click.command("import", cls=Command)
@@ -67,8 +68,9 @@ def import_(
     _require_open(sources)
     keystore = store.read_or_new(create=new, format=FORMATS[format_] if format_ else None)
     wishes = Wishes(alias=alias, trust=trust, replace=replace, force=force)
-    plan = plan_import(keystore, sources.assembly, wishes)
-    notes = (*sources.notes, *store.notes, *plan.remarks, *_secrets_left(sources))
+    secrets = find_secrets(sources)
+    plan = _plan(keystore, sources, secrets, wishes)
+    notes = (*sources.notes, *store.notes, *plan.remarks)
     if not plan.steps:
         return Outcome(
             data={"keystore": str(store.path), "imported": [], "findings": []},
@@ -76,7 +78,7 @@ def import_(
             notes=notes,
         )
     after = plan.apply(keystore)
-    saved = store.change(lambda now_there: plan_import(now_there, sources.assembly, wishes).apply(now_there))
+    saved = store.change(lambda now_there: _plan(now_there, sources, secrets, wishes).apply(now_there))
     names = {step.entry.alias for step in plan.steps}
     found = [one for one in findings(after, now=store.tools.now()) if one.alias in names and _worth_telling(one)]
     return Outcome(
@@ -91,7 +93,7 @@ def import_(
             Line(saved_line(store, saved)),
             entry_table([step.entry for step in plan.steps], store.tools.now(), {}),
             *finding_blocks(found),
-            *_next(after, plan),
+            *_next(store, after, plan),
         ),
         notes=notes,
     )
@@ -103,6 +105,18 @@ def _require_open(sources: Sources) -> None:
         name, error = sources.failures[0]
         refused = operator_error(error)
         raise OperatorError(str(error.code), f"{name}: {refused}", exit_status=refused.exit_status)
+    unusable = next((one for one in sources.assembly.problems if one.code == "key-unusable"), None)
+    if unusable is not None:
+        raise OperatorError(unusable.code, unusable.sentence, exit_status=ExitStatus.DATA)
+    if sources.assembly.untried:
+        most = sources.budget.limits.keys_tried
+        raise OperatorError(
+            "limits",
+            f"The files hold {most + sources.assembly.untried} private keys; at most {most} are imported in one"
+            " command. Take over those that are needed: iakeytool -importkeystore -srckeystore FILE -srcalias ALIAS"
+            " -destkeystore KEYSTORE",
+            exit_status=ExitStatus.DATA,
+        )
     locked = sources.assembly.locked
     if locked:
         tried = "none of the given passwords opens" if sources.passwords else "a password is needed for"
@@ -112,21 +126,17 @@ def _require_open(sources: Sources) -> None:
         )
 
 
-def _secrets_left(sources: Sources) -> tuple[str, ...]:
-    count = sum(len(one.secret_keys) for one in sources.contents.stores)
-    if not count:
-        return ()
-    return (f"{count} secret key{'s' * (count != 1)} left out; iakeytool -importkeystore moves those",)
+def _plan(keystore: Keystore, sources: Sources, secrets: FoundSecrets, wishes: Wishes) -> Plan:
+    found, hidden = plan_import(keystore, sources.assembly, wishes), plan_secrets(keystore, secrets, wishes)
+    return Plan(steps=(*found.steps, *hidden.steps), remarks=(*found.remarks, *hidden.remarks))
 
 
 def _worth_telling(found: Finding) -> bool:
     return found.severity is not Severity.INFO or found.code == "self-signed"
 
 
-def _next(after: Keystore, plan: Plan) -> list[Line]:
+def _next(store: AgentKeystore, after: Keystore, plan: Plan) -> list[Line]:
     """Who is presented now, where that is a question."""
-    usable = {entry.alias for entry in candidates(after) if key_algorithm(entry) != "DSA"}
-    added = [step.entry for step in plan.steps if step.entry.alias in usable]
-    if added and len(usable) > 1:
-        return [Line(f"Say that senders shall see it: iadmin keystore use {added[0].alias}")]
-    return []
+    usable = {entry.alias for entry in candidates(after)}
+    added = [step.entry.alias for step in plan.steps if step.entry.alias in usable]
+    return which_to_present(store, after, added[0]) if added else []

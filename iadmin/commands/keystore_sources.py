@@ -48,7 +48,7 @@ def read_sources(tools: Tools, files: Sequence[Path], password_files: Sequence[P
     found = _read(octets, given, budget)
     if found.assembly.locked:
         known = _read(octets, [*given, *map(Password, WELL_KNOWN)], budget)
-        if len(known.assembly.locked) < len(found.assembly.locked):
+        if len(known.assembly.locked) < len(found.assembly.locked) and len(known.failures) <= len(found.failures):
             notes.append("a well-known password opened part of the files: whoever has them can read the keys in them")
             found = known
     for _ in range(TRIES):

@@ -16,15 +16,20 @@ import click
 
 from agent.config.model import GatewayConfig
 from agent.errors import AgentError, ExitStatus, OperatorError
+from agent.storepassword import PASSWORD_VARIABLE, find_store_password
+from iadmin.commands.edges import SavedFile
+from iadmin.commands.keystore_users import users_of
 from iadmin.commands.passwords import first_line, new_password
-from iadmin.commands.tools import SavedFile, Tools, pass_tools
+from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
+from iadmin.render import Line
 from keystoretools import Format, Keystore, KeystoreError, Password, Profile, open_keystore, save_keystore
-from keystoretools.errors import ErrorCode, FileError, PasswordNeededError, WrongPasswordError
+from keystoretools.cures import command
+from keystoretools.errors import ErrorCode, FileError, PasswordNeededError, WrongPasswordError, quoted
+from keystoretools.identity import candidates
 from keystoretools.limits import Budget
 from keystoretools.readback import require_same
 
-PASSWORD_VARIABLE: Final = "IA_KEYSTORE_PASSWORD"
 DEFAULT_PASSWORD: Final = "alarmpoint"
 """What the original agent's keystore is delivered with; tried where no password is given."""
 TRIES: Final = 3
@@ -108,9 +113,14 @@ class AgentKeystore:
     @functools.cached_property
     def configured_password_file(self) -> Path | None:
         """The password file that the configuration names, for the keystore that it means."""
-        gateway = first_gateway(self.tools) if self.named is None else None
+        if self.named is not None:
+            return None
+        gateway = first_gateway(self.tools)
         found = None if gateway is None else gateway.tls.keystore_password_file
-        return None if found is None else self.tools.home / found
+        if found is not None:
+            return self.tools.home / found
+        users = users_of(self.tools, self.path)
+        return next((one.password_file for one in users if one.password_file is not None), None)
 
     @property
     def now_ms(self) -> int:
@@ -153,7 +163,8 @@ class AgentKeystore:
                 raise FileError(
                     f"{error.sentence} To make a new keystore there, add --new.", code=error.code, path=error.path
                 ) from error
-        password = self._given()
+        given = self._given()
+        password = None if given is None else given[0]
         if password is None and self.named is None:
             password = Password(DEFAULT_PASSWORD)
             self._warn_of_default()
@@ -206,11 +217,9 @@ class AgentKeystore:
         given = self._given()
         if given is not None:
             try:
-                return open_keystore(data, given, budget=self.budget)
+                return open_keystore(data, given[0], budget=self.budget)
             except WrongPasswordError as error:
-                file = self.password_file or self.configured_password_file
-                source = str(file) if file is not None else f"${PASSWORD_VARIABLE}"
-                raise WrongPasswordError(f"The password of {source} does not open {str(self.path)!r}.") from error
+                raise WrongPasswordError(f"The password of {given[1]} does not open {str(self.path)!r}.") from error
         try:
             found = open_keystore(data, DEFAULT_PASSWORD, budget=self.budget)
         except WrongPasswordError:
@@ -235,12 +244,13 @@ class AgentKeystore:
             f" {PASSWORD_VARIABLE}."
         )
 
-    def _given(self) -> Password | None:
+    def _given(self) -> tuple[Password, str] | None:
+        """The password, and where it came from."""
         file = self.password_file or self.configured_password_file
         if file is not None:
-            return first_line(self.tools, file)
-        found = self.tools.environ.get(PASSWORD_VARIABLE)
-        return None if found is None else Password(found)
+            return first_line(self.tools, file), str(file)
+        found = find_store_password(self.tools.environ)
+        return None if found is None else (Password(found.secret.reveal()), found.origin)
 
     def _warn_of_default(self) -> None:
         self.notes.append(
@@ -265,6 +275,25 @@ def served_alias(tools: Tools) -> str:
     except AgentError:
         return ""
     return next((gateway.alias for gateway in settings.gateways if gateway.alias), "")
+
+
+def which_to_present(store: AgentKeystore, after: Keystore, alias: str) -> list[Line]:
+    """What is to be said about `alias`, which is new, beside other keys: nobody guesses between them."""
+    others = [entry.alias for entry in candidates(after) if entry.alias != alias]
+    if not others or store.named is not None:
+        return []
+    if named := served_alias(store.tools):
+        if named.lower() == alias.lower():
+            return []
+        return [Line(f"Senders still see {quoted(named)}. To show them the new one: {command('use', alias)}")]
+    return [
+        Line(
+            f"The keystore has {len(others) + 1} keys that could be presented now, and the configuration names none of"
+            " them: the next start with HTTPS fails, and so does a reload, until you say which.",
+            "bad",
+        ),
+        Line(f"    {command('use', alias)}"),
+    ]
 
 
 def saved_line(store: AgentKeystore, saved: SavedFile) -> str:

@@ -18,10 +18,13 @@ CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 
 class Switches:
-    """The options that may stand before or after the command. `home` is as typed, None when absent."""
+    """The options that may stand before or after the command. The paths are as typed, None when absent."""
 
     def __init__(self) -> None:
         self.home: str | None = None
+        self.connect: str | None = None
+        self.keystore: str | None = None
+        self.keystore_password_file: str | None = None
         self.as_json = False
         self.debug = False
 
@@ -90,7 +93,9 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("context_settings", CONTEXT_SETTINGS)
         super().__init__(*args, **kwargs)
-        self.params = [*self.params, *switch_options()]
+        # What a command calls so itself has its own meaning there: `keystore list --keystore FILE`.
+        own = {name for parameter in self.params for name in parameter.opts}
+        self.params = [*self.params, *(one for one in switch_options() if not own & set(one.opts))]
 
 
 def switch_options() -> Sequence[click.Option]:
@@ -106,6 +111,14 @@ def switch_options() -> Sequence[click.Option]:
 
     return (
         option(["--home"], "home", "Agent home (default: $IA_HOME, else ./home).", metavar="DIR"),
+        option(["--connect"], "connect", "An agent on another machine, by its admin gateway.", metavar="HOST:PORT"),
+        option(["--keystore"], "keystore", "With --connect: the keystore with the key apia.", metavar="FILE"),
+        option(
+            ["--keystore-password-file"],
+            "keystore_password_file",
+            "With --connect: file with its password (else $IA_KEYSTORE_PASSWORD, else the default one, else asked).",
+            metavar="FILE",
+        ),
         option(["--json"], "as_json", "Answer with one JSON document.", is_flag=True),
         option(["--debug"], "debug", "Show the traceback of a failure.", is_flag=True),
     )

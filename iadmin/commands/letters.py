@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import attrs
 
 from agent.errors import AgentError, ExitStatus, OperatorError
+from iadmin.commands.edges import LetterChanges
 from iadmin.commands.records import Records, open_records
-from iadmin.commands.tools import LetterChanges, Tools
+from iadmin.commands.tools import Tools
 
 PAGE: Final = 1000
 """Letters in one answer of the control API, and in one look at the files."""
 BATCH: Final = 100
 """Letters in one order: what the spool changes in one transaction, so that a progress bar moves and Ctrl-C is heard."""
-MILLISECOND: Final = timedelta(milliseconds=1)
 
 Letter = Mapping[str, Any]
 
@@ -88,17 +89,24 @@ class Letters:
 
     def every(self, filters: Filters) -> Iterator[Letter]:
         """All that fit, the last to die first, page by page; letters that die meanwhile do not disturb it."""
-        seen: set[str] = set()
+        after = ""
         while True:
-            page = self._page(filters)
-            new = [letter for letter in page if letter["id"] not in seen]
-            seen.update(str(letter["id"]) for letter in new)
-            yield from new
+            page = self._page(filters, after=after)
+            yield from map(_facts, page)
             if len(page) < PAGE:
                 return
-            last = datetime.fromisoformat(str(page[-1]["died"]))
-            # Times are told in milliseconds, and several may die in one: those on the edge are looked at twice.
-            filters = attrs.evolve(filters, before=last + MILLISECOND if new else last)
+            after = str(page[-1]["place"])
+
+    def every_with_body(self, filters: Filters, *, roads: bool = False) -> Iterator[tuple[Letter, bytes]]:
+        """The same with their whole bodies, some at a time: a page ends where its bodies are enough.
+
+        With `roads` each also has its steps and what else its event's road tells of it.
+        """
+        after = ""
+        while page := self._page(filters, after=after, bodies=True, roads=roads):
+            for letter in page:
+                yield _facts(letter), base64.b64decode(str(letter["body_base64"]))
+            after = str(page[-1]["place"])
 
     def body(self, letter_id: str) -> bytes | None:
         """The whole body; None when it is dead no more."""
@@ -114,13 +122,21 @@ class Letters:
             return contextlib.nullcontext(self.records.link)
         return self.tools.open_changes(self.tools.home)
 
-    def _page(self, filters: Filters) -> Sequence[Letter]:
+    def _page(self, filters: Filters, *, after: str, bodies: bool = False, roads: bool = False) -> Sequence[Letter]:
         query: dict[str, Any] = {name: value for name, value in filters.query().items() if value}
+        if after:
+            query["after"] = after
+        more = {name: "true" for name, is_wanted in (("bodies", bodies), ("roads", roads)) if is_wanted}
         return self.records.ask(
-            lambda link: link.dead_letters({**query, "limit": str(PAGE)}),
-            lambda files: files.dead_letters(**query, limit=PAGE),
+            lambda link: link.dead_letters({**query, "limit": str(PAGE), **more}),
+            lambda files: files.dead_letters(**query, limit=PAGE, bodies=bodies, roads=roads),
             [],
         )
+
+
+def _facts(letter: Letter) -> Letter:
+    """What people are shown of a letter, without what is for reading on."""
+    return {name: value for name, value in letter.items() if name not in ("place", "body_base64")}
 
 
 def open_letters(tools: Tools) -> Letters:

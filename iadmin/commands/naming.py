@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent.errors import AgentError, OperatorError
-from iadmin.commands.arguments import find_service
+from iadmin.commands.arguments import find_service, running_service
 from iadmin.commands.tools import Tools
 from iadmin.render import Cell
 
@@ -15,6 +15,8 @@ def service_filter(tools: Tools, text: str) -> str:
     """The client id of a service. `domain|name` need not be configured: events outlive the services they were for."""
     if not text or "|" in text:
         return text
+    if tools.is_remote:
+        return running_service(tools.link(), text)
     try:
         settings, _ = tools.load_config(tools.home)
     except AgentError as error:

@@ -8,8 +8,9 @@ import click
 
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.choosing import Choice, choose, letter_sentence, numbered
+from iadmin.commands.edges import LetterChanges
 from iadmin.commands.letters import BATCH, Letter, Letters, Work, in_batches, open_letters
-from iadmin.commands.tools import LetterChanges, Tools
+from iadmin.commands.tools import Tools
 from iadmin.model import Outcome
 from iadmin.render import Line
 

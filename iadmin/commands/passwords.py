@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from agent.config.passwordfile import ANY_VERSION
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.tools import Tools
-from keystoretools import Limits, Password
+from keystoretools import KeystoreError, Limits, Password
 
 LEAST: Final = 6
 """keytool opens no store for writing whose password is shorter."""
@@ -19,7 +20,13 @@ TRIES: Final = 3
 
 def first_line(tools: Tools, file: Path) -> Password:
     """The first line of a password file, without its line end, UTF-8. Raises `KeystoreError`, `OperatorError`."""
-    data = tools.safe_files().load(tools.cwd / file)
+    try:
+        data = tools.safe_files().load(tools.cwd / file)
+    except KeystoreError as error:
+        sentence = error.sentence.rstrip(".").replace("not a keystore", "not a file with a password")
+        raise OperatorError(str(error.code), sentence, exit_status=ExitStatus.NO_INPUT) from error
+    if data.startswith(ANY_VERSION):
+        return Password(_sealed(tools, file, data))
     try:
         text = data.split(b"\n", 1)[0].removesuffix(b"\r").decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -37,6 +44,13 @@ def first_line(tools: Tools, file: Path) -> Password:
     return Password(text)
 
 
+def _sealed(tools: Tools, file: Path, data: bytes) -> str:
+    try:
+        return tools.open_secret(tools.home, tools.cwd / file, data).reveal()
+    except ValueError as error:
+        raise OperatorError("password-file", f"{str(file)!r} {error}", exit_status=ExitStatus.DATA) from None
+
+
 def given_password(tools: Tools, file: Path | None, variable: str) -> Password | None:
     """The password of a file option, else of an environment variable, else None."""
     if file is not None:
@@ -51,7 +65,9 @@ def new_password(tools: Tools, what: str, instead: str) -> Password:
         first = tools.ask_secret(f"{what}: ")
         if first is None:
             raise OperatorError(
-                "password-needed", f"{what.lower()} is needed; give it with {instead}", exit_status=ExitStatus.USAGE
+                "password-needed",
+                f"a {what[0].lower()}{what[1:]} is needed; give it with {instead}",
+                exit_status=ExitStatus.USAGE,
             )
         if len(first) >= LEAST and tools.ask_secret(f"{what}, again: ") == first:
             return Password(first)

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from agent.errors import AgentError, MachineError
-from iadmin.commands.tools import AgentLink, EventJournal, Tools
+from iadmin.commands.edges import AgentLink, EventJournal
+from iadmin.commands.tools import Tools
 
 NOT_RUNNING: Final = "not-running"
 """The link's code for a control socket on which nobody listens."""
@@ -21,6 +22,9 @@ BETWEEN_WORDS: Final = "starting or stopping"
 NO_SPOOL: Final = "spool-missing"
 """The journal's code for a home on which the agent has never run: it has no events, which is not a failure."""
 
+
+PAGE: Final = 1000
+"""Events in one answer of the control API, and in one look at the files."""
 
 Found = TypeVar("Found")
 
@@ -43,8 +47,8 @@ class Records:
         if self.link is not None:
             return ()
         if self._pid is None:
-            return (f"the agent on {self.tools.home} is not running; this is read from its files",)
-        return (f"the agent on {self.tools.home} is {BETWEEN_WORDS}; this is read from its files",)
+            return (f"the agent on {self.tools.where} is not running; this is read from its files",)
+        return (f"the agent on {self.tools.where} is {BETWEEN_WORDS}; this is read from its files",)
 
     def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Summaries, newest first; filters as in `/v1/events`, empty ones do not count."""
@@ -53,6 +57,24 @@ class Records:
             return self.ask(lambda link: link.events(chosen), lambda files: files.events(**chosen), [])
         limit = int(chosen["limit"])
         return self.ask(lambda link: link.events(chosen), lambda files: files.events(**{**chosen, "limit": limit}), [])
+
+    def pages(self, filters: Mapping[str, str], *, bodies: bool = False) -> Iterator[list[dict[str, Any]]]:
+        """All that fit, newest first, some at a time; with `bodies` whole, as `bodies` of `/v1/events` has them."""
+        before = ""
+        while True:
+            chosen: dict[str, Any] = {name: value for name, value in {**filters, "before": before}.items() if value}
+            flag = {"bodies": "true"} if bodies else {}
+            query = {**chosen, "limit": str(PAGE), **flag}
+            page: list[dict[str, Any]] = self.ask(
+                lambda link, query=query: link.events(query),  # type: ignore[misc]
+                lambda files, chosen=chosen: files.events(**chosen, limit=PAGE, bodies=bodies),  # type: ignore[misc]
+                [],
+            )
+            if page:
+                yield page
+            if not page or (not bodies and len(page) < PAGE):
+                return
+            before = str(page[-1]["id"])
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         """One event by its id or the unique beginning of it."""
@@ -77,7 +99,7 @@ class Records:
 def open_records(tools: Tools) -> Records:
     """Choose the source: the lock on the home says whether an agent runs; a socket file would say so of a dead one."""
     pid = tools.agent_pid()
-    return Records(tools=tools, link=None if pid is None else tools.open_link(tools.home), pid=pid)
+    return Records(tools=tools, link=None if pid is None else tools.link(), pid=pid)
 
 
 def spool_counts(tools: Tools) -> dict[str, Any]:

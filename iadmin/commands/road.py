@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from iadmin.model import Block
-from iadmin.render import Body, Cell, Column, Facts, Line, Table, duration, exact, moment, size, state_cell
+from iadmin.render import Body, Cell, Column, Facts, Line, Table, state_cell
+from iadmin.text import duration, exact, moment, size
 
 
 def road_blocks(event: Mapping[str, Any], now: datetime) -> tuple[Block, ...]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import ssl
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,20 +15,17 @@ import attrs
 from agent.config.model import AgentConfig, GatewayConfig
 from agent.errors import AgentError, ExitStatus, MachineError, OperatorError
 from agent.names import ServiceName
-from iadmin.commands.keystores import operator_error
-from iadmin.commands.passwords import given_password
+from iadmin.commands.edges import ClientFiles, PostAnswer
+from iadmin.commands.identifying import NOTHING
 from iadmin.commands.tls_gateways import material_of
-from iadmin.commands.tools import PostAnswer, Tools
+from iadmin.commands.tools import Tools
 from iadmin.model import Outcome
 from iadmin.render import Body, Line
-from keystoretools import KeystoreError
 
 TIMEOUT_S: Final = 60.0
 """A service that answers its sender itself has 30 s; the disk may be slow on top of it."""
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-PASSWORD_VARIABLE: Final = "IA_SENDER_PASSWORD"
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 EXITS: Final = {
     401: ExitStatus.NO_PERMISSION,
     403: ExitStatus.NO_PERMISSION,
@@ -52,54 +46,38 @@ class Entrance:
     trusted: tuple[bytes, ...] = ()
 
 
-def entrance(tools: Tools, settings: AgentConfig) -> Entrance:
-    """The first service gateway: where the running agent really listens, else what the files say.
+def entrance(tools: Tools, settings: AgentConfig, port: int | None = None) -> Entrance:
+    """The service gateway on `port`, else the first: where the running agent really listens, else what the files say.
 
     Over TLS its own certificate is trusted, read where the agent reads it, whatever name it is for: the connection
-    stays on this machine. Raises `AgentError` where there is no gateway, or its certificate cannot be read.
+    stays on this machine. Raises `AgentError` where there is no such gateway, or its certificate cannot be read.
     """
-    listening: list[dict[str, Any]] = []
-    with contextlib.suppress(AgentError):
-        if tools.agent_pid() is not None:
-            listening = tools.open_link(tools.home).status().get("gateways", [])
-    if listening:
-        host, port, is_tls = str(listening[0]["host"]), int(listening[0]["port"]), bool(listening[0].get("ssl"))
-    elif settings.gateways:
-        host, port, is_tls = settings.gateways[0].host, settings.gateways[0].port, settings.gateways[0].ssl
-    else:
+    doors = _listening(tools) or [(one.host, one.port, one.ssl) for one in settings.gateways]
+    if not doors:
         raise OperatorError("no-gateway", "the configuration has no <service-gateway>, so nothing can be sent to it")
+    found = [door for door in doors if port is None or door[1] == port]
+    if not found:
+        listed = ", ".join(f"{number} ({'https' if is_tls else 'http'})" for _, number, is_tls in doors)
+        raise OperatorError(
+            "which-gateway", f"no service-gateway is on port {port}; there are: {listed}", exit_status=ExitStatus.USAGE
+        )
+    host, number, is_tls = found[0]
     host = EVERYWHERE.get(host, host)
-    url = f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{number}"
     if not is_tls:
         return Entrance(url=url)
-    configured = next((one for one in settings.gateways if one.port == port), GatewayConfig(host=host, port=port))
+    configured = next((one for one in settings.gateways if one.port == number), GatewayConfig(host=host, port=number))
     identities = material_of(tools, configured).identities
     return Entrance(url=url, trusted=tuple(one.chain[0].der for one in identities))
 
 
-def credentials(tools: Tools, user: str | None, password_file: Path | None) -> Mapping[str, str]:
-    """The header field with user and password (HTTP Basic); nothing where no user is named.
-
-    The password comes from the file, else from the environment, else from the person at the terminal.
-    """
-    if user is None:
-        if password_file is not None:
-            raise OperatorError("usage", "--password-file needs --user", exit_status=ExitStatus.USAGE)
-        return NOTHING
-    if ":" in user:
-        raise OperatorError("usage", "a user's name has no colon", exit_status=ExitStatus.USAGE)
-    try:
-        found = given_password(tools, password_file, PASSWORD_VARIABLE)
-    except KeystoreError as error:
-        raise operator_error(error) from error
-    password = found.reveal() if found is not None else tools.ask_secret(f"Password of {user}: ")
-    if password is None:
-        raise OperatorError(
-            "password-needed",
-            f"the password of {user} is needed; give it with --password-file FILE or ${PASSWORD_VARIABLE}",
-            exit_status=ExitStatus.USAGE,
-        )
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")}
+def _listening(tools: Tools) -> list[tuple[str, int, bool]]:
+    """Host, port and whether TLS is spoken, of the running agent's gateways; none where it cannot be asked."""
+    found: list[dict[str, Any]] = []
+    with contextlib.suppress(AgentError):
+        if tools.agent_pid() is not None:
+            found = tools.link().status().get("gateways", [])
+    return [(str(one["host"]), int(one["port"]), bool(one.get("ssl"))) for one in found]
 
 
 def read_file(tools: Tools, file: str) -> bytes:
@@ -126,12 +104,13 @@ def post(
     *,
     headers: Mapping[str, str] = NOTHING,
     trusted: Sequence[bytes] = (),
+    client: ClientFiles | None = None,
 ) -> PostAnswer:
     """POST a body; raises `MachineError` when nothing listens there, it cannot be trusted, or no answer comes."""
     parts = urlsplit(url)
     fields = {"Content-Type": content_type, "Accept": "application/json", **headers}
     connection = (
-        HTTPSConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S, context=_trusting(trusted))
+        HTTPSConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S, context=_trusting(trusted, client))
         if parts.scheme == "https"
         else HTTPConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_S)
     )
@@ -149,15 +128,7 @@ def post(
             f"({error.verify_message}); nothing was sent; look at: iadmin tls check",
         ) from error
     except ssl.SSLError as error:
-        if "CERTIFICATE_REQUIRED" not in str(error.reason).upper():
-            raise MachineError(
-                "tls-fails", f"{parts.netloc}: the TLS connection fails ({error.reason}); look at: iadmin tls check"
-            ) from error
-        raise MachineError(
-            "client-certificate-needed",
-            f"{parts.netloc} takes nobody without a client certificate, and event send has none; post with curl "
-            "--cert and --key",
-        ) from error
+        raise _refused(parts.netloc, str(error.reason or error), client) from error
     except ConnectionRefusedError as error:
         raise MachineError(
             "nothing-listens",
@@ -174,14 +145,43 @@ def post(
         connection.close()
 
 
-def _trusting(certificates: Sequence[bytes]) -> ssl.SSLContext:
-    """Accepts these certificates and no others, whatever names are in them."""
+def _refused(where: str, reason: str, client: ClientFiles | None) -> MachineError:
+    said = reason.upper()
+    if "CERTIFICATE_REQUIRED" in said and client is None:
+        return MachineError(
+            "client-certificate-needed",
+            f"{where} takes nobody without a client certificate; give one with --cert FILE and --key FILE",
+        )
+    if "ALERT" in said and client is not None:
+        return MachineError(
+            "client-certificate-refused",
+            f"{where} refuses the client certificate in {client.certificate} ({reason}); why, it has told its own "
+            "operator: iadmin tls strangers",
+        )
+    return MachineError("tls-fails", f"{where}: the TLS connection fails ({reason}); look at: iadmin tls check")
+
+
+def _trusting(certificates: Sequence[bytes], client: ClientFiles | None) -> ssl.SSLContext:
+    """Accepts these certificates and no others, whatever names are in them; shows `client` where it is asked for one.
+
+    Raises `OperatorError` for a client certificate that cannot be used.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     # The certificate itself is the anchor, not its authority: that may have issued thousands.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     for certificate in certificates:
         context.load_verify_locations(cadata=certificate)
+    if client is not None:
+        try:
+            context.load_cert_chain(client.certificate, client.key, password=lambda: client.passphrase().reveal())
+        except (ssl.SSLError, ValueError) as error:
+            raise OperatorError(
+                "client-certificate-unusable",
+                f"{client.certificate} and {client.key} are no PEM certificate with its private key, or the passphrase "
+                f"is wrong ({getattr(error, 'reason', None) or error})",
+                exit_status=ExitStatus.DATA,
+            ) from error
     return context
 
 
@@ -212,10 +212,11 @@ def answer_outcome(answer: PostAnswer, *, url: str, service: ServiceName) -> Out
         )
     detail = str(document.get("detail") or document.get("title") or text.strip())
     data["detail"] = detail
-    hint = "; give --user NAME and --password-file FILE" if answer.status == 401 else ""
+    said = detail.rstrip(".") if answer.status == 401 else detail
+    hint = "; give --user NAME, --token-file FILE or --signer NAME" if answer.status == 401 else ""
     default = ExitStatus.DATA if 400 <= answer.status < 500 else ExitStatus.UNAVAILABLE
     return Outcome(
         data=data,
-        notes=(f"the service gateway refused the event with status {answer.status}: {detail}{hint}",),
+        notes=(f"the service gateway refused the event with status {answer.status}: {said}{hint}",),
         exit_status=EXITS.get(answer.status, default),
     )

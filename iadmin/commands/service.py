@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from agent.config.model import ServiceConfig
 from agent.errors import MachineError
-from iadmin.commands.lazy import Command, Group
+from iadmin.commands.lazy import Command, LazyGroup
 from iadmin.commands.records import BETWEEN_WORDS, NOT_RUNNING
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Body, Cell, Column, Facts, Table, clock, state_cell
+from iadmin.render import Body, Cell, Column, Facts, Table, state_cell
+from iadmin.text import clock
+
+COMMANDS: Final = {
+    "list": ("iadmin.commands.service:list_services", "List the services with their state, backlog and last error."),
+    "new": ("iadmin.commands.service_new:new", "Begin a service: descriptor, Python file, test, example event."),
+    "logs": (
+        "iadmin.commands.service_logs:logs",
+        "Show what a service logs and prints, and what the agent says of it.",
+    ),
+    "test": ("iadmin.commands.service_try:try_event", "Give a service an event and show what it would send."),
+    "check": ("iadmin.commands.service_check:check", "Say what of a site's files works as it is."),
+}
+"""Verb -> where it is, and what help says of it (the first sentence of the command's own help; a test compares)."""
 
 
-@click.group(cls=Group)
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def service() -> None:
-    """Look at integration services."""
+    """Look at integration services, begin one, try one."""
 
 
-@service.command("list", cls=Command)
+@click.command("list", cls=Command)
 @pass_tools
 def list_services(tools: Tools) -> Outcome:
     """List the services with their state, backlog and last error."""
@@ -30,7 +43,7 @@ def list_services(tools: Tools) -> Outcome:
     found: list[dict[str, Any]] | None = None
     if pid is not None:
         try:
-            found = tools.open_link(tools.home).services()
+            found = tools.link().services()
         except MachineError as error:
             if error.code != NOT_RUNNING:
                 raise
@@ -39,7 +52,7 @@ def list_services(tools: Tools) -> Outcome:
         settings, _ = tools.load_config(tools.home)
         found = [_from_config(one) for one in settings.services]
         state = "not running" if pid is None else BETWEEN_WORDS
-        notes = (f"the agent on {tools.home} is {state}; this is what its configuration says",)
+        notes = (f"the agent on {tools.where} is {state}; this is what its configuration says",)
     services = found
     errors = [(str(one["service"]), Cell(str(one["last_error"]), "bad")) for one in services if one.get("last_error")]
     return Outcome(

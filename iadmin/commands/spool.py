@@ -12,7 +12,8 @@ from agent.errors import ExitStatus, MachineError
 from iadmin.commands.lazy import Command, Group
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Body, Cell, Column, Facts, Table, size
+from iadmin.render import Body, Cell, Column, Facts, Table
+from iadmin.text import size
 
 
 @click.group(cls=Group)
@@ -85,7 +86,10 @@ def salvage(tools: Tools, folder: str) -> Outcome:
     source = named if named.is_dir() else tools.cwd / Path(folder)
     with tools.open_upkeep(tools.home, alone=True) as upkeep, tools.working("reading what can be read"):
         found = upkeep.salvage(source)
-    text = f"{found['taken']} events were taken in; {found['known']} that could be read were here already."
+    text = (
+        f"{found['taken']} events were taken in, {found['open']} of them still to be done; "
+        f"{found['known']} that could be read were here already."
+    )
     return Outcome(data=found, blocks=(Body(text=text),))
 
 
@@ -94,7 +98,7 @@ def _refuse_while_running(tools: Tools, verb: str) -> None:
     if pid is not None:
         raise MachineError(
             "already-running",
-            f"an agent (pid {pid}) runs on {tools.home}; stop it before you {verb} its spool: "
+            f"an agent (pid {pid}) runs on {tools.where}; stop it before you {verb} its spool: "
             f'"iadmin --home {tools.home} stop"',
         )
 

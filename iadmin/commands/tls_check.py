@@ -16,7 +16,7 @@ from iadmin.commands.keystore_words import certificate_data
 from iadmin.commands.keystores import operator_error
 from iadmin.commands.lazy import Command
 from iadmin.commands.passwords import given_password
-from iadmin.commands.tls_gateways import WILD, called, choose_gateway, material_of, port_option
+from iadmin.commands.tls_gateways import WILD, called, choose_gateway, material_of, near, port_option
 from iadmin.commands.tls_verdict import Trust, Verdict, judge, judge_trust, unserved
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Anchors, Block, Outcome, Probed
@@ -39,6 +39,8 @@ class Target:
     scheme: str
     gateway: GatewayConfig | None = None
     expected: Sequence[Certificate] = ()
+    around: Sequence[Certificate] = ()
+    """What lies where `expected` lies: its root, perhaps."""
     trouble: str = ""
     """Why what the configuration says cannot be served; empty where it can."""
 
@@ -83,6 +85,7 @@ def check(
                 expected=target.expected,
                 gateway=target.gateway,
                 now=tools.now(),
+                roots=(*target.around, *(map(Certificate, given.certificates) if given is not None else ())),
             )
             if target.trouble:
                 verdicts.append(unserved(target.trouble))
@@ -117,11 +120,14 @@ def _own(tools: Tools, port: int | None, name: str | None) -> Iterator[Target]:
     gateways = [choose_gateway(settings, port)[1]] if port is not None else settings.gateways
     for gateway in gateways:
         material, trouble = None, ""
+        around: Sequence[Certificate] = ()
         if gateway.ssl:
             try:
                 material = material_of(tools, gateway)
             except AgentError as error:
                 trouble = error.sentence
+            else:
+                around = _around(tools, gateway, material.identities[0].alias)
         yield Target(
             host="127.0.0.1" if gateway.host in WILD else gateway.host,
             port=gateway.port,
@@ -129,8 +135,17 @@ def _own(tools: Tools, port: int | None, name: str | None) -> Iterator[Target]:
             scheme="https" if gateway.ssl else "http",
             gateway=gateway,
             expected=material.identities[0].chain if material is not None else (),
+            around=around,
             trouble=trouble,
         )
+
+
+def _around(tools: Tools, gateway: GatewayConfig, alias: str) -> Sequence[Certificate]:
+    """Empty where it cannot be read: then the judgement is about what the port shows, and nothing else."""
+    try:
+        return near(tools, gateway.tls, alias)
+    except (KeystoreError, AgentError):
+        return ()
 
 
 def _given(tools: Tools, truststore: Path | None, password_file: Path | None) -> Anchors | None:

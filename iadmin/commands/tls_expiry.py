@@ -18,7 +18,8 @@ from iadmin.commands.lazy import Command
 from iadmin.commands.tls_gateways import material_of
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Cell, Column, Line, Table, Tone, moment
+from iadmin.render import Cell, Column, Line, Table, Tone
+from iadmin.text import moment
 from keystoretools import Certificate, KeystoreError, PrivateKeyEntry
 
 
@@ -118,7 +119,7 @@ def _clients(tools: Tools) -> Iterator[Known]:
     """Of senders: only the running agent has seen them."""
     if tools.agent_pid() is None:
         return
-    for one in tools.open_link(tools.home).certificates():
+    for one in tools.link().certificates():
         if one.get("use") == "client":
             yield Known(
                 use="client",

@@ -10,10 +10,10 @@ from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.exporting import DEFAULT_PASSWORD, EXPORT_VARIABLE, choose, commands, encode, what, write
 from iadmin.commands.keystore_plan import name_for
 from iadmin.commands.keystore_words import certificate_data
-from iadmin.commands.keystores import AgentKeystore, operator_error
+from iadmin.commands.keystores import operator_error
 from iadmin.commands.lazy import Command
 from iadmin.commands.passwords import given_password
-from iadmin.commands.tls_gateways import choose_gateway, material_of, port_option
+from iadmin.commands.tls_gateways import choose_gateway, material_of, near, port_option
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Facts, Line, Script
@@ -57,8 +57,8 @@ def export(
     first = material_of(tools, gateway).identities[0]
     own = first.chain[0]
     try:
-        near = [*first.chain[1:], *_trusted(tools, uses_keystore=gateway.tls.certificate is None)]
-        at_hand = choose(own, near, ca=False, chain=True)
+        around = [*first.chain[1:], *near(tools, gateway.tls, first.alias)]
+        at_hand = choose(own, around, ca=False, chain=True)
         chosen = (own,) if leaf else (at_hand[-1],)
         password = given_password(tools, export_password_file, EXPORT_VARIABLE) or Password(DEFAULT_PASSWORD)
         alias = name_for(chosen[0])
@@ -86,19 +86,9 @@ def export(
             Line(f"Wrote {what(chosen)} to {out} ({form}). There is no secret in it.", "good"),
             Line(f"Fingerprint (SHA-256), to compare by telephone: {chosen[0].sha256.hex(':').upper()}"),
             *(Line(advice) for advice in _advice(own, chosen[0])),
-            Facts(title="Where the sender takes it in:", pairs=commands(out, form, alias)),
+            Facts(title="Where the sender takes it in:", pairs=commands(out, form, alias, password)),
         ),
     )
-
-
-def _trusted(tools: Tools, *, uses_keystore: bool) -> list[Certificate]:
-    """Trusted certificates of the keystore: the root is not presented, but it may be there."""
-    if not uses_keystore:
-        return []
-    store = AgentKeystore(tools=tools)
-    if not store.path.exists():
-        return []
-    return [one.certificate for one in store.read().trusted_certificates]
 
 
 _SELF_SIGNED = "The certificate is self-signed: whenever it is made anew, senders must be given the new one."

@@ -9,8 +9,12 @@ import attrs
 import click
 
 from agent.config.model import AgentConfig, GatewayConfig
+from agent.config.tls import TlsConfig
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.tools import KeyMaterial, Tools
+from iadmin.commands.edges import KeyMaterial
+from iadmin.commands.keystores import AgentKeystore
+from iadmin.commands.tools import Tools
+from keystoretools import Certificate, PrivateKeyEntry, read_anything
 from keystoretools.hostnames import covers
 
 WILD: Final = frozenset({"", "0.0.0.0", "::"})
@@ -37,6 +41,19 @@ def choose_gateway(settings: AgentConfig, port: int | None) -> tuple[int, Gatewa
 def material_of(tools: Tools, gateway: GatewayConfig) -> KeyMaterial:
     """What the gateway would serve over TLS; raises `AgentError` with the reason why it would not."""
     return tools.key_material(tools.home, attrs.evolve(gateway, ssl=True))
+
+
+def near(tools: Tools, tls: TlsConfig, alias: str) -> list[Certificate]:
+    """What lies where the certificate lies: the root is not presented, but it may be there."""
+    if tls.certificate is not None:
+        return list(read_anything(tools.safe_files().load(tools.home / tls.certificate)).certificates)
+    store = AgentKeystore(tools=tools)
+    if not store.path.exists():
+        return []
+    keystore = store.read()
+    own = keystore.get(alias)
+    issuers = own.chain[1:] if isinstance(own, PrivateKeyEntry) else ()
+    return [*issuers, *(one.certificate for one in keystore.trusted_certificates)]
 
 
 def called(tools: Tools, gateway: GatewayConfig, material: KeyMaterial | None) -> str:

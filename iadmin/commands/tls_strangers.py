@@ -14,7 +14,8 @@ from iadmin.commands.arguments import find_moment
 from iadmin.commands.lazy import Command
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
-from iadmin.render import Cell, Column, Line, Table, clock, moment
+from iadmin.render import Cell, Column, Line, Table
+from iadmin.text import clock, moment
 
 HARMLESS: Final = frozenset({Cause.LEFT.value})
 """Health checks and port scanners: shown with --all only, or nobody would see the others."""
@@ -33,7 +34,7 @@ def strangers(tools: Tools, cause: str | None, peer: str | None, since: str | No
     Every failed or misused connection of the last two weeks, by peer and cause, the latest first. Works also while the
     agent does not run.
     """
-    found, notes = _book(tools)
+    found, notes = stranger_book(tools)
     begin = find_moment(since, tools.now()) if since else None
     hidden = 0
     chosen = []
@@ -55,11 +56,11 @@ def strangers(tools: Tools, cause: str | None, peer: str | None, since: str | No
     )
 
 
-def _book(tools: Tools) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def stranger_book(tools: Tools) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     if tools.agent_pid() is not None:
-        return tools.open_link(tools.home).strangers(), ()
+        return tools.link().strangers(), ()
     path = tools.home / "var" / "strangers.json"
-    note = f"the agent on {tools.home} is not running; this is read from its files"
+    note = f"the agent on {tools.where} is not running; this is read from its files"
     try:
         return read_book(path.read_bytes()).document(), (note,)
     except FileNotFoundError:

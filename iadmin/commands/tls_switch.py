@@ -11,11 +11,12 @@ import click
 from agent.config.edit import NotEditable, set_attribute
 from agent.config.model import AgentConfig, GatewayConfig
 from agent.errors import AgentError, ExitStatus, OperatorError
+from iadmin.commands.edges import KeyMaterial
 from iadmin.commands.keystore_words import certificate_data, days_left
 from iadmin.commands.keystores import operator_error
 from iadmin.commands.lazy import Command
 from iadmin.commands.tls_gateways import base_url, called, choose_gateway, material_of, port_option, service_urls
-from iadmin.commands.tools import KeyMaterial, Tools, pass_tools
+from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Block, Outcome
 from iadmin.render import Facts, Line
 from keystoretools import KeystoreError
@@ -115,7 +116,7 @@ def _switch(tools: Tools, settings: AgentConfig, number: int, *, ssl: bool) -> t
     try:
         tools.load_config(tools.home)
         # The lock on the home says whether an agent runs; a socket file would say so of a dead one.
-        reloaded = tools.open_link(tools.home).reload() if tools.agent_pid() is not None else None
+        reloaded = tools.link().reload() if tools.agent_pid() is not None else None
     except AgentError as error:
         if after != before:
             tools.safe_files().save(config, before, now=tools.now(), expected=after, backup=False)

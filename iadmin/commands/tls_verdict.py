@@ -46,11 +46,18 @@ class Verdict:
 
 
 def judge(
-    seen: Probed, *, url_scheme: str, expected: Sequence[Certificate], gateway: GatewayConfig | None, now: datetime
+    seen: Probed,
+    *,
+    url_scheme: str,
+    expected: Sequence[Certificate],
+    gateway: GatewayConfig | None,
+    now: datetime,
+    roots: Sequence[Certificate] = (),
 ) -> list[Verdict]:
     """All sentences about one port. `expected` is the chain that the configuration says, empty where it is not ours.
 
-    `gateway` is ours on that port, None for a port elsewhere; `url_scheme` is what the caller wants to use.
+    `gateway` is ours on that port, None for a port elsewhere; `url_scheme` is what the caller wants to use. `roots`
+    are authorities at hand: a server need not send its root.
     """
     where = f"{seen.host} port {seen.port}"
     if seen.speaks == "nothing":
@@ -64,7 +71,7 @@ def judge(
     found += _versions(seen)
     found += _dates(chain, now)
     found += _names(chain[0], seen)
-    found += _order(chain)
+    found += _order(chain, roots)
     return found
 
 
@@ -220,11 +227,18 @@ def _names(leaf: Certificate, seen: Probed) -> Iterator[Verdict]:
     )
 
 
-def _order(chain: Sequence[Certificate]) -> Iterator[Verdict]:
+def _order(chain: Sequence[Certificate], roots: Sequence[Certificate]) -> Iterator[Verdict]:
     found = order(chain, leaf=chain[0])
     if is_self_signed(chain[0]):
         return
-    if found.lacks_intermediate and len(found.chain) == 1:
+    alone = len(found.chain) == 1
+    if alone and not order([*chain, *filter(is_self_signed, roots)], leaf=chain[0]).lacks_intermediate:
+        yield Verdict(
+            level="good",
+            code="chain",
+            sentence=f"its issuer ({_issuer(chain[0])}) is a root: no other certificate has to come with it",
+        )
+    elif found.lacks_intermediate and alone:
         yield Verdict(
             level="warning",
             code="no-intermediate",
@@ -240,7 +254,9 @@ def _order(chain: Sequence[Certificate]) -> Iterator[Verdict]:
             cure="iadmin keystore check names the entry; our own gateway puts them in order",
         )
     else:
-        yield Verdict(level="good", code="chain", sentence=f"{len(chain) - 1} issuer certificates come with it")
+        issuers = len(chain) - 1
+        said = "1 issuer certificate comes" if issuers == 1 else f"{issuers} issuer certificates come"
+        yield Verdict(level="good", code="chain", sentence=f"{said} with it")
 
 
 def judge_trust(trusts: Iterable[Trust], leaf: Certificate) -> Iterator[Verdict]:

@@ -1,250 +1,71 @@
 """What commands are handed: the edges behind factories, so that a command reaches only for what it needs.
 
-`iadmin.main` fills a `Tools` with the real ones, tests fill it with fakes.
+`iadmin.wiring` fills a `Tools` with the real ones, tests fill it with fakes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import attrs
 import click
 
-from agent.config.model import AgentConfig, GatewayConfig, HttpDestination
+from agent.config.model import AgentConfig, GatewayConfig, HttpDestination, ServiceConfig
 from agent.config.outbound import Proxy
 from agent.config.problem import Problem
-from agent.errors import ExitStatus, OperatorError
+from agent.errors import ExitStatus, MachineError, OperatorError
+from agent.secret import Secret
+from iadmin.commands.edges import (
+    AgentLink,
+    EventJournal,
+    FollowedLog,
+    KeyMaterial,
+    LetterChanges,
+    Machine,
+    OpenUpkeep,
+    Poster,
+    Prober,
+    Process,
+    SafeFiles,
+    Screen,
+    Started,
+    Walker,
+)
 from iadmin.commands.lazy import Switches
 
 if TYPE_CHECKING:
-    from iadmin.model import Anchors, Hop, HopRoute, Probed
-    from keystoretools import Certificate
+    from agent.config.lint import Checked
+    from iadmin.trials import Trials
 
 CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
 """What the configuration file in `conf/` may be called; one of them makes a folder a home."""
-
-
-class LetterChanges(Protocol):
-    """What can be done to dead letters: those that are not dead are passed over, the numbers say how many were.
-
-    `edit` raises `AgentError` when the new body is not what the event is.
-    """
-
-    def replay(self, ids: Sequence[str]) -> int: ...
-
-    def purge(self, ids: Sequence[str]) -> int: ...
-
-    def edit(self, letter_id: str, body: bytes) -> bool: ...
-
-
-class AgentLink(LetterChanges, Protocol):
-    """The running agent; `iadmin.link.Link` is the real one."""
-
-    def status(self) -> dict[str, Any]: ...
-
-    def services(self) -> list[dict[str, Any]]: ...
-
-    def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
-
-    def event(self, event_id: str) -> dict[str, Any] | None: ...
-
-    def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]: ...
-
-    def letter_body(self, letter_id: str) -> bytes | None: ...
-
-    def destinations(self) -> list[dict[str, Any]]: ...
-
-    def pause(self, destination: str, *, is_paused: bool) -> None: ...
-
-    def ask_destination(self, destination: str, question: Mapping[str, object]) -> dict[str, Any]: ...
-
-    def strangers(self) -> dict[str, Any]: ...
-
-    def certificates(self) -> list[dict[str, Any]]: ...
-
-    def reload(self) -> dict[str, Any]: ...
-
-    def stop(self, *, now: bool) -> None: ...
-
-
-class EventJournal(Protocol):
-    """The spool's files, read without the agent; `agent.spool.journal.Journal` is the real one.
-
-    Raises `AgentError` with code `spool-missing` where the agent has never run.
-    """
-
-    def events(
-        self, *, service: str = "", state: str = "", limit: int = 50, after: str = "", before: str = ""
-    ) -> list[dict[str, Any]]: ...
-
-    def event(self, event_id: str) -> dict[str, Any] | None: ...
-
-    def dead_letters(
-        self,
-        *,
-        service: str = "",
-        destination: str = "",
-        since: str = "",
-        before: str = "",
-        match: str = "",
-        limit: int = 50,
-    ) -> list[dict[str, Any]]: ...
-
-    def body(self, letter_id: str) -> bytes | None: ...
-
-    def counts(self) -> dict[str, Any]: ...
-
-    def oldest(self) -> dict[str, Any]: ...
-
-
-class Process(Protocol):
-    """A process that may end."""
-
-    def is_gone(self, *, within_s: float) -> bool:
-        """Wait for its end; False when it still lives after the time."""
-
-
-class SavedFile(Protocol):
-    """A file that was written; `backup` is the path of what was there before, None where nothing was."""
-
-    @property
-    def backup(self) -> Path | None: ...
-
-    @property
-    def created(self) -> bool: ...
-
-
-class SafeFiles(Protocol):
-    """Files that are replaced whole or not at all; `keystoretools.files` is the real one. Raises `KeystoreError`."""
-
-    def load(self, path: Path) -> bytes: ...
-
-    def locked(self, path: Path) -> AbstractContextManager[None]: ...
-
-    def save(
-        self,
-        path: Path,
-        data: bytes,
-        *,
-        now: datetime,
-        backup: bool = True,
-        create: bool = False,
-        expected: bytes | None = None,
-        check: Callable[[bytes], object] | None = None,
-    ) -> SavedFile: ...
-
-
-class Prober(Protocol):
-    """Looks at a port from outside; `iadmin.probe` is the real one. Each call waits for at most some seconds."""
-
-    def look(self, host: str, port: int, *, name: str) -> Probed:
-        """What `port` of `host` speaks, asked for `name` (SNI; empty: for nobody). Never raises for what it meets."""
-
-    def trusts(self, chain: Sequence[bytes], anchors: Anchors) -> str:
-        """Why somebody with these anchors does not accept a chain (DER, own certificate first); empty: accepted."""
-
-    def system_anchors(self) -> Anchors | None:
-        """What this machine's own programs trust; None where it has no such list."""
-
-    def java_truststores(self) -> Sequence[Path]:
-        """Java's default trust stores on this machine."""
-
-
-class Walker(Protocol):
-    """Walks the way to a destination; `iadmin.hops.Walker` is the real one."""
-
-    def walk(self, route: HopRoute) -> Sequence[Hop]:
-        """The hops up to the first that is broken. Never raises for what it meets."""
-
-
-class Presented(Protocol):
-    """A key with its certificates as a gateway presents them; without the key's secrets."""
-
-    @property
-    def alias(self) -> str: ...
-
-    @property
-    def chain(self) -> Sequence[Certificate]: ...
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-
-class KeyMaterial(Protocol):
-    """What a gateway would serve; the first identity to those who name nobody."""
-
-    @property
-    def identities(self) -> Sequence[Presented]: ...
-
-    @property
-    def anchors(self) -> Sequence[Certificate]: ...
-
-    @property
-    def warnings(self) -> Sequence[str]: ...
-
-    @property
-    def is_selfmade(self) -> bool: ...
-
-
-@attrs.frozen(kw_only=True)
-class PostAnswer:
-    """What the service gateway said to a posted event."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
-class Poster(Protocol):
-    """Posts a body to a URL; `iadmin.commands.sending.post` is the real one. Raises `MachineError`.
-
-    `headers` are further header fields. Over `https` one of the certificates in `trusted` (DER) must be presented.
-    """
-
-    def __call__(
-        self, url: str, content_type: str, body: bytes, *, headers: Mapping[str, str], trusted: Sequence[bytes]
-    ) -> PostAnswer: ...
-
-
-class SpoolUpkeep(Protocol):
-    """What can be done to the files of a spool; shapes as in `agent.spool.upkeep.Upkeep`."""
-
-    def check(self) -> dict[str, Any]: ...
-
-    def stats(self) -> dict[str, Any]: ...
-
-    def compact(self) -> dict[str, Any]: ...
-
-    def salvage(self, source: Path) -> dict[str, Any]: ...
-
-
-class OpenUpkeep(Protocol):
-    """The spool of a home. With `alone` the lock of the home is held meanwhile, so that no agent can start."""
-
-    def __call__(self, home: Path, *, alone: bool) -> AbstractContextManager[SpoolUpkeep]: ...
 
 
 @attrs.frozen(kw_only=True)
 class Tools:
     """Everything outside of iadmin. Factories take the agent home, an absolute path.
 
-    `load_config` raises `AgentError` (`ConfigFaults` with all problems); `exposures` says what others of the machine
-    can get at; `effective` turns a configuration into
-    JSON-able values with secrets masked. `post` sends an event. `working` is a context manager that
-    tells a person at a terminal what is being waited for; `progress` shows how much of a number is done, and gives the
-    function to be called with it. `key_material` reads and checks what a gateway would serve (a self-signed certificate
-    is made where nothing is configured) and raises `AgentError`; `prober` looks at ports,
-    `walker` at the way to a destination; `login_fields` are the header fields with a destination's credentials,
-    `proxy_of` is the proxy that it is sent by. `ask` puts a question that is
-    answered with yes or no, None where nobody is there to ask; `edit_file` opens that person's editor on a file and
-    waits. `open_changes` holds the lock of a home without an agent while its dead letters are changed. `ask_secret`
-    puts a question to that person and returns the answer, None where nobody is there to ask. `machine_names` are what
-    other machines may call this one.
+    `load_config` raises `AgentError` (`ConfigFaults` with all problems); `check_files` looks through a site's files
+    and does not raise; `exposures` says what others of the
+    machine can get at; `effective` turns a configuration into JSON-able values with secrets masked. `post` sends an
+    event. `working` is a context manager that tells a person at a terminal what is being waited for; `progress`
+    shows how much of a number is done, and gives the function to be called with it. `key_material` reads and checks
+    what a gateway would serve (a self-signed certificate is made where nothing is configured) and raises
+    `AgentError`; `prober` looks at ports, `walker` at the way to a destination; `login_fields` are the header
+    fields with a destination's credentials, `proxy_of` is the proxy that it is sent by, `open_secret` opens a sealed
+    password file of a home (`ValueError` where it cannot). `ask` puts a question that
+    is answered with yes or no, None where nobody is there to ask; `edit_file` opens that person's editor on a file
+    and waits. `open_remote` is the link to the agent whose admin gateway `--connect` names. `open_changes` holds
+    the lock of a home without an agent while its dead letters are changed. `until` looks again and again until
+    something is so, or the seconds are over. `ask_secret` puts a question to that person and returns the answer,
+    None where nobody is there to ask. `machine_names` are what other machines may call this one,
+    and `machine` is asked about this one. `screen` is where something is shown again and again, `follow` reads on in a
+    log file, and `trials` loads services in processes of their own.
     """
 
     switches: Switches
@@ -254,31 +75,55 @@ class Tools:
     now: Callable[[], datetime]
     template: Callable[[str], Traversable]
     load_config: Callable[[Path], tuple[AgentConfig, Sequence[Problem]]]
+    check_files: Callable[[Iterable[Path]], Sequence[Checked]]
     exposures: Callable[[Path], Sequence[Problem]]
     effective: Callable[[AgentConfig], dict[str, object]]
     open_journal: Callable[[Path], EventJournal]
     open_link: Callable[[Path], AgentLink]
+    open_remote: Callable[[Tools], AgentLink]
     running_pid: Callable[[Path], int | None]
     watch: Callable[[int], Process]
+    start_agent: Callable[[Path], Started]
     post: Poster
     working: Callable[[str], AbstractContextManager[object]]
     progress: Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
     ask: Callable[[str], bool | None]
     edit_file: Callable[[Path], None]
+    until: Callable[[Callable[[], bool], float], bool]
     open_changes: Callable[[Path], AbstractContextManager[LetterChanges]]
     open_upkeep: OpenUpkeep
     safe_files: Callable[[], SafeFiles]
     ask_secret: Callable[[str], str | None]
     machine_names: Callable[[], Sequence[str]]
+    command: Callable[[str], str]
     key_material: Callable[[Path, GatewayConfig], KeyMaterial]
     prober: Callable[[], Prober]
     walker: Callable[[AgentConfig], Walker]
     login_fields: Callable[[HttpDestination], Mapping[str, str]]
     proxy_of: Callable[[HttpDestination], Proxy | None]
+    open_secret: Callable[[Path, Path, bytes], Secret]
+    machine: Callable[[], Machine]
+    code_time: Callable[[ServiceConfig], float]
+    """When the files of a service's code were changed last, in seconds since 1970."""
+    screen: Callable[[], Screen]
+    trials: Callable[[], Trials]
+    follow: Callable[[Path], AbstractContextManager[FollowedLog]]
 
     @property
     def home(self) -> Path:
         """The agent home: `--home`, else `$IA_HOME`, else `./home`. Raises `OperatorError` when it is not one."""
+        if self.switches.connect is not None:
+            raise OperatorError(
+                "not-from-afar",
+                f"this works on the files of an agent's home, which --connect {self.switches.connect} does not reach; "
+                "say it on the agent's own machine, without --connect",
+                exit_status=ExitStatus.USAGE,
+            )
+        return self.local_home
+
+    @property
+    def local_home(self) -> Path:
+        """The home on this machine, whichever agent is meant."""
         named = self.switches.home or self.environ.get("IA_HOME", "")
         home = self.cwd / (named or "home")
         if is_home(home):
@@ -296,8 +141,35 @@ class Tools:
         folder = self.home / "conf"
         return next(folder / name for name in CONFIG_NAMES if (folder / name).is_file())
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the agent is on another machine."""
+        return self.switches.connect is not None
+
+    @property
+    def where(self) -> str:
+        """What names the agent in sentences: its home, or its address."""
+        return self.switches.connect or str(self.home)
+
+    def running(self, what: str) -> AgentLink:
+        """The link; raises `MachineError` (69) where no agent runs, and `what` says why that matters."""
+        if self.agent_pid() is None:
+            raise MachineError(
+                "not-running", f"no agent runs on {self.where}; {what}", exit_status=ExitStatus.UNAVAILABLE
+            )
+        return self.link()
+
+    def link(self) -> AgentLink:
+        """The link to the running agent, whichever way leads there."""
+        return self.open_remote(self) if self.is_remote else self.open_link(self.home)
+
     def agent_pid(self) -> int | None:
-        """The pid of the agent on this home, 0 when it has just started, None when there is none."""
+        """The pid of the agent on this home, 0 when it has just started, None when there is none.
+
+        0 also for one on another machine: whether it runs shows when it is asked.
+        """
+        if self.is_remote:
+            return 0
         return self.running_pid(self.home / "var" / "run" / "agent.pid")
 
 

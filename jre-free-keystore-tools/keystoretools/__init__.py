@@ -20,6 +20,19 @@ A whole program::
     except KeystoreError as error:
         print(error.code, error.sentence)                    # "wrong-password", and what to do about it
 
+And what a server does with it::
+
+    from keystoretools import PORTABLE, Format, choose_identity
+    from keystoretools.findings import findings
+    from keystoretools.tls import ssl_context
+
+    chosen = choose_identity(store, now=now)                 # the only usable one, or an error that lists them all;
+    print(chosen.entry.alias, *chosen.reasons)               # choose_identity(store, "ia-2026", now=now) names it
+    context = ssl_context(store, chosen.entry.alias, now=now)
+    for finding in findings(store, now=now, host_names=["ia.example.com"]):
+        print(finding.severity, finding.code, finding.sentence, finding.cure)
+    octets = save_keystore(store, format=Format.PKCS12, profile=PORTABLE)      # converted, for whom the profile says
+
 * `Keystore` is frozen; `add`, `remove`, `rename`, `import_`, `set_password`, `set_key_password` give a new one.
   `store["ia-2026"]` is an entry, `store.unlock("ia-2026")` its key, opened only now; its repr shows nothing.
 * `PrivateKeyEntry`, `TrustedCertificateEntry`, `SecretKeyEntry` keep the octets they were read from: keys whose
@@ -33,9 +46,9 @@ A whole program::
 * `Limits` holds every ceiling; one `Budget` bounds what one call may calculate.
 
 Nothing here touches files, clocks or logs, but two modules that are imported by name: `keystoretools.files` (`load`,
-`save`, `locked`) and `keystoretools.tls` (`ssl_context`: a server's context of pyOpenSSL from an entry, the key never
-on the disk).  `import keystoretools` itself imports next to nothing: each public name brings its module when it is
-first used, and `cryptography` comes when a key is opened.
+`save`, `locked`) and `keystoretools.tls` (`ssl_context`: a server's context of pyOpenSSL, the key never on the disk).
+`import keystoretools` itself imports next to nothing: each public name brings its module when it is first used, and
+`cryptography` comes when a key is opened.
 """
 
 from __future__ import annotations

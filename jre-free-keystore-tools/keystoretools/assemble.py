@@ -17,7 +17,7 @@ from keystoretools.certificate_findings import incomplete, title
 from keystoretools.chain import BySubject, Chain, follow, group_by_subject, is_self_signed, order
 from keystoretools.contents import Contents, Leftover, LockedStore, Part, is_closed
 from keystoretools.entries import PrivateKeyEntry
-from keystoretools.errors import KeystoreError, quoted
+from keystoretools.errors import KeystoreError, LimitError, UnsupportedError, quoted
 from keystoretools.finding import Finding, error, info, warning
 from keystoretools.limits import Budget
 from keystoretools.lockedkey import LockedKey
@@ -74,8 +74,8 @@ class Assembly:
 
     `trusted`: authorities and self-signed certificates that are in no chain.  `lonely`: chains of server
     certificates whose key is not there.  `bare_keys`: keys without a certificate.
-    `locked`: places of keys that no password opened.  `opened`: keys by what they were opened from and with, so that
-    nobody pays for that a second time.
+    `locked`: places of keys that no password opened.  `untried`: how many keys beyond `Limits.keys_tried` there are.
+    `opened`: keys by what they were opened from and with, so that nobody pays for that a second time.
     """
 
     identities: tuple[AssembledIdentity, ...] = ()
@@ -84,6 +84,7 @@ class Assembly:
     bare_keys: tuple[FoundKey, ...] = ()
     requests: tuple[CertificateRequest, ...] = ()
     locked: tuple[str, ...] = ()
+    untried: int = 0
     problems: tuple[Finding, ...] = ()
     opened: Mapping[tuple[LockedKey, Password], PrivateKey] = attrs.field(factory=dict, eq=False, repr=False)
 
@@ -110,6 +111,8 @@ class _Collector:
         self._certificates: list[Certificate] = []
         self._requests: list[CertificateRequest] = []
         self._locked: list[str] = []
+        self._tried = 0
+        self._untried = 0
         self._locked_leaves: set[Certificate] = set()
         self._problems: list[Finding] = []
         self._opened_with: dict[tuple[LockedKey, Password], PrivateKey] = {}
@@ -138,23 +141,36 @@ class _Collector:
         for entry in store.private_keys:
             self._certificates.extend(entry.chain)
             place = f"{source}, entry {quoted(entry.alias)}" if source else f"entry {quoted(entry.alias)}"
-            key = self._opened(entry, store)
+            self._tried += 1
+            try:
+                key = None if self._tried > self._budget.limits.keys_tried else self._opened(entry, store)
+            except (LimitError, UnsupportedError) as problem:
+                self._locked_leaves.update(entry.chain[:1])
+                sentence = f"The key {quoted(entry.alias)} cannot be opened: {problem.sentence}"
+                self._problems.append(error("key-unusable", sentence, alias=entry.alias))
+                continue
             if key is not None:
                 self._add_key(FoundKey(key=key, place=place, alias=entry.alias))
+                continue
+            self._locked_leaves.update(entry.chain[:1])
+            if self._tried > self._budget.limits.keys_tried:
+                self._untried += 1
             else:
-                self._locked_leaves.update(entry.chain[:1])
                 self._needs_password(f"The private key {quoted(entry.alias)}{_in(source)}", place)
         self._certificates.extend(entry.certificate for entry in store.trusted_certificates)
         if not store.private_keys and is_closed(store):
             self._needs_password(f"The {store.format.value} keystore{_in(source)}", source)
 
     def _opened(self, entry: PrivateKeyEntry, store: Keystore) -> PrivateKey | None:
+        """With the store's password, else the given ones.  Raises LimitError, UnsupportedError: no password helps."""
         own = [] if store.password is None else [store.password]
         if isinstance(entry.key, PrivateKey):
             return entry.key
         for password in [*own, *(one for one in self._passwords if one not in own)]:
             try:
                 key = entry.unlock(password, self._budget)
+            except (LimitError, UnsupportedError):
+                raise
             except KeystoreError:
                 continue
             self._opened_with[entry.key, password] = key
@@ -206,6 +222,7 @@ class _Collector:
             bare_keys=tuple(bare),
             requests=tuple(dict.fromkeys(self._requests)),
             locked=tuple(self._locked),
+            untried=self._untried,
             opened=self._opened_with,
         )
         return attrs.evolve(result, problems=(*self._problems, *_misfits(result), *_chains(result, joined)))

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from keystoretools import cures, hostnames
+from keystoretools import cures, der, hostnames
 from keystoretools.certificate import Certificate
 from keystoretools.chain import Chain, is_self_signed, order
 from keystoretools.errors import quoted
 from keystoretools.finding import Finding, error, info, warning
+from keystoretools.publickey import PublicKey
 
 # A month: certificate departments need days, holidays take weeks.
 SOON: Final = timedelta(days=30)
@@ -21,6 +22,7 @@ SOON: Final = timedelta(days=30)
 _SERVER_AUTH: Final = "1.3.6.1.5.5.7.3.1"
 _ANY_USAGE: Final = "2.5.29.37.0"
 _BROKEN_DIGESTS: Final = ("MD2", "MD5")
+_COMMON_CURVES: Final = ("secp256r1", "secp384r1", "secp521r1")
 # Under these sizes Java and OpenSSL refuse or mark a key (jdk.certpath.disabledAlgorithms, security level 2).
 _LEAST_BITS: Final = {"RSA": 2048, "RSASSA-PSS": 2048, "EC": 224}
 
@@ -67,6 +69,11 @@ def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Itera
     if key is not None and 0 < key.bits < least:
         found = f"{what} has an {key.algorithm} key of {key.bits} bits; clients want {least} or more."
         yield (error if own else warning)("weak-key", found, "Make a new key and request a certificate.", alias=alias)
+    odd = _odd_kind(key) if key is not None and own else None
+    if odd is not None:
+        found = f"{what} has {odd}: browsers and many Java senders do not accept it."
+        cure = "Make an RSA key, or an EC key on secp256r1, and request a certificate for it."
+        yield warning("unusual-key", found, cure, alias=alias)
     digest = certificate.signature_algorithm.partition("with")[0]
     if is_self_signed(certificate) and not own:
         return  # the signature of a root proves nothing
@@ -74,6 +81,23 @@ def strength(certificate: Certificate, *, alias: str | None, own: bool) -> Itera
         found = f"{what} is signed with {certificate.signature_algorithm}, which clients refuse as insecure."
         broken = digest in _BROKEN_DIGESTS and not is_self_signed(certificate)
         yield (error if broken else warning)("weak-signature", found, _renew(certificate, alias), alias=alias)
+
+
+def _odd_kind(key: PublicKey) -> str | None:
+    """The words for a key that is sound, but that not every TLS client takes."""
+    if key.algorithm == "EC" and _spells_curve_out(key):
+        return (
+            "an EC key whose curve is not named but spelled out in numbers (Java then says that the password is wrong)"
+        )
+    if key.algorithm == "EC" and key.curve not in _COMMON_CURVES:
+        return f"an EC key on the curve {key.curve}"
+    return f"an {key.algorithm} key" if key.algorithm in ("Ed25519", "Ed448", "RSASSA-PSS") else None
+
+
+def _spells_curve_out(key: PublicKey) -> bool:
+    """RFC 5480 2.1.1 forbids it in certificates; old OpenSSL command lines made it."""
+    parameters = der.parse(key.der).sequence(2)[0].sequence(1)[1:]
+    return bool(parameters) and parameters[0].tag == der.SEQUENCE
 
 
 def server_use(

@@ -29,6 +29,8 @@ __all__ = ["Detected", "Kind", "line_end_damage", "sniff"]
 # Enough to see PEM behind `openssl x509 -text` of many certificates, and base64 of any store.
 _TEXT_WINDOW: Final = 1024 * 1024
 _MOST_WRAPPINGS: Final = 3
+# A file of passwords, given in the place of a keystore, must not get into a message or a log.
+_SHORT_TEXT: Final = 200
 
 _BYTE_ORDER_MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\xef\xbb\xbf": "utf-8"}
 _ARCHIVES: Final = {
@@ -118,8 +120,11 @@ def _no_crypto(data: bytes, window: bytes) -> tuple[Kind, str]:
     for text_start, kind in _NAMED_TEXTS:
         if window.startswith(text_start):
             return kind, ""
+    is_text = _is_text(window[:4096])
+    if is_text and len(data) <= _SHORT_TEXT:
+        return Kind.TEXT, f"{len(data)} characters, not shown: they may be a password"
     shown = quoted(data[:24].decode("latin-1"), 24)
-    return Kind.TEXT if _is_text(window[:4096]) else Kind.UNKNOWN, f"it begins with {shown}"
+    return Kind.TEXT if is_text else Kind.UNKNOWN, f"it begins with {shown}"
 
 
 def line_end_damage(data: bytes) -> str | None:

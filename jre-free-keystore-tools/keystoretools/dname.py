@@ -8,11 +8,12 @@ Source: RFC 4514 (text), RFC 5280 4.1.2.4 (encoding); keywords of keytool.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from keystoretools import der
-from keystoretools.errors import ErrorCode, OperationError, quoted
+from keystoretools.errors import ErrorCode, KeystoreError, OperationError, quoted
 from keystoretools.names import Name
 
 KEYWORDS: Final[Mapping[str, str]] = {
@@ -39,6 +40,9 @@ KEYWORDS: Final[Mapping[str, str]] = {
 }
 _ASCII_ONLY: Final = frozenset({KEYWORDS["EMAILADDRESS"], KEYWORDS["DC"]})
 _PRINTABLE: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*\Z")
+# A value in quotation marks, and what may stand behind a backslash (Java's rule; RFC 4514 2.4 has fewer).
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPABLE: Final = ',+<>#;="\\ \n'
 _DOTTED: Final = re.compile(r"(?:OID\.)?([012](?:\.\d{1,20}){1,30})\Z", re.IGNORECASE)
 # Longest text of a name anybody types; RFC 5280 allows 64 letters for most attributes.
 _LONGEST: Final = 8192
@@ -48,13 +52,14 @@ def parse_name(text: str) -> Name:
     """The name that the text spells.  Raises OperationError name-not-valid with Java's words for the fault."""
     if len(text) > _LONGEST:
         raise _wrong("the name is too long", text)
-    rdns = []
-    for rdn in _split(text, ",;"):
-        if not rdn.strip():
-            raise _wrong("Incorrect AVA format", text)
-        rdns.append([_attribute(part) for part in _split(rdn, "+")])
-    if not rdns:
-        raise _wrong("Incorrect AVA format", text)
+    rdns: list[list[bytes]] = []
+    all_rdns = _split(text, ",;")
+    for rdn in all_rdns:
+        parts = _split(rdn, "+")
+        if not all(part.strip() for part in parts):
+            is_last = len(parts) == 1 and text.rstrip().endswith((",", ";")) and len(rdns) == len(all_rdns) - 1
+            raise _wrong("Incorrect AVA format" if is_last or not text.strip() else f'empty AVA in RDN "{rdn}"', text)
+        rdns.append([_attribute(part) for part in parts])
     return Name(der=der.sequence(*(der.set_of(*rdn) for rdn in reversed(rdns))))
 
 
@@ -73,7 +78,28 @@ def _attribute(text: str) -> bytes:
     oid = dotted[1] if dotted else KEYWORDS.get(keyword.upper())
     if oid is None:
         raise _wrong(f'Invalid keyword "{keyword}"', text)
-    return _encoded(oid, _value(value))
+    if value.lstrip().startswith("#"):
+        return der.sequence(der.oid(oid), _octets(value.lstrip()[1:], text))
+    return _encoded(oid, _value(value, text))
+
+
+def _octets(digits: str, text: str) -> bytes:
+    """A value given as its DER in hex.  Raises OperationError in Java's words."""
+    odd = next((letter for letter in digits if letter not in string.hexdigits), None)
+    if odd is not None:
+        raise _wrong(f"AVA parse, invalid hex digit: {odd}", text)
+    if not digits:
+        raise _wrong("AVA parse, zero hex digits", text)
+    if len(digits) % 2:
+        raise _wrong("AVA parse, odd number of hex digits", text)
+    octets = bytes.fromhex(digits)
+    if len(octets) < 2:
+        raise _wrong("Too short", text)
+    try:
+        der.parse(octets)
+    except KeystoreError as error:
+        raise _wrong("extra data at the end", text) from error
+    return octets
 
 
 def _encoded(oid: str, value: str) -> bytes:
@@ -101,18 +127,31 @@ def _split(text: str, separators: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _value(text: str) -> str:
-    """A value without its quotation marks and escapes."""
+def _value(text: str, whole: str) -> str:
+    """A value without its quotation marks and escapes.  Raises OperationError in Java's words."""
     text = text.strip()
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    return re.sub(r"(?:\\[0-9A-Fa-f]{2})+|\\(.)", _unescaped, text)
+    quoted_text = _QUOTED.match(text)
+    if quoted_text is not None:
+        if quoted_text.end() != len(text):
+            raise _wrong("AVA had characters other than whitespace after terminating quote", whole)
+        text = quoted_text[1]
+    elif text.startswith('"'):
+        raise _wrong("Quoted string did not end in quote", whole)
+    bare = re.sub(r"\\.", "", text, flags=re.DOTALL)
+    if bare.endswith("\\"):
+        raise _wrong("Invalid trailing backslash", whole)
+    odd = next((letter for letter in bare if letter in '<>"'), None) if quoted_text is None else None
+    if odd is not None:
+        raise _wrong(f"Character '{odd}' in AVA appears without escape", whole)
+    return re.sub(r"(?:\\[0-9A-Fa-f]{2})+|\\(.)", lambda found: _unescaped(found, whole), text, flags=re.DOTALL)
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    if match[1] is not None:
-        return match[1]
-    return bytes.fromhex(match[0].replace("\\", "")).decode("utf-8", "replace")
+def _unescaped(match: re.Match[str], whole: str) -> str:
+    if match[1] is None:
+        return bytes.fromhex(match[0].replace("\\", "")).decode("utf-8", "replace")
+    if match[1] not in _ESCAPABLE:
+        raise _wrong(f"Invalid escaped character in AVA: '{match[1]}'", whole)
+    return match[1]
 
 
 def _wrong(fault: str, text: str) -> OperationError:

@@ -141,10 +141,18 @@ class LimitError(KeystoreError):
     default_code = ErrorCode.LIMITS
 
     def __init__(
-        self, name: str, *, found: int, ceiling: int, alias: str | None = None, offset: int | None = None
+        self,
+        name: str,
+        *,
+        found: int,
+        ceiling: int,
+        alias: str | None = None,
+        offset: int | None = None,
+        sentence: str | None = None,
     ) -> None:
         super().__init__(
-            f"The file asks for {name} of {short_number(found)}; at most {ceiling} is accepted."
+            sentence
+            or f"The file asks for {name} of {short_number(found)}; at most {ceiling} is accepted."
             " No genuine keystore needs that: do not trust this file.",
             alias=alias,
             offset=offset,

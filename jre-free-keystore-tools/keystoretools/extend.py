@@ -7,15 +7,13 @@ Source: RFC 5280 4.2.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from keystoretools import der, oids
 from keystoretools.certificate import Certificate, Extension
-from keystoretools.dname import parse_name
-from keystoretools.errors import ErrorCode, OperationError, quoted
+from keystoretools.errors import ErrorCode, OperationError
+from keystoretools.generalname import dotted, general_name
 from keystoretools.publickey import PublicKey
 
 KEY_USAGES: Final = (
@@ -39,8 +37,6 @@ EXTENDED_USAGES: Final = {
     "OCSPSigning": "1.3.6.1.5.5.7.3.9",
 }
 ISSUER_ALTERNATIVE_NAME: Final = "2.5.29.18"
-_DNS_LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\Z")
-_DOTTED: Final = re.compile(r"[012](?:\.(?:0|[1-9]\d{0,20})){1,30}\Z")
 
 
 def encoded(extensions: Sequence[Extension]) -> bytes:
@@ -52,57 +48,6 @@ def encoded(extensions: Sequence[Extension]) -> bytes:
 def _encoded(extension: Extension) -> bytes:
     critical = der.encode(der.BOOLEAN, b"\xff") if extension.critical else b""
     return der.sequence(der.oid(extension.oid), critical, der.octet_string(extension.value))
-
-
-def general_name(kind: str, value: str) -> bytes:
-    """The DER of a GeneralName; `kind` is dns, ip, email, uri, oid or dn.  Raises OperationError value-not-valid.
-
-    The sentence begins with Java's words, which people search for.
-    """
-    match kind.lower():
-        case "dns":
-            _require_host(value)
-            return der.encode(der.context(2, constructed=False), value.encode("ascii"))
-        case "ip":
-            try:
-                packed = ipaddress.ip_address(value.strip("[]")).packed
-            except ValueError as error:
-                raise _wrong(f"Invalid IPAddress: {value}") from error
-            return der.encode(der.context(7, constructed=False), packed)
-        case "email":
-            return der.encode(der.context(1, constructed=False), _ascii(value))
-        case "uri":
-            return der.encode(der.context(6, constructed=False), _ascii(value))
-        case "oid":
-            return der.encode(der.context(8, constructed=False), der.parse(dotted(value)).content)
-        case "dn":
-            return der.explicit(4, parse_name(value).der)
-    raise _wrong(f"Unrecognized GeneralName type: {kind}")
-
-
-def _require_host(value: str) -> None:
-    labels = value.removeprefix("*.").split(".")
-    if not all(_DNS_LABEL.match(label) and len(label) <= 63 for label in labels):
-        raise _wrong("DNSName components must consist of letters, digits, and hyphens")
-
-
-def _ascii(value: str) -> bytes:
-    try:
-        return value.encode("ascii")
-    except UnicodeEncodeError as error:
-        raise _wrong("Only ASCII is allowed here", value) from error
-
-
-def dotted(text: str) -> bytes:
-    """The DER of an OBJECT IDENTIFIER that somebody typed.  Raises OperationError."""
-    if not _DOTTED.match(text) or (text[0] != "2" and int(text.split(".")[1]) > 39):
-        raise _wrong("ObjectIdentifier() -- Invalid format", text)
-    return der.oid(text)
-
-
-def _wrong(fault: str, value: str | None = None) -> OperationError:
-    shown = fault if value is None else f"{fault}: {quoted(value)}"
-    return OperationError(shown, code=ErrorCode.VALUE_NOT_VALID)
 
 
 def alternative_names(
@@ -125,7 +70,7 @@ def key_usage(names: Iterable[str], *, critical: bool = False) -> Extension:
     bits = 0
     for name in names:
         if name not in KEY_USAGES:
-            raise _wrong(f"Unknown keyUsage type: {name}")
+            raise OperationError(f"Unknown keyUsage type: {name}", code=ErrorCode.VALUE_NOT_VALID)
         bits |= 1 << 15 - KEY_USAGES.index(name)
     octets = bits.to_bytes(2, "big").rstrip(b"\0") or b"\0"
     unused = next((bit for bit in range(8) if octets[-1] >> bit & 1), 0)

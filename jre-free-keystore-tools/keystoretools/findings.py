@@ -63,11 +63,12 @@ CODES: Final = frozenset(
         "several-certificates",
         "several-identities",
         "unreadable-certificate",
-        *_NOTES,
+        "unusual-key",
         "weak-key",
         "weak-signature",
         "weak-store-protection",
         "windows-cannot-read",
+        *_NOTES,
     }
 )
 

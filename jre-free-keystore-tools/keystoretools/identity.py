@@ -52,16 +52,27 @@ def choose_identity(keystore: Keystore, alias: str | None = None, *, now: dateti
 
 
 def candidates(keystore: Keystore) -> tuple[PrivateKeyEntry, ...]:
-    """The private keys with certificates that may be chosen without being named."""
-    return tuple(entry for entry in keystore.private_keys if entry.chain and fold_alias(entry.alias) != ADMIN_ALIAS)
+    """The private keys with certificates that may be chosen without being named: none that no client accepts."""
+    return tuple(entry for entry in _choosable(keystore) if not _is_dsa(entry))
+
+
+def _choosable(keystore: Keystore) -> list[PrivateKeyEntry]:
+    return [entry for entry in keystore.private_keys if entry.chain and fold_alias(entry.alias) != ADMIN_ALIAS]
+
+
+def _is_dsa(entry: PrivateKeyEntry) -> bool:
+    return key_algorithm(entry) == "DSA"
 
 
 def _only_one(keystore: Keystore, now: datetime) -> tuple[PrivateKeyEntry, tuple[str, ...]]:
-    found = candidates(keystore)
+    choosable = _choosable(keystore)
+    # One DSA key alone is named in its refusal; beside a key that works it does not count.
+    found = list(candidates(keystore)) or choosable[:1]
     if len(found) == 1:
-        beside = len(keystore.private_keys) > 1
         reason = f"{quoted(found[0].alias)} is the only private key with a certificate"
-        return found[0], (reason + (f", besides the admin tool's own {quoted(ADMIN_ALIAS)}." if beside else "."),)
+        beside = [f"the admin tool's own {quoted(ADMIN_ALIAS)}"] if ADMIN_ALIAS in keystore else []
+        beside += [f"{quoted(one.alias)}, whose DSA key no client accepts" for one in choosable if one not in found]
+        return found[0], (reason + (f", besides {' and '.join(beside)}." if beside else "."),)
     if found:
         lines = "; ".join(describe_candidate(entry, now) for entry in found[:10])
         picked = _java(keystore)
@@ -118,7 +129,7 @@ def _require_usable(entry: PrivateKeyEntry) -> None:
             code=ErrorCode.NO_PRIVATE_KEY,
             alias=entry.alias,
         )
-    if key_algorithm(entry) == "DSA":
+    if _is_dsa(entry):
         raise UnsupportedError(
             f"The entry {quoted(entry.alias)} has a DSA key; no client accepts DSA any more. Make a new RSA or EC key"
             " and request a certificate for it.",

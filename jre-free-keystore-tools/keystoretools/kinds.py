@@ -106,6 +106,8 @@ class Detected:
             article = ""
         else:
             article = "an" if self.kind.value[0] in "aeiouAEIOR" else "a"  # an RSA key, an Office document
+        if self.kind is Kind.EMPTY:
+            return f"The file is empty{more}.{advice}"
         return f"The file is {article} {self.kind.value}{more}{inside}.".replace("  ", " ") + advice
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from keystoretools import der, extend
+from keystoretools import der, extend, oids
 from keystoretools.certificate import Certificate, Extension
 from keystoretools.errors import ErrorCode, OperationError, UnsupportedError
 from keystoretools.names import Name
@@ -37,12 +37,12 @@ CURVES: Final = {
     "p-384": "SECP384R1",
     "p-521": "SECP521R1",
 }
-_DEFAULT_BITS: Final = {"RSA": 2048, "DSA": 2048}
+_DEFAULT_BITS: Final = {"RSA": 2048, "RSASSA-PSS": 2048, "DSA": 2048}
 _DSA_BITS: Final = (1024, 2048, 3072)
 
 
 def generate_key(algorithm: str = "RSA", *, bits: int | None = None, curve: str | None = None) -> PrivateKey:
-    """A new private key: RSA (2048 bits), EC (secp256r1), Ed25519, Ed448, DSA (2048 bits) unless said otherwise.
+    """A new private key: RSA, RSASSA-PSS and DSA of 2048 bits, EC (secp256r1), Ed25519, Ed448 unless said otherwise.
 
     Raises UnsupportedError for other algorithms, sizes and curves.
     """
@@ -51,7 +51,7 @@ def generate_key(algorithm: str = "RSA", *, bits: int | None = None, curve: str 
 
     size = bits or _DEFAULT_BITS.get(algorithm, 0)
     made: rsa.RSAPrivateKey | dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-    if algorithm == "RSA" and RSA_BITS[0] <= size <= RSA_BITS[1]:
+    if algorithm in ("RSA", "RSASSA-PSS") and RSA_BITS[0] <= size <= RSA_BITS[1]:
         made = rsa.generate_private_key(public_exponent=65537, key_size=size)
     elif algorithm == "DSA" and size in _DSA_BITS:
         made = dsa.generate_private_key(key_size=size)
@@ -66,10 +66,17 @@ def generate_key(algorithm: str = "RSA", *, bits: int | None = None, curve: str 
         wanted = curve if curve is not None else f"{size} bits" if size else ""
         raise UnsupportedError(
             f"Keys of the kind {algorithm} {wanted} are not made here; RSA, EC (secp256r1, secp384r1, secp521r1),"
-            " Ed25519 and DSA are.",
+            " RSASSA-PSS, Ed25519, Ed448 and DSA are.",
             name=f"{algorithm} {wanted}".strip(),
         )
-    return read_private_key(made.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    key = read_private_key(made.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+    return _for_pss_only(key) if algorithm == "RSASSA-PSS" else key
+
+
+def _for_pss_only(key: PrivateKey) -> PrivateKey:
+    """The same RSA key, marked as one that signs with RSASSA-PSS only: no parameters, as Java writes it (RFC 4055)."""
+    parts = der.parse(key.pkcs8.reveal()).sequence(3)
+    return read_private_key(der.sequence(parts[0].raw, der.algorithm(oids.RSA_PSS, None), parts[2].raw))
 
 
 def self_signed(

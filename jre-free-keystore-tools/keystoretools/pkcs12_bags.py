@@ -36,6 +36,8 @@ from keystoretools.pkcs12_state import (
     Pkcs12State,
 )
 
+# Zeros in front of a date are put up to here; readers take 40 digits.
+_DATE_DIGITS: Final = 24
 _MARK: Final = der.sequence(der.oid(TRUSTED_KEY_USAGE), der.set_of(der.oid(ANY_EXTENDED_KEY_USAGE)))
 
 
@@ -52,6 +54,7 @@ class BagWriter:
         self._written: set[bytes] = set()
         self._keys = 0
         self._key_ids: set[bytes | None] = set()
+        self._latest: dict[int, int] = {}
         self.clear: list[bytes] = []
         self.hidden: list[bytes] = []
 
@@ -129,15 +132,20 @@ class BagWriter:
     def _unused(self, key_id: bytes) -> bytes:
         """Not the localKeyID of another key, whose certificate a key without one would get.
 
-        A date is the same with zeros in front, for Java's `Long.parseLong` as for us.
+        A date is the same with zeros in front, for Java's `Long.parseLong` as for us. Where thousands of keys
+        share one, the later ones get the next free millisecond.
         """
-        if key_id in self._key_ids and not key_id.startswith(b"Time "):
-            key_id = b"Time %d" % self._now_ms
-        width = len(key_id) - len(b"Time ")
-        while key_id in self._key_ids:
-            width += 1
-            key_id = b"Time %0*d" % (width, int(key_id[5:]))
-        return key_id
+        if key_id not in self._key_ids:
+            return key_id
+        moment = int(key_id[5:]) if key_id.startswith(b"Time ") else self._now_ms
+        for width in range(_DATE_DIGITS):
+            if (padded := b"Time %0*d" % (width, moment)) not in self._key_ids:
+                return padded
+        later = self._latest.get(moment, moment) + 1
+        while b"Time %d" % later in self._key_ids:
+            later += 1
+        self._latest[moment] = later
+        return b"Time %d" % later
 
     def _leaf(self, entry: PrivateKeyEntry, original: Original | None, key_id: bytes | None) -> None:
         leaf = entry.chain[0]

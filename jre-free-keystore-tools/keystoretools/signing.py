@@ -45,11 +45,9 @@ def default_scheme(key: PrivateKey) -> Scheme:
     bits = key.bits
     match key.algorithm:
         case "RSA":
-            return scheme_named(
-                "SHA256withRSA" if bits <= 3072 else "SHA384withRSA" if bits <= 7680 else "SHA512withRSA"
-            )
+            return scheme_named(f"{_digest_for_rsa(bits)}withRSA")
         case "RSASSA-PSS":
-            return scheme_named("RSASSA-PSS")
+            return scheme_named("RSASSA-PSS", bits=bits)
         case "EC":
             digest = "SHA256" if bits <= 256 else "SHA384" if bits <= 384 else "SHA512"
             return scheme_named(f"{digest}withECDSA")
@@ -60,8 +58,11 @@ def default_scheme(key: PrivateKey) -> Scheme:
     raise UnsupportedError(f"Keys of the kind {key.algorithm} do not sign.", name=key.algorithm)
 
 
-def scheme_named(name: str) -> Scheme:
-    """The scheme of a Java name, in any case.  Raises UnsupportedError."""
+def scheme_named(name: str, *, bits: int = 0) -> Scheme:
+    """The scheme of a Java name, in any case; `bits` of the key choose the digest of RSASSA-PSS, as in Java.
+
+    Raises UnsupportedError.
+    """
     found = _OIDS.get(name.upper())
     if found is None:
         raise UnsupportedError(f"There is no signature algorithm {quoted(name)} here.", name=name)
@@ -69,20 +70,27 @@ def scheme_named(name: str) -> Scheme:
     digest, _, family = proper.partition("with")
     if not family:  # EdDSA, PSS
         if proper == "RSASSA-PSS":
-            return Scheme(name=proper, identifier=_pss("SHA256", 32), digest="SHA256", family="RSA")
+            digest = _digest_for_rsa(bits)
+            return Scheme(name=proper, identifier=_pss(digest), digest=digest, family="RSA")
         return Scheme(name=proper, identifier=der.algorithm(oid, None), digest="", family=proper)
     parameters = der.null() if family == "RSA" else None
     return Scheme(name=proper, identifier=der.algorithm(oid, parameters), digest=digest, family=_FAMILIES[family])
 
 
-def _pss(digest: str, salt: int) -> bytes:
+def _digest_for_rsa(bits: int) -> str:
+    """Of a strength like the key's (FIPS 186-4, as Java has it)."""
+    return "SHA256" if bits <= 3072 else "SHA384" if bits <= 7680 else "SHA512"
+
+
+def _pss(digest: str) -> bytes:
+    """RSASSA-PSS with one digest for everything, and a salt of its length."""
     hashed = der.algorithm(_HASH_OIDS[digest])
     return der.sequence(
         der.oid(oids.RSA_PSS),
         der.sequence(
             der.explicit(0, hashed),
             der.explicit(1, der.algorithm(_MGF1, hashed)),
-            der.explicit(2, der.integer(salt)),
+            der.explicit(2, der.integer(int(digest.removeprefix("SHA")) // 8)),
         ),
     )
 

@@ -32,7 +32,13 @@ def keys(keystore: Keystore, budget: Budget, opened: Opened = MappingProxyType({
     if keystore.password is None and any(isinstance(entry.key, LockedKey) for entry in keystore.private_keys):
         found = "The keystore was read without its password: its keys and its integrity were not checked."
         yield info("not-checked", found, "Give the password.")
-    for entry in keystore.private_keys:
+    most = budget.limits.keys_tried
+    if keystore.password is not None and len(keystore.private_keys) > most:
+        found = (
+            f"There are {len(keystore.private_keys)} private keys; the first {most} were tried, the others were not."
+        )
+        yield warning("not-checked", found)
+    for entry in keystore.private_keys[:most]:
         if not entry.chain:
             found = f"The key {quoted(entry.alias)} has no certificate; nobody can use it."
             cure = f"Import its certificate: {cures.command('import', 'FILE')}"

@@ -14,7 +14,7 @@ Copy this folder to begin a service of your own; docs/services.rst explains ever
 
 from typing import Any
 
-from agent.sdk import Event, RejectEvent, context, guess_value
+from agent.sdk import Event, RejectEvent, context, form_of, guess_value
 
 
 def on_startup() -> None:
@@ -24,7 +24,7 @@ def on_startup() -> None:
 
 def on_event(event: Event) -> None:
     """Runs for each event, after its sender has been answered. When it returns, the event is done."""
-    properties = event.to_dict().get("properties")
+    properties, recipients = said_in(event)
     # Reject what no attempt can mend: it becomes a dead letter at once, and the operator reads this sentence.
     if not isinstance(properties, dict):
         raise RejectEvent("the event has no <properties> with elements in it: there is nothing to tell anybody")
@@ -33,11 +33,21 @@ def on_event(event: Event) -> None:
     # be lost nor, after an exception further down, go out for an event that is tried again.
     context.send(
         json={
-            "properties": {name: typed(value) for name, value in properties.items()},
+            "properties": properties,
             # May be empty: then the plan itself decides whom to call.
-            "recipients": [{"targetName": name} for name in names_in(event.to_dict().get("recipients"))],
+            "recipients": [{"targetName": name} for name in names_in(recipients)],
         }
     )
+
+
+def said_in(event: Event) -> tuple[Any, Any]:
+    """Properties and recipients: of an event, or of a message that apclient sent, mapped as the descriptor says."""
+    if event.kind == "apxml":
+        form = form_of(event.apxml)
+        return form.properties, form.recipients
+    said = event.to_dict()
+    properties = said.get("properties")
+    return typed(properties) if isinstance(properties, dict) else None, said.get("recipients")
 
 
 def names_in(recipients: Any) -> list[str]:

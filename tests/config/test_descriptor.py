@@ -12,22 +12,25 @@ from agent.config.model import (
     ServiceConfig,
     ValueType,
 )
+from agent.config.passwordfile import seal, show_key
 from agent.names import ServiceName
 from tests.config.memory import DESCRIPTOR, HOME, MemoryFiles, config_of, wrapped_problems
 
+KEY = bytes(range(32))
+SEALED = {"conf/.pw": seal("geheim", KEY), "conf/.iakey": show_key(KEY)}
 LISTED = "<service-configs><path>p/pumps.xml</path></service-configs>"
 
 
-def files(descriptor: str, **more: str) -> MemoryFiles:
+def files(descriptor: str, **more: str | bytes) -> MemoryFiles:
     return MemoryFiles({"services/p/pumps.xml": descriptor, "services/p/pumps.py": "", **more})
 
 
-def service(descriptor: str, **more: str) -> ServiceConfig:
+def service(descriptor: str, **more: str | bytes) -> ServiceConfig:
     return config_of(LISTED, files(descriptor, **more)).services[0]
 
 
-def problems(descriptor: str) -> list[str]:
-    return wrapped_problems(LISTED, files(descriptor))
+def problems(descriptor: str, **more: str | bytes) -> list[str]:
+    return wrapped_problems(LISTED, files(descriptor, **more))
 
 
 def with_inner(inner: str) -> str:
@@ -60,7 +63,7 @@ def test_a_full_descriptor_is_read_whole():
             '<encrypted-constant name="pw" type="string"><file>.pw</file></encrypted-constant></constants>'
             "<hook-timeout>2.5</hook-timeout><retry><max-attempts>2</max-attempts></retry>"
         ),
-        **{"services/p/.pw": "x"},
+        **{"services/p/.pw": seal("ge heim", KEY), "conf/.iakey": show_key(KEY)},
     )
     assert (5, 3, 2.5, 2) == (found.normal_threads, found.high_threads, found.hook_timeout_s, found.retry.max_attempts)
     assert (
@@ -68,15 +71,34 @@ def test_a_full_descriptor_is_read_whole():
         == found.mapped_input
     )
     assert (Constant(name="site", value="plant \n 7", overwrite=True), Constant(name="e", value="")) == found.constants
+    (encrypted,) = found.encrypted_constants
+    assert "ge heim" == encrypted.value
     assert (
-        EncryptedConstant(name="pw", path=HOME / "services/p/.pw", type=ValueType.STRING),
-    ) == found.encrypted_constants
+        EncryptedConstant(name="pw", path=HOME / "services/p/.pw", type=ValueType.STRING, secret=encrypted.secret)
+        == encrypted
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"plain", "is not encrypted; take the secret out of it, and enter it with: iapassword --file conf/.pw --new"),
+        (b"QUJDREVGR0g=\n", "is an encrypted file of the original agent, whose key nobody has"),
+        (seal("x", bytes(32)), "was not made with the key of this home"),
+    ],
+)
+def test_an_encrypted_constant_that_cannot_be_read_says_what_to_do(data, said):
+    """The content is not repeated."""
+    inner = '<constants><encrypted-constant name="pw"><file>conf/.pw</file></encrypted-constant></constants>'
+    (problem,) = problems(with_inner(inner), **{"conf/.pw": data, "conf/.iakey": show_key(KEY)})
+    assert f"constants/encrypted-constant/file: the password file conf/.pw {said}" in problem
+    assert "plain" not in problem
 
 
 def test_encrypted_constants_are_also_found_from_the_home():
     """The original's samples write the path from the home; its working directory was the home."""
     inner = '<constants><encrypted-constant name="pw"><file>conf/.pw</file></encrypted-constant></constants>'
-    assert HOME / "conf/.pw" == service(with_inner(inner), **{"conf/.pw": "x"}).encrypted_constants[0].path
+    assert HOME / "conf/.pw" == service(with_inner(inner), **SEALED).encrypted_constants[0].path
 
 
 @pytest.mark.parametrize(
@@ -113,7 +135,6 @@ def test_services_of_the_original_engine_get_one_clear_sentence(inner, kind):
         ),
         ('lang="python"', "", 'script: the attribute "lang" is missing'),
         ("<domain>", "<destination>nowhere</destination><domain>", 'there is no destination "nowhere" in iaconfig.xml'),
-        ("<domain>", "<constants><constant name='a'/><constant name='a'/></constants><domain>", "stands twice"),
         ("<domain>", "<classpath><path>lib/a.jar</path></classpath><domain>", "warning: classpath: has no effect"),
         ("<domain>", "<domain>x</domain><domain>", '"domain" may stand only once here'),
         ("<domain>", "<mapped-input/><domain>", 'mapped-input: the attribute "method" is missing'),
@@ -132,3 +153,39 @@ def test_a_malformed_descriptor_does_not_hide_the_rest():
     """Faults of the configuration and of every descriptor come together."""
     found = wrapped_problems('<log level="loud"/>' + LISTED, files("<integration-service>"))
     assert ["iaconfig.xml:1", "services/p/pumps.xml:1"] == [":".join(line.split(":")[:2]) for line in found]
+
+
+@pytest.mark.parametrize(
+    ("constants", "value", "told"),
+    [
+        ('<constant name="a">1</constant><constant name="A">2</constant>', "1", "the earlier counts"),
+        ('<constant name="a">1</constant><constant name="A" overwrite="true">2</constant>', "2", "this one counts"),
+        ('<constant name="a" overwrite="true">1</constant><constant name="a">2</constant>', "1", "the earlier counts"),
+    ],
+)
+def test_of_two_constants_one_counts(constants: str, value: str, told: str):
+    """The one that would, if they were put into a message one after the other."""
+    descriptor = with_inner(f"<constants>{constants}</constants>")
+    assert [value] == [each.value for each in service(descriptor).constants]
+    assert any(f"stands twice; {told}" in problem for problem in problems(descriptor))
+
+
+def test_an_encrypted_constant_may_stand_in_for_a_plain_one():
+    """The plain one is not in the message beside it, where a hook could take it for the other."""
+    pair = '<constant name="pw">x</constant><encrypted-constant name="PW" overwrite="true"><file>.pw</file>'
+    found = service(
+        with_inner(f"<constants>{pair}</encrypted-constant></constants>"),
+        **{"services/p/.pw": SEALED["conf/.pw"], "conf/.iakey": SEALED["conf/.iakey"]},
+    )
+    assert ((), ["geheim"]) == (found.constants, [each.value for each in found.encrypted_constants])
+
+
+def test_an_empty_subclass_is_none():
+    """Editors leave it behind."""
+    found = service(with_inner('<mapped-input method="add" subclass=""/>'))
+    assert MappedInput(method="add") == found.mapped_input
+
+
+def test_the_language_is_python_in_any_case():
+    """As `js` is."""
+    assert HOME / "services/p/pumps.py" == service(DESCRIPTOR.replace('"python"', '"Python"')).script

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.edit import NotEditable, set_attribute
+from agent.config.edit import NotEditable, add_child, set_attribute
 from tests.config.memory import ROOT, parse
 
 SHIPPED = (ROOT / "conf" / "iaconfig.xml").read_bytes()
@@ -115,3 +115,49 @@ def test_one_of_several_elements_can_be_chosen() -> None:
     assert expected == set_attribute(data, "g", "ssl", "true", number=1)
     with pytest.raises(NotEditable):
         set_attribute(data, "g", "ssl", "true", number=2)
+
+
+LISTED = b"""<?xml version="1.0"?>\r
+<iaconfig xmlns="http://www.alarmpoint.com/schema">\r
+  <!-- <service-configs><path>no</path></service-configs> -->\r
+  <service-configs dir="../services">\r
+    <path>a/a.xml</path>\r
+    <!-- <path>b/b.xml</path> -->\r
+  </service-configs>\r
+</iaconfig>\r
+"""
+
+
+def test_one_more_child_is_laid_out_as_the_others() -> None:
+    """Behind the last, with its indentation and line ends, and everything else stays octet for octet."""
+    changed = add_child(LISTED, "service-configs", "path", "c/c.xml")
+    line = b"    <path>c/c.xml</path>\r\n"
+    assert LISTED == changed.replace(line, b"")
+    assert changed.index(b"b/b.xml") < changed.index(line) < changed.rindex(b"</service-configs>")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<c><l/></c>", b"<c><l><p>x</p></l></c>"),
+        (b'<c><l dir="d" /></c>', b'<c><l dir="d"><p>x</p></l></c>'),
+        (b"<c><l></l></c>", b"<c><l><p>x</p></l></c>"),
+        (b"<c>\n  <l>\n  </l>\n</c>", b"<c>\n  <l>\n    <p>x</p>\n  </l>\n</c>"),
+        (b'<a:c xmlns:a="u"><a:l/></a:c>', b'<a:c xmlns:a="u"><a:l><a:p>x</a:p></a:l></a:c>'),
+    ],
+)
+def test_a_child_is_added_however_the_list_is_written(before: bytes, after: bytes) -> None:
+    """Empty, on one line, on several, with a prefix."""
+    assert after == add_child(before, "l", "p", "x")
+
+
+def test_what_a_child_says_is_escaped() -> None:
+    """It is read back as it was meant."""
+    assert b"<l><p>a&amp;b&lt;&#252;</p></l>" == add_child(b"<l/>", "l", "p", "a&b<ü")
+
+
+@pytest.mark.parametrize("data", [b"<c/>", b"<c><l></c>", b"<!DOCTYPE c []><c><l/></c>"])
+def test_a_list_that_is_not_there_is_not_made(data: bytes) -> None:
+    """Nor is anything guessed about a file that is not well-formed."""
+    with pytest.raises(NotEditable):
+        add_child(data, "l", "p", "x")

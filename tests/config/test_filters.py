@@ -36,6 +36,15 @@ def test_filters_are_read() -> None:
     ) == config.filters
 
 
+def test_the_same_filter_twice_is_a_warning() -> None:
+    """Files that were merged by hand have the shipped filters more than once."""
+    files = home(filters(STOCK + PUMPS + PUMPS))
+    assert ["ping-plan", "pumps"] == [each.name for each in config_of("", files).filters]
+    (problem,) = wrapped_problems("", files)
+    assert "warning" in problem
+    assert '"pumps" stands in line 2 already, the same' in problem
+
+
 def test_the_shipped_file_is_without_warning() -> None:
     """The three filters of the original, as they are."""
     shipped = (ROOT / "conf" / "deduplicator-filter.xml").read_text(encoding="utf-8")
@@ -123,7 +132,7 @@ def test_the_originals_variable_in_a_script_warns(name: str) -> None:
 @pytest.mark.parametrize(
     ("inner", "sentence"),
     [
-        (PUMPS + PUMPS, 'the filter "pumps" is already defined in line 2'),
+        (PUMPS + PUMPS.replace("2000", "9"), 'the filter "pumps" is already defined in line 2'),
         (PUMPS.replace(">300<", ">5m<"), '"5m" is not a whole number from 1 to 2678400'),
         (PUMPS.replace(">2000<", ">0<"), '"0" is not a whole number from 1 to 50000'),
         (PUMPS.replace("<suppression_period>300</suppression_period>", ""), '"suppression_period" is missing'),

@@ -4,9 +4,10 @@ import pytest
 from lxml import etree
 
 from agent.config.document import NAMESPACE, parse_document
-from agent.config.grammar import RNG, Grammar
+from agent.config.grammar import RNG, Grammar, set_aside
 from agent.config.problem import Problem
-from tests.config.memory import ROOT, SCHEMA, wrapped_problems
+from agent.config.section import Problems
+from tests.config.memory import ROOT, SCHEMA, config_of, wrapped_problems
 
 
 def test_the_vocabulary_is_read_from_the_grammar():
@@ -108,6 +109,16 @@ def test_unknown_names_warn_with_a_suggestion():
     assert place + 'the element "limit" is not known here (did you mean "limits"?)' + rest == element
 
 
+def test_an_attribute_that_is_an_element_and_the_other_way_round():
+    """The name is right, the spelling of it is not: the warning says how it is written."""
+    attribute, element = wrapped_problems(
+        '<destinations><destination name="a" url="http://x/" timeout-s="3">\n<method>PUT</method>'
+        "</destination></destinations>"
+    )
+    assert 'the attribute "timeout-s" is not known; write it as an element inside: <timeout-s>; it is' in attribute
+    assert 'the element "method" is not known here; write it as an attribute: method="..."; it is' in element
+
+
 def test_attributes_for_xml_tools_are_not_mentioned():
     """xml:lang and xsi:schemaLocation mean nothing to the agent and disturb nobody."""
     xsi = "http://www.w3.org/2001/XMLSchema-instance"
@@ -119,3 +130,27 @@ def test_text_between_elements_is_a_fault():
     assert ['iaconfig.xml:1: apxml-exchange: the text "5" does not belong here'] == wrapped_problems(
         "<apxml-exchange><size>1</size>5</apxml-exchange>"
     )
+
+
+def test_fixed_values_are_read_in_any_case():
+    """`TRUE` and `Active` leave no doubt; what is no value of the grammar stays what it is."""
+    root = parse_document(
+        "f",
+        b'<integration-service version="V1"><initial-state> Active </initial-state><later-pass>FALSE</later-pass>'
+        b'<name>TRUE</name><mapped-input method="AUTO"><parameter type="NUMERIC">STRING</parameter></mapped-input>'
+        b'<constants><constant overwrite="True">Auto</constant><constant overwrite="Yes"/></constants>'
+        b"</integration-service>",
+    )
+    assert not isinstance(root, Problem)
+    set_aside(root, Grammar(SCHEMA).word("integration-service"), Problems(file="f"))
+    assert (
+        '<integration-service version="V1"><initial-state>active</initial-state><later-pass>false</later-pass>'
+        '<name>TRUE</name><mapped-input method="AUTO"><parameter type="numeric">STRING</parameter></mapped-input>'
+        '<constants><constant overwrite="true">Auto</constant><constant overwrite="Yes"/></constants>'
+        "</integration-service>"
+    ) == etree.tostring(root, encoding="unicode").replace(f' xmlns:ns0="{NAMESPACE}"', "").replace("ns0:", "")
+
+
+def test_the_configuration_takes_any_case_too():
+    """The gateway's own switch."""
+    assert config_of('<service-gateway port="1" ssl="TRUE"/>').gateways[0].ssl

@@ -74,6 +74,18 @@ def test_code_may_be_read_but_not_changed(home: Path) -> None:
     assert "can change services;" in told(home)[0]
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_the_home_itself(home: Path, mode: int) -> None:
+    """Who can write to it can put another configuration there; reading it gives names only."""
+    home.chmod(mode)
+    (line,) = told(home)
+    assert line.startswith("home: warning: other accounts of this machine can change the home itself")
+    assert line.endswith(f"chmod go-w {home}")
+    for harmless in (0o755, 0o1777):  # with the sticky bit nobody renames what is ours
+        home.chmod(harmless)
+        assert [] == told(home)
+
+
 def test_events(home: Path) -> None:
     """The store is looked at in its depth."""
     (home / "var/spool/events.db").chmod(0o622)

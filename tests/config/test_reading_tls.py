@@ -56,6 +56,10 @@ def test_everything_can_be_said() -> None:
     [
         ('ssl="true" keystore="ks.p12"', "@keystore: the file conf/ks.p12 does not exist"),
         ('ssl="true" certificate="a.pem"', "@certificate: the file conf/a.pem does not exist"),
+        ('passphrase="a"', "@passphrase: it opens the private-key"),
+        ('certificate="a" passphrase="a" passphrase-file="b"', "@passphrase: passphrase-file is named as well"),
+        ('certificate="a" passphrase="a"', "warning: service-gateway/@passphrase: it stands here in clear text"),
+        ('policy="legacy"', "warning: service-gateway/@policy: older ciphers are taken"),
         ('private-key="a.key"', "@private-key: a private key without its certificate"),
         ('passphrase-file="a"', "@passphrase-file: it opens the private-key"),
         ('certificate="a" keystore="b"', "@certificate: both a keystore and a certificate"),
@@ -63,12 +67,29 @@ def test_everything_can_be_said() -> None:
         ('truststore="a"', "@truststore: it has no effect without client-auth"),
         ('client-auth="required"', '@client-auth: "required", but nothing says which clients are known'),
         ('client-auth="optional" fingerprint-allowlist="abc"', '@fingerprint-allowlist: "abc" is not a SHA-256'),
-        ('policy="Modern"', '@policy: "Modern" is not'),
+        ('policy="Modernist"', '@policy: "Modernist" is not'),
     ],
 )
 def test_what_does_not_fit_is_told(attributes: str, told: str) -> None:
     """With its attribute, and what to do."""
     assert any(told in problem for problem in wrapped_problems(f'<service-gateway port="9000" {attributes}/>'))
+
+
+def test_a_path_from_the_home_is_corrected() -> None:
+    """People write `conf/server.pem` as they see it from the home; relative paths start at conf/."""
+    found = wrapped_problems(
+        '<service-gateway ssl="true" certificate="conf/a.pem"/>', MemoryFiles({"conf/a.pem": b"x"})
+    )
+    assert 'the file conf/conf/a.pem does not exist; relative paths start at conf/, so write "a.pem"' in found[0]
+
+
+def test_the_passphrase_is_never_shown() -> None:
+    """Not in a sentence, not in the effective configuration."""
+    found = tls_of('certificate="a.pem" passphrase="canary-7"')
+    assert found.passphrase is not None
+    assert "canary-7" == found.passphrase.reveal()
+    told = wrapped_problems('<service-gateway passphrase="canary-7" certificate="a"/>')
+    assert "canary-7" not in "".join([str(found), *told])
 
 
 def test_files_need_not_be_there_before_tls_is_on() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from agent.config.scripts import script_fault
 
-NO_HOOK = (0, "defines neither on_event(event) nor on_http(request), so nothing could reach it")
+NO_HOOK = (0, "defines none of on_event, on_input, on_response, on_callback, on_http, so nothing could reach it")
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,7 @@ NO_HOOK = (0, "defines neither on_event(event) nor on_http(request), so nothing 
     [
         (b"def on_event(event):\n    pass\n", None),
         (b"async def on_http(request):\n    pass\n", None),
+        (b"def on_callback(message):\n    pass\n", None),
         (b"from hooks import *\n", None),
         (b"from hooks import on_event\n", None),
         (b"import no_such_module\ndef on_event(e): pass\n", None),

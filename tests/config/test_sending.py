@@ -252,6 +252,13 @@ def test_an_empty_proxy_user_is_none():
     """No credentials are sent; the original sends a colon."""
     empty = PLATFORM.replace("<proxy-auth-username>agent<", "<proxy-auth-username><")
     assert ("", None) == (proxy_of(http() + empty).user, proxy_of(http() + empty).password)
+    own = proxy_of(http("<Proxy><host>a</host><port>1</port><user/><password-file/></Proxy>"))
+    assert ("", None) == (own.user, own.password)
+
+
+def test_the_user_of_a_proxy_in_either_spelling():
+    """The Integration Runtime's table writes it with a capital."""
+    assert "u" == proxy_of(http(PROXY.replace("user>", "User>"))).user
 
 
 @pytest.mark.parametrize(
@@ -260,6 +267,7 @@ def test_an_empty_proxy_user_is_none():
         ("<Proxy/>", 'the element "host" is missing'),
         ("<Proxy><host>a</host><port>0</port></Proxy>", '"0" is not a port'),
         ("<Proxy><host>a</host><port>1</port><user>u</user></Proxy>", "user and password-file belong together"),
+        ("<Proxy><host>a</host><port>1</port><Pass>p</Pass></Proxy>", "a password does not belong into this file"),
     ],
 )
 def test_faults_of_a_proxy(inner, sentence):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from agent.config.model import SpoolLimits
+from agent.config.model import MIN_RESERVE_BYTES, SpoolLimits
 from agent.config.storing import SPOOL
 from tests.config.memory import DESCRIPTOR, MemoryFiles, config_of, wrapped_problems
 
@@ -14,7 +14,15 @@ from tests.config.memory import DESCRIPTOR, MemoryFiles, config_of, wrapped_prob
 def test_every_bound_is_read(name: str) -> None:
     """Each element sets its field, and no other."""
     field, _ = SPOOL[name]
-    assert attrs.evolve(SpoolLimits(), **{field: 7}) == config_of(f"<spool><{name}>7</{name}></spool>").spool
+    value = MIN_RESERVE_BYTES if name == "reserve-bytes" else 7
+    assert attrs.evolve(SpoolLimits(), **{field: value}) == config_of(f"<spool><{name}>{value}</{name}></spool>").spool
+
+
+def test_a_reserve_holds_the_log_or_there_is_none() -> None:
+    """With a smaller one a spool on a full disk would stand still for ever."""
+    assert 0 == config_of("<spool><reserve-bytes>0</reserve-bytes></spool>").spool.reserve_bytes
+    (problem,) = wrapped_problems("<spool><reserve-bytes>25165823</reserve-bytes></spool>")
+    assert "25165823 is too small: the store's log must fit into it; expected 0 (none) or at least 25165824" in problem
 
 
 def test_no_section_means_the_defaults() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from twisted.internet.defer import Deferred
 from agent.control.api import ApiAnswer, ApiRequest, ControlApi
 from agent.control.asking import MAX_IDS, MAX_LISTED
 from agent.errors import DestinationError, MachineError, OperatorError, SenderError
+from agent.recent import Wanted
 from tests.control.view import EVENT, FakeView
 
 LETTER = EVENT["id"]
@@ -96,7 +98,11 @@ def test_an_unknown_event_is_404(view: FakeView, event_id: str) -> None:
 def test_filters_of_dead_letters_reach_the_view(view: FakeView) -> None:
     """Times have a zone, so that agent and asker mean the same moment."""
     ask(view, "GET", "/v1/dead-letters", query="destination=out&since=2025-07-30T10%3A00%3A00%2B02%3A00&match=x%20y")
-    assert [{"destination": "out", "since": "2025-07-30T10:00:00+02:00", "match": "x y", "limit": "50"}] == view.asked
+    ask(view, "GET", "/v1/dead-letters", query=f"after=17.3.{LETTER}&bodies=true")
+    assert [
+        {"destination": "out", "since": "2025-07-30T10:00:00+02:00", "match": "x y", "limit": "50"},
+        {"after": f"17.3.{LETTER}", "bodies": "true", "limit": "50"},
+    ] == view.asked
     assert {"dead_letters": [{"id": LETTER}, {"id": f"{LETTER}/1"}]} == document(ask(view, "GET", "/v1/dead-letters"))
 
 
@@ -104,6 +110,8 @@ def test_filters_of_dead_letters_reach_the_view(view: FakeView) -> None:
     "query",
     [
         "since=yesterday",
+        "after=1.2.x",
+        "bodies=false",
         "before=2025-07-30T10:00:00",
         f"match={'x' * 1001}",
         "state=dead",
@@ -221,6 +229,35 @@ def test_a_body_that_is_not_understood_stops_nothing(view: FakeView, body: bytes
 def test_answers_are_ascii(view: FakeView) -> None:
     """Whatever an event holds, a terminal may show the raw answer."""
     assert b'"\\u009b1m\\u202e"' in ApiAnswer(status=200, document={"x": "\x9b1m\u202e"}).encoded()
+
+
+def test_a_tail_reads_its_filters(view: FakeView) -> None:
+    """All of them may be left out; the answer is one line, which costs a busy agent least."""
+    answer = ask(view, "GET", "/v1/tail")
+    assert (200, 1, "\u00fc") == (answer.status, answer.encoded().count(b"\n"), document(answer)["entries"][0]["text"])
+    ask(
+        view,
+        "GET",
+        "/v1/tail",
+        query="after=e.1&wait=10&kind=log&service=a%7Cx&state=dead&level=warn&match=Pump"
+        "&since=2026-11-20T10:00:00%2B01:00",
+    )
+    since = datetime.fromisoformat("2026-11-20T10:00:00+01:00")
+    wanted = Wanted(kinds=frozenset({"log"}), service="a|x", state="dead", level="warn", match="Pump", since=since)
+    assert [("", Wanted(), 0.0), ("e.1", wanted, 10.0)] == view.tails
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("kind=x", "state=x", "level=trace", "after=e", "after=-1.2", "wait=11", "wait=-1", "wait=x"),
+        *("since=yesterday", "since=2026-11-20", "limit=5", "kind=log&kind=log", "match=" + "x" * 1001),
+    ],
+)
+def test_a_tail_refuses_what_it_does_not_understand(view: FakeView, query: str) -> None:
+    """400 with what it would understand."""
+    answer = ask(view, "GET", "/v1/tail", query=query)
+    assert (400, "bad-query", []) == (answer.status, document(answer)["code"], view.tails)
 
 
 def test_strangers_certificates_and_reload_are_passed_on(view: FakeView) -> None:

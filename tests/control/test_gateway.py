@@ -5,48 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.threads import blockingCallFromThread
 
 from agent.control import ControlGateway
 from agent.control.gateway import MAX_BODY_BYTES, MAX_LETTER_BYTES
 from agent.errors import MachineError
 from iadmin.link import NoAnswer, NotRunning, Refused, unix_link
 from tests.control.view import EVENT, FakeView
+from tests.support.reactor_thread import ReactorThread
 
 PATIENCE_S = 20.0
 _Result = TypeVar("_Result")
-
-
-class ReactorThread:
-    """A reactor of its own in a thread of its own; nothing of it is global."""
-
-    def __init__(self) -> None:
-        self.reactor: Any = EPollReactor()
-        self._thread = threading.Thread(target=self.reactor.run, kwargs={"installSignalHandlers": False})
-        started = threading.Event()
-        self.reactor.callWhenRunning(started.set)
-        self._thread.start()
-        assert started.wait(PATIENCE_S)
-
-    def run(self, work: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
-        result: _Result = blockingCallFromThread(self.reactor, lambda: Deferred.fromCoroutine(work()))
-        return result
-
-    def end(self) -> None:
-        self.reactor.callFromThread(self.reactor.stop)
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive()
-        for selectable in self.reactor.removeAll():
-            selectable.connectionLost(None)
-        self.reactor._poller.close()
 
 
 @pytest.fixture(scope="module")

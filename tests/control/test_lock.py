@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -128,3 +129,28 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "var").write_text("")
     with pytest.raises(MachineError, match=r"cannot open .*agent\.pid"):
         HomeLock(tmp_path / "var" / "run" / "agent.pid").acquire()
+
+
+def test_a_released_file_keeps_its_block(path: Path) -> None:
+    """On a disk that has become full meanwhile, an empty file could not take the pid of the next agent."""
+    lock = HomeLock(path)
+    lock.acquire()
+    lock.release()
+
+    assert 0 < path.stat().st_size
+    assert None is running_pid(path)
+
+
+def test_a_pid_that_cannot_be_written_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the file, and what to do; the lock is not kept."""
+
+    def refuse(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        with pytest.raises(MachineError, match=r"agent\.pid' .No space left on device.; free some space") as caught:
+            HomeLock(path).acquire()
+
+    assert ExitStatus.CANNOT_CREATE == caught.value.exit_status
+    HomeLock(path).acquire()

@@ -13,8 +13,8 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
-from agent.control.api import ControlApi
-from agent.control.gateway import ANSWER_TIMEOUT_S, REQUEST_TIMEOUT_S, ControlSite
+from agent.control.api import ANSWER_PATIENCE_S, ControlApi
+from agent.control.gateway import REQUEST_TIMEOUT_S, ControlSite
 from tests.control.view import FakeView
 
 REQUEST = b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -64,7 +64,7 @@ def test_a_view_that_hangs_is_503(view: FakeView, clock: Clock) -> None:
     view.events_answer = Deferred()
     channel, transport = connected(view, clock)
     channel.dataReceived(REQUEST)
-    clock.advance(ANSWER_TIMEOUT_S - 0.1)
+    clock.advance(ANSWER_PATIENCE_S - 0.1)
     assert b"" == transport.value()
     clock.advance(0.2)
     head, _, body = transport.value().partition(b"\r\n\r\n")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.defer import Deferred, fail, succeed
 
 from agent.delivery import Answer, OutboundRequest
+from agent.recent import Wanted
 
 EVENT = {"id": "019dd2b4-7c1e-7a39-b3b1-6c9d3f1f0a52", "service": "applications|sample-plan", "state": "done"}
 
@@ -16,12 +17,14 @@ class FakeView:
 
     def __init__(self) -> None:
         self.asked: list[Mapping[str, str]] = []
+        self.tails: list[tuple[str, Wanted, float]] = []
         self.stops: list[bool] = []
         self.letters: dict[str, bytes] = {EVENT["id"]: b"<a/>", f"{EVENT['id']}/1": b"\xff\x00"}
         self.orders: list[tuple[str, Sequence[str]]] = []
         self.paused: list[tuple[str, bool]] = []
         self.questions: list[OutboundRequest] = []
         self.failure: Exception | None = None
+        self.level = "info"
         self.events_answer: Deferred[Sequence[Mapping[str, object]]] | None = None
 
     def status(self) -> Deferred[Mapping[str, object]]:
@@ -73,13 +76,46 @@ class FakeView:
             return fail(self.failure)
         return succeed(Answer(status=404, where="https://t.example/", body=b"no such \xff", content_type="text/plain"))
 
+    async def tail(self, after: str, wanted: Wanted, *, wait_s: float) -> Mapping[str, object]:
+        self.tails.append((after, wanted, wait_s))
+        return {"next": "e.2", "lost": 0, "more": False, "entries": [{"kind": "log", "text": "\u00fc"}]}
+
     def strangers(self) -> Mapping[str, object]:
         return {"strangers": [{"peer": "10.2.3.4", "cause": "plaintext"}], "forgotten": {}}
 
     def certificates(self) -> Sequence[Mapping[str, object]]:
         return [{"subject": "CN=h", "days_left": 3}]
 
-    def reload(self) -> Deferred[Mapping[str, object]]:
+    def suspend(self, service: str, *, now: bool, refuse: bool) -> Deferred[str]:
+        self.orders.append(("suspend", (service, str(now), str(refuse))))
+        return fail(self.failure) if self.failure else succeed("on_suspend raised ValueError")
+
+    def resume(self, service: str) -> Deferred[str]:
+        self.orders.append(("resume", (service,)))
+        return fail(self.failure) if self.failure else succeed("")
+
+    def restart(self, service: str) -> Deferred[str]:
+        self.orders.append(("restart", (service,)))
+        return fail(self.failure) if self.failure else succeed("")
+
+    def purge_service(self, service: str) -> Deferred[int]:
+        self.orders.append(("purge", (service,)))
+        return fail(self.failure) if self.failure else succeed(3)
+
+    def queues(self) -> Deferred[Mapping[str, object]]:
+        return succeed({"applications|sample-plan": {"inbound": {"normal": 1, "high": 0}}})
+
+    def settings(self) -> Mapping[str, object]:
+        return {"agent_id": "a"}
+
+    def log_level(self) -> str:
+        return self.level
+
+    def set_log_level(self, level: str) -> None:
+        self.level = level
+
+    def reload(self, service: str) -> Deferred[Mapping[str, object]]:
+        self.orders.append(("reload", (service,)))
         return fail(self.failure) if self.failure else succeed({"changes": ["x"], "restart_needed": [], "warnings": []})
 
     def stop(self, *, now: bool) -> None:

@@ -19,6 +19,7 @@ from agent.delivery.attention import (
     letters_warning,
     paused_warnings,
     service_warnings,
+    stranger_warnings,
     waiting_warnings,
 )
 
@@ -73,6 +74,16 @@ def test_events_for_a_service_that_does_not_run_wait_for_ever() -> None:
     assert found.startswith("a|x: 1 event not done, the first for 1 d: there is no such active service in the config")
 
 
+def test_requests_for_a_destination_that_is_gone_are_told_and_what_to_do() -> None:
+    """At once, and once: that they wait for long is no second warning."""
+    found = {"destinations": {"out": {"waiting": 1}, "old": {"received": 2, "done": 9}, "past": {"done": 1}}}
+    [told] = stranger_warnings(found, ["out"])
+    assert told.startswith("2 requests for the destination 'old', which iaconfig.xml does not have: nothing is lost")
+    assert told.endswith('so add it and say "iadmin reload"')
+    oldest = {"destinations": {"old": ago(90000)}}
+    assert [] == waiting_warnings(found, oldest, NOW, destinations=["out"])
+
+
 def test_a_service_that_does_not_stay_up_says_why() -> None:
     """With its last error and the last line that it wrote to stderr; a service that runs is not mentioned."""
     failing = {
@@ -116,8 +127,12 @@ def test_many_of_a_kind_are_cut() -> None:
 
 def test_key_material_that_cannot_be_served_is_told() -> None:
     """By the port; gateways without TLS, and those that are well, say nothing."""
-    gateways = [{"port": 8081}, {"port": 8443, "tls": {"trouble": ""}}, {"port": 9443, "tls": {"trouble": "no key"}}]
-    assert ["gateway on port 9443: no key"] == gateway_warnings(gateways)
+    gateways = [
+        {"port": 8081},
+        {"port": 8443, "tls": {"trouble": "", "doubts": ["no staple"]}},
+        {"port": 9443, "tls": {"trouble": "no key"}},
+    ]
+    assert ["gateway on port 8443: no staple", "gateway on port 9443: no key"] == gateway_warnings(gateways)
 
 
 def test_a_disk_that_is_nearly_full_is_told() -> None:

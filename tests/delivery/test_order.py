@@ -201,6 +201,17 @@ def test_bytes_are_bounded_as_well():
     assert len(lineup) == 1
 
 
+def test_what_stays_on_disk_needs_no_ticket():
+    """Once the line is full a newcomer is left by its name and place alone, and found by the next read."""
+    lineup = ready_lineup(max_tickets=2)
+    for seq in (1, 2, 3):
+        assert not lineup.leaves(0, f"group {seq}", seq)
+        lineup.add(ticket(seq, f"group {seq}"))
+
+    assert lineup.leaves(0, "group 4", 4)
+    assert not lineup.leaves(1, "group 5", 5)
+
+
 def test_names_of_groups_are_forgotten():
     """Group names come from senders: an idle group leaves nothing behind."""
     lineup = ready_lineup()
@@ -265,7 +276,9 @@ class Play:
 
     def announce(self):
         if self.disk.unannounced:
-            self.lineup.add(self.disk.unannounced.pop(0))
+            newcomer = self.disk.unannounced.pop(0)
+            if not self.lineup.leaves(newcomer.priority, newcomer.group, newcomer.seq):
+                self.lineup.add(newcomer)
 
     def ask(self):
         want = None if self.answer is not None else self.lineup.next_refill()

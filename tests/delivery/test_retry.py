@@ -77,5 +77,5 @@ def test_zero_is_no_limit():
     [(5_000_000, 2_000_000, 3.0), (2_000_000, 5_000_000, 0.0), (10**15, 0, 60.0)],
 )
 def test_the_rest_of_a_stored_pause(due_us, now_us, expected):
-    """What is left after a restart, never more than the longest pause even where the clock was put back."""
+    """What is left after a restart, never more than the longest pause whatever is on disk."""
     assert expected == remaining_s(due_us=due_us, now_us=now_us, max_s=60.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.live import LiveHome
+from tests.support.outside import Programs, Receiver
 
 CURL_MISSING = "curl is not installed: the end-to-end tests post with the real one"
 
@@ -36,3 +37,19 @@ def agent(home: LiveHome) -> LiveHome:
     """A fresh home with the agent running on it."""
     home.start()
     return home
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An HTTP server of ours, that notes what it gets."""
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Starts real servers."""
+    made = Programs(tmp_path)
+    yield made
+    made.close()

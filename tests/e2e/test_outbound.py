@@ -3,141 +3,28 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
-import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.tls_lab.papers import CLIENT, Papers
 from tests.support.live import LiveHome, free_port, until
+from tests.support.outside import EVENT, NGINX, TINYPROXY, Programs, Receiver, add_destination, sends_to
 
-EVENT = "<event><pump>P-101</pump></event>"
-FORWARD = """
-from agent.sdk import context
-
-def on_event(event):
-    context.send("out", body=event.body, content_type="application/xml")
-"""
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-TINYPROXY = shutil.which("tinyproxy")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: it is the TLS server of these tests")
 needs_tinyproxy = pytest.mark.skipif(TINYPROXY is None, reason="tinyproxy is not installed: it is the proxy here")
 
 
-class Receiver:
-    """Answers POST and GET with what `say` gives: status and headers; notes all requests."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        ours = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                ours.got.append((self.command, self.path, headers, body))
-                status, more = ours.answers.pop(0) if ours.answers else (200, {})
-                self.send_response(status)
-                if "endless" in more:
-                    self.end_headers()
-                    try:
-                        while True:
-                            self.wfile.write(b"x" * 65536)
-                    except OSError:
-                        self.close_connection = True
-                        return
-                for name, value in more.items():
-                    self.send_header(name, value)
-                data = b'{"site": "north"}'
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(data)
-
-            do_GET = do_HEAD = do_POST
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/in"
+def certificate_of(papers: Papers) -> str:
+    return f"ssl_certificate {papers.server}; ssl_certificate_key {papers.server};"
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Starts a server program and waits until its port listens; ended with the test."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(port: int, *argv: object) -> None:
-        with (tmp_path / "server.log").open("ab") as log:
-            process = subprocess.Popen(
-                [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-        running.append(process)
-
-        def listens() -> bool:
-            import socket
-
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        until(f"{argv[0]} to listen: {(tmp_path / 'server.log').read_text()}", listens)
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(10)
-
-
-def sends_to(home: LiveHome, url: str, inner: str = "") -> None:
-    """A service `forward` that sends each event on to the destination `out`."""
-    home.edit(r'<destination name="outbox" type="outbox"/>\s*</destinations>', "<!-- --></destinations>")
-    home.edit(r"<!-- --></destinations>", f'<destination name="out" url="{url}">{inner}</destination></destinations>')
-    home.add_service("forward", FORWARD)
-
-
-def nginx_config(folder: Path, port: int, papers: Papers, back: int, *, more: str = "") -> Path:
-    path = folder / "nginx.conf"
-    path.write_text(
-        f"""
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr;
-events {{ worker_connections 64; }}
-http {{
-  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port} ssl; ssl_certificate {papers.server}; ssl_certificate_key {papers.server}; {more}
-    location /in {{ proxy_pass http://127.0.0.1:{back}; proxy_set_header X-Client $ssl_client_s_dn; }}
-    location /moved {{ return 307 https://127.0.0.1:{port}/in; }}
-  }}
-}}
-""",
-        encoding="utf-8",
-    )
-    return path
+def passing_to(receiver: Receiver) -> str:
+    to = f"proxy_pass http://127.0.0.1:{receiver.port}; proxy_set_header X-Client $ssl_client_s_dn;"
+    return f"location /in {{ {to} }}"
 
 
 def test_an_outage_with_retry_after_a_401_and_an_endless_answer(home: LiveHome, receiver: Receiver) -> None:
@@ -189,37 +76,18 @@ def test_a_service_asks_and_uses_the_answer(home: LiveHome, receiver: Receiver) 
 
 @needs_nginx
 def test_nginx_with_a_private_authority_and_client_certificates(
-    home: LiveHome, receiver: Receiver, tmp_path: Path, started: Callable[..., None]
+    home: LiveHome, receiver: Receiver, tmp_path: Path, programs: Programs
 ) -> None:
     """Not trusted without the truststore, which check says; with it and our certificate, it arrives."""
     papers = Papers(tmp_path / "papers")
     own = papers.write("plant7", papers.root, usage=(CLIENT,))
     port = free_port()
-    more = f"ssl_client_certificate {papers.ca}; ssl_verify_client on;"
-    started(port, NGINX, "-p", tmp_path, "-c", nginx_config(tmp_path, port, papers, receiver.port, more=more))
+    tls = f"{certificate_of(papers)} ssl_client_certificate {papers.ca}; ssl_verify_client on;"
+    programs.nginx(port, passing_to(receiver), tls=tls)
     sends_to(home, f"https://127.0.0.1:{port}/in", "<timeout-s>20</timeout-s>")
     broken = home.iadmin("destination", "check", "out")
     assert (1, True) == (broken.returncode, b"BROKEN" in broken.stdout and b"TLS" in broken.stdout)
-    keystore = tmp_path / "plant7.p12"
-    made = subprocess.run(
-        [
-            "openssl",
-            "pkcs12",
-            "-export",
-            "-in",
-            own,
-            "-name",
-            "plant7",
-            "-out",
-            keystore,
-            "-passout",
-            "pass:alarmpoint",
-        ],
-        check=False,
-        capture_output=True,
-    )
-    assert 0 == made.returncode, made.stderr
-    keystore.chmod(0o600)
+    keystore = as_pkcs12(own, "plant7")
     home.edit(
         r"<timeout-s>20</timeout-s>",
         f"<SSL><Truststore><path>{papers.ca}</path></Truststore>"
@@ -233,17 +101,49 @@ def test_nginx_with_a_private_authority_and_client_certificates(
 
 
 @needs_nginx
+def test_a_far_end_that_misses_a_client_certificate_says_so(
+    home: LiveHome, receiver: Receiver, tmp_path: Path, programs: Programs
+) -> None:
+    """By nginx's 400 or by an alert: the request waits, and the reason and the check name the certificate."""
+    papers = Papers(tmp_path / "papers")
+    old = papers.write("old", papers.root, usage=(CLIENT,), starts=-50, days=20)
+    web, bare = free_port(), free_port()
+    tls = f"{certificate_of(papers)} ssl_client_certificate {papers.ca}; ssl_verify_client on;"
+    programs.nginx(web, passing_to(receiver), tls=tls)
+    wants = ("-Verify", "2", "-verify_return_error", "-CAfile", papers.ca, "-quiet", "-www")
+    programs.start(bare, "openssl", "s_server", "-accept", f"127.0.0.1:{bare}", "-cert", papers.server, *wants)
+    trust = f"<SSL><Truststore><path>{papers.ca}</path></Truststore>"
+    inner = "<RetryPolicy><MaximumRetries>0</MaximumRetries></RetryPolicy>"
+    sends_to(home, f"https://127.0.0.1:{web}/in", f"{inner}{trust}</SSL>")
+    add_destination(home, "bare", f"https://127.0.0.1:{bare}/in", f"{inner}{trust}</SSL>")
+    shown = f"<Keystore><alias>old</alias><path>{as_pkcs12(old, 'old')}</path></Keystore>"
+    add_destination(home, "old", f"https://127.0.0.1:{web}/in", f"{inner}{trust}{shown}</SSL>")
+    home.start()
+    for name, reason, checked in (
+        ("out", "answered 400 Bad Request; it wants a client certificate: name the alias", b"the destination has none"),
+        ("bare", "it wants a client certificate (tlsv13 alert certificate required); name", b"it wants a client cert"),
+        ("old", "it does not accept our client certificate (expired", b"the one of the destination expired on 20"),
+    ):
+        event = home.accept(EVENT, f"applications_forward/{name}")
+        until(f"{name} to say why", partial(has_said, home, event, reason))
+        assert "waiting" == home.event(event)["requests"][0]["state"]
+        walked = home.iadmin("destination", "check", name)
+        assert (1, True) == (walked.returncode, checked in walked.stdout), walked.stdout.decode()
+    assert [] == receiver.got
+
+
+@needs_nginx
 @needs_tinyproxy
 def test_through_a_proxy_that_wants_a_password(
-    home: LiveHome, receiver: Receiver, tmp_path: Path, started: Callable[..., None]
+    home: LiveHome, receiver: Receiver, tmp_path: Path, programs: Programs
 ) -> None:
     """CONNECT with Basic; with a wrong password, check names the tunnel."""
     papers = Papers(tmp_path / "papers")
     port, proxy = free_port(), free_port()
-    started(port, NGINX, "-p", tmp_path, "-c", nginx_config(tmp_path, port, papers, receiver.port))
+    programs.nginx(port, passing_to(receiver), tls=certificate_of(papers))
     settings = tmp_path / "tinyproxy.conf"
     settings.write_text(f"Port {proxy}\nListen 127.0.0.1\nBasicAuth agent canary\nConnectPort {port}\nTimeout 60\n")
-    started(proxy, TINYPROXY, "-d", "-c", settings)
+    programs.start(proxy, TINYPROXY, "-d", "-c", settings)
     word = home.folder / "conf" / ".proxypasswd"
     word.write_text("wrong\n")
     word.chmod(0o600)
@@ -300,6 +200,20 @@ def test_agent_to_agent_and_a_receiver_behind(home: LiveHome, receiver: Receiver
         assert base64.b64encode(b"EMSAdmin:pass-word").decode() not in home.log + far.log
     finally:
         far.close()
+
+
+def has_said(home: LiveHome, event: str, words: str) -> bool:
+    """Whether a step of the event's requests says so."""
+    steps = [step["text"] for request in home.event(event)["requests"] for step in request["steps"]]
+    return any(words in text for text in steps)
+
+
+def as_pkcs12(pem: Path, alias: str) -> Path:
+    """The same key and certificate as a keystore beside it."""
+    path = pem.with_suffix(".p12")
+    home_run(*("openssl", "pkcs12", "-export", "-in", pem, "-name", alias, "-out", path, "-passout", "pass:alarmpoint"))
+    path.chmod(0o600)
+    return path
 
 
 def home_run(*argv: object) -> str:

@@ -7,7 +7,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.event.ids import EventIds
+from agent.event.ids import DrawnBits, EventIds
 
 
 def ids(*times: int, last: str = "", seed: int = 1) -> list[str]:
@@ -48,3 +48,18 @@ def test_sorts_within_one_millisecond() -> None:
     """The fraction of the millisecond is part of the order, so ids of one burst sort by time."""
     made = [ids(5_000_000 + fraction, seed=fraction)[0] for fraction in range(0, 1000, 10)]
     assert sorted(made) == made
+
+
+def test_random_bits_are_drawn_in_stock_and_used_once() -> None:
+    """The system is asked once for 512 words; bits are taken from their top, and none is given twice."""
+    asked: list[int] = []
+
+    def randbytes(size: int) -> bytes:
+        asked.append(size)
+        return b"".join(number.to_bytes(8, "little") for number in range(len(asked) * 1000, len(asked) * 1000 + 512))
+
+    draw = DrawnBits(randbytes)
+    drawn = [draw(64) for _ in range(513)]
+    assert [4096, 4096] == asked
+    assert 513 == len(set(drawn))
+    assert 0 == draw(32)

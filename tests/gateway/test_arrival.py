@@ -30,6 +30,7 @@ class TestTlsPort:
         client.send(post(SEED, target="/http/applications_sample-plan?a=1") + post())
         (answer,) = client.answers
         assert 400 == answer.status
+        assert {"plaintext": 1} == stage.gateway.describe()["misuses_today"]
         assert "application/problem+json" == answer.headers["content-type"]
         assert "https://agent.example:0/http/applications_sample-plan?a=1;" in json.loads(answer.body)["detail"]
         assert [] == stage.sink.events

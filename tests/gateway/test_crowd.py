@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from agent.config.model import GatewayLimits
-from agent.gateway.crowd import LOOKED_AT, Crowd, Turnstile, Worth
+from agent.gateway.census import Worth
+from agent.gateway.crowd import IN_VAIN, Crowd, Turnstile
 from tests.support.gateway import SEED, Stage, post
 
 
@@ -68,11 +69,69 @@ def test_a_place_makes_room_out_of_its_own() -> None:
     assert (1, 1) == (crowd.count("a"), crowd.count("b"))
 
 
-def test_those_at_work_are_passed_over_by_turns() -> None:
-    """A line that begins with many who wait does not hide the idle ones behind them for ever."""
-    crowd, guests = crowd_of(*[Worth.WAITING] * (2 * LOOKED_AT), Worth.NOTHING_YET)
-    told = [crowd.make_room("b", most=1, most_of_place=1000)[0] for _ in range(3)]
-    assert ([False, False, True], "aborted") == (told, guests[-1].end)
+def test_while_all_wait_newcomers_find_no_room() -> None:
+    """All are looked at again only after some more, or when the gateway says that time has passed."""
+    crowd, guests = crowd_of(Worth.WAITING, Worth.WAITING)
+
+    def enters() -> bool:
+        return crowd.make_room("b", most=2, most_of_place=9)[0]
+
+    assert not enters()
+    guests[1].worth = Worth.RESTING
+    assert [False] * (IN_VAIN - 1) + [True] == [enters() for _ in range(IN_VAIN)]
+    assert ["", "wound down"] == [guest.end for guest in guests]
+    guests[0].worth = Worth.RESTING
+    crowd.look_again()
+    assert (True, True) == crowd.make_room("a", most=9, most_of_place=1)
+
+
+@pytest.mark.parametrize("worth", [Worth.NOTHING_YET, Worth.RESTING, Worth.SENDING])
+def test_a_hoard_takes_the_room_from_itself(worth: Worth) -> None:
+    """Whatever it does, and however many newcomers it sends: other places keep a few resting connections."""
+    crowd, good = crowd_of(Worth.RESTING, Worth.RESTING, place="good")
+    hoard = [Guest(worth) for _ in range(100)]
+    for guest in hoard:
+        crowd.add(guest, "hoard")
+    for _ in range(1000):
+        assert (True, True) == crowd.make_room("hoard", most=102, most_of_place=1000)
+        crowd.add(Guest(Worth.NOTHING_YET), "hoard")
+    assert ["", ""] == [guest.end for guest in good]
+
+
+def test_a_pool_of_connections_stays_behind_a_spread_hoard() -> None:
+    """Of places with one silent connection each, a pool of four resting ones loses nothing."""
+    crowd, pool = crowd_of(*[Worth.RESTING] * 4, place="pool")
+    spread = [Guest(Worth.NOTHING_YET) for _ in range(10)]
+    for number, guest in enumerate(spread):
+        crowd.add(guest, f"bot {number}")
+    pool_first = crowd.make_room("new", most=14, most_of_place=9)
+    for _ in range(9):
+        crowd.make_room("new", most=len(crowd), most_of_place=9)
+    assert (True, True) == pool_first
+    assert (1, 9) == (sum(bool(guest.end) for guest in pool), sum(bool(guest.end) for guest in spread))
+
+
+def test_a_newcomer_comes_through_its_handshake() -> None:
+    """It has brought nothing yet, but its place idles less than that of those who have rested all along."""
+    crowd, _ = crowd_of(*[Worth.RESTING] * 20, place="hoard")
+    assert (True, True) == crowd.make_room("good", most=20, most_of_place=99)
+    newcomer = Guest(Worth.NOTHING_YET)
+    crowd.add(newcomer, "good")
+    for _ in range(10):
+        crowd.make_room("hoard", most=20, most_of_place=99)
+        crowd.add(Guest(Worth.RESTING), "hoard")
+    assert "" == newcomer.end
+
+
+def test_who_has_begun_to_work_is_looked_at_again() -> None:
+    """What was idle at the last look may be owed an answer now."""
+    crowd, (first, second) = crowd_of(Worth.RESTING, Worth.RESTING)
+    third = Guest(Worth.RESTING)
+    crowd.add(third, "c")
+    crowd.make_room("b", most=3, most_of_place=9)
+    second.worth = Worth.WAITING
+    crowd.make_room("b", most=2, most_of_place=9)
+    assert ["wound down", "", "wound down"] == [first.end, second.end, third.end]
 
 
 def test_who_takes_over_a_connection_keeps_its_place() -> None:

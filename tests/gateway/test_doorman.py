@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, globalLogPublisher
 
 from agent.access import OPEN, Access, Account, Senders
 from agent.boundaries import HttpResponse
@@ -105,7 +105,8 @@ def test_the_log_says_who_sent_an_event() -> None:
         send(stage, basic())
     finally:
         globalLogPublisher.removeObserver(lines.append)
-    (accepted,) = [formatEvent(line) for line in lines if "event_id" in line and "account" in line]
+    ((event_id, accepted),) = [line for event in lines for line in event.get("log_lines", ())]
+    assert stage.sink.events[0].id == event_id
     assert accepted.endswith(" from 192.0.2.7 as 'ems'")
 
 
@@ -195,6 +196,19 @@ def test_new_credentials_count_on_open_connections() -> None:
     assert [202, 202] == [send(stage, basic(), client=client).status for _ in range(2)]
     stage.gateway._doorman.configure(Access(networks=("198.51.100.0/24",)), {})
     assert 403 == send(stage, basic(), client=client).status
+
+
+def test_a_reload_for_another_reason_forgets_nobody() -> None:
+    """Who was found right before is let in at once, though others have guessed at the same account since."""
+    stage = Stage(access=PASSWORDS)
+    assert 202 == send(stage, basic()).status
+    for number in range(8):
+        send(stage, basic("ems", f"wrong{number}"))
+    assert 429 == send(stage, basic("ems", "another")).status
+    accounts = tuple(Account(name=one, secret=Secret(word)) for one, word in (("ems", "right"), ("lsr", "other")))
+    again = Access(senders=(Senders(accounts=accounts),))
+    stage.gateway._doorman.configure(again, {})
+    assert 202 == send(stage, basic()).status
 
 
 def test_a_flood_of_users_keeps_to_itself() -> None:

@@ -14,7 +14,8 @@ from agent.config.tls import TlsConfig
 from agent.errors import MachineError, OperatorError
 from agent.gateway.acquaintances import Acquaintances
 from agent.gateway.gateways import Gateways
-from agent.gateway.identity import Identity, Material
+from agent.gateway.identity import Identity
+from agent.gateway.material import Material
 from agent.gateway.served import Served
 from agent.wire.clientcert import ClientCertificate
 from tests.keystoretools.authority import make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,7 +16,7 @@ from agent.errors import OperatorError
 from agent.gateway.keeper import QUIET_S, KeySupply, Watch
 from keystoretools import files
 from tests.support.gateway import post
-from tests.support.tls import NOW, TlsStage, authority, client_context, issued, pem_of
+from tests.support.tls import NOW, TlsStage, authority, client_context, issued, ocsp_response, pem_of
 
 ROOT, SERVER = authority()
 RENEWED = issued("agent.example", ROOT, names=("agent.example",))
@@ -25,10 +26,13 @@ EXPIRED = issued("agent.example", ROOT, names=("agent.example",), days=30)
 class DiskStage(TlsStage):
     """Its certificate and key lie in two files of a real folder, whose changes are seen by `stat`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, staple: bytes = b"") -> None:
         self.folder = folder
+        self.wall = NOW
         self.write(SERVER)
-        supply = KeySupply(read=lambda path: files.load(Path(path)), folder=folder, now=lambda: NOW)
+        if staple:
+            (folder / "a.pem.ocsp").write_bytes(staple)
+        supply = KeySupply(read=lambda path: files.load(Path(path)), folder=folder, now=lambda: self.wall)
         super().__init__({}, TlsConfig(certificate=folder / "a.pem", private_key=folder / "a.key"), supply=supply)
 
     def write(self, made: Any, *, certificate: bool = True, key: bool = True) -> None:
@@ -120,6 +124,22 @@ def test_what_cannot_be_served_changes_nothing(stage: DiskStage, spoil: Any, wor
     stage.write(RENEWED)
     stage.pass_time(5)
     assert (RENEWED.certificate.der, "") == (stage.shown, stage.tls["trouble"])
+
+
+def test_a_staple_that_runs_out_is_told_once(tmp_path: Path) -> None:
+    """In the log and the counter when it comes to pass, in the status until a new one lies there."""
+    stage = DiskStage(tmp_path, staple=ocsp_response(ROOT, SERVER))
+    stage.pass_time(3)
+    assert [] == stage.tls["doubts"]
+    stage.wall += timedelta(days=7)
+    stage.pass_time(3)
+    (doubt,) = stage.tls["doubts"]
+    assert doubt.startswith("the OCSP response of 'a.pem' has run out on ")
+    assert 1 == stage.counters.counts["gateway.staple_expired", ""]
+    assert not stage.tls["certificates"][0]["stapled"]
+    (tmp_path / "a.pem.ocsp").write_bytes(ocsp_response(ROOT, SERVER, start=stage.wall))
+    stage.pass_time(5)
+    assert [] == stage.tls["doubts"]
 
 
 def test_tls_is_switched_without_touching_the_port(stage: DiskStage) -> None:

@@ -6,10 +6,13 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from agent.boundaries import HttpResponse
+from agent.config.model import Constant, MappedInput, MappedParameter
 from agent.errors import ServiceError
-from agent.event import BodyKind
+from agent.event import BodyKind, Priority
+from agent.event.apxmltext import read_apxml
 from agent.gateway.reception import THREAD_FROM_BYTES
-from tests.support.gateway import SEED, Client, Stage, post
+from agent.mapping import InputRules
+from tests.support.gateway import PLAN, SEED, SOAP, Client, Stage, post
 
 TARGET = "/http/applications_soap/deep?x=1"
 
@@ -127,3 +130,83 @@ def test_inactive_and_unknown_services_are_told_apart() -> None:
     assert (503, "300", 404) == (inactive.status, inactive.headers["retry-after"], unknown.status)
     assert 1 == stage.counters.counts["gateway.refused", "service-inactive"]
     assert 1 == stage.counters.counts["gateway.refused", "unknown-service"]
+
+
+APXML = b"<transaction><header><method>add</method></header><data><pump>%b</pump></data></transaction>"
+RULES = {
+    name: InputRules(
+        service=name,
+        mapped=MappedInput(method="add", parameters=(MappedParameter(name="pump"),)),
+        constants=(Constant(name="apia_priority", value="high"),),
+    )
+    for name in (PLAN, SOAP)
+}
+
+
+def submitting(target: str, body: bytes) -> tuple[Stage, Client]:
+    stage = Stage(rules=RULES)
+    stage.host.answers[SOAP.client_id] = HttpResponse(body=b"answered")
+    client = stage.client()
+    client.send(post(body, "Idempotency-Key: k", "Apia-Process-Group: g", target=target))
+    stage.run_threads()
+    return stage, client
+
+
+@pytest.mark.parametrize("prefix", ["/http/", "/apxml/"])
+@pytest.mark.parametrize("pump", [b"P-101", b"P" * THREAD_FROM_BYTES])
+def test_an_apxml_message_is_stored_as_one(prefix: str, pump: bytes) -> None:
+    """With the constants of its service; what it says of its order counts, and else the headers."""
+    stage, client = submitting(prefix + PLAN.url_name, APXML % pump)
+    assert [202] == client.statuses
+    (event,) = stage.sink.events
+    assert (BodyKind.APXML, Priority.HIGH, "g", "k") == (event.kind, event.priority, event.group, event.idempotency_key)
+    message = read_apxml(event.body)
+    assert (pump.decode(), PLAN.client_id) == (message.value("pump"), message.value("agent_client_id"))
+
+
+def test_values_of_a_command_line_are_mapped() -> None:
+    """The descriptor says what they mean."""
+    stage, client = submitting(f"/apxml/{PLAN.url_name}", b'{"map-data": ["applications|sample-plan", "P-7"]}')
+    assert [202] == client.statuses
+    assert "P-7" == read_apxml(stage.sink.events[0].body).value("pump")
+
+
+def test_a_submission_is_never_answered_by_the_service() -> None:
+    """Whoever submits wants it stored; whoever posts to /http/ wants an answer."""
+    stage, client = submitting(f"/apxml/{SOAP.url_name}", APXML % b"P-1")
+    assert ([202], 1) == (client.statuses, len(stage.sink.events))
+    stage, client = submitting(f"/http/{SOAP.url_name}", APXML % b"P-1")
+    assert ([200], 0) == (client.statuses, len(stage.sink.events))
+
+
+def test_what_is_no_submission_is_refused_where_only_those_are_taken() -> None:
+    """An event that is no message, and values for somebody else."""
+    _, client = submitting(f"/apxml/{PLAN.url_name}", SEED)
+    assert [400] == client.statuses
+    _, client = submitting(f"/apxml/{PLAN.url_name}", b'{"map-data": ["applications|soap"]}')
+    assert [400] == client.statuses
+    _, client = submitting("/apxml/no_such", APXML % b"P-1")
+    assert [404] == client.statuses
+
+
+def test_what_the_platform_posts_is_stored_as_it_is() -> None:
+    """At the service's own URL: without the constants of submissions, under its own path, never asking `on_http`."""
+    stage = Stage(rules=RULES)
+    stage.host.answers[SOAP.client_id] = HttpResponse(body=b"answered")
+    stage.host.listeners = {SOAP.client_id}
+    client = stage.client()
+    client.send(post(APXML % b"P-1", target=f"/{SOAP.url_name}") + post(b'{"a": 1}', target=f"/{SOAP.url_name}"))
+    message, webhook = stage.sink.events
+
+    assert [202, 202] == client.statuses
+    assert (BodyKind.APXML, "/response", Priority.NORMAL) == (message.kind, message.path, message.priority)
+    assert "apia_priority" not in read_apxml(message.body)
+    assert (BodyKind.JSON, "/response") == (webhook.kind, webhook.path)
+
+
+def test_the_platforms_url_is_unknown_where_nobody_hears_it() -> None:
+    """A sender that forgot /http/ is told how the URL reads."""
+    _, client = submitting(f"/{PLAN.url_name}", SEED)
+
+    assert [404] == client.statuses
+    assert b"Did you mean /http/applications_sample-plan?" in client.answers[0].body

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from twisted.logger import LogEvent, globalLogPublisher
 
+from agent.access import Access, CertificatePattern
 from agent.config.tls import ClientAuth, TlsConfig, TlsPolicy
 from agent.wire.misuse import Cause
 from tests.keystoretools.authority import make
@@ -317,6 +319,22 @@ class TestClientCertificates:
             found.fingerprint,
         )
 
+    def test_a_good_one_that_nobody_has_named_is_told_to_the_operator(self, tmp_path: Path) -> None:
+        """With its subject, once a minute; the sender only hears that it is not permitted."""
+        own = issued("plant7", ROOT)
+        stage = self.stage(ClientAuth.REQUIRED)
+        stage.gateway._doorman.configure(Access(certificates=(CertificatePattern(subject="CN=pump*"),)), {})
+        client = stage.tls_client(client_context(ROOT, own=own, folder=tmp_path)).shake_hands()
+        lines: list[LogEvent] = []
+        globalLogPublisher.addObserver(lines.append)
+        try:
+            for _ in range(2):
+                client.send(post())
+        finally:
+            globalLogPublisher.removeObserver(lines.append)
+        assert [403, 403] == statuses(client.received)
+        assert ["CN=plant7"] == [line["subject"] for line in lines if "subject" in line]
+
     @pytest.mark.parametrize(("auth", "causes"), [(ClientAuth.OPTIONAL, []), (ClientAuth.OFF, [])])
     def test_none_is_needed_where_it_is_not_required(self, auth: ClientAuth, causes: list[Cause]) -> None:
         """And none is known then."""
@@ -349,6 +367,24 @@ class TestClientCertificates:
             assert misuse.client_certificate is not None
             assert f"CN={own.library.subject.rfc4514_string()[3:]}" == misuse.client_certificate.subject
             assert misuse.verify_error
+
+    @pytest.mark.parametrize("sends_root", [True, False])
+    def test_a_chain_that_ends_elsewhere_is_told_by_its_first(self, tmp_path: Path, sends_root: bool) -> None:
+        """The operator knows the sender's certificate, not the root; the root is named beside it."""
+        root = issued("Other root", authority=True)
+        middle = issued("Other issuing", root, authority=True)
+        own = issued("mallory", middle)
+        sent = (middle, root) if sends_root else (middle,)
+        stage = self.stage(ClientAuth.REQUIRED)
+        with pytest.raises(ssl.SSLError, match=r"(?i)unknown.ca"):
+            stage.tls_client(client_context(ROOT, own=own, chain=sent, folder=tmp_path)).shake_hands()
+        (misuse,) = stage.misuses
+        assert misuse.client_certificate is not None
+        assert ("CN=mallory", "CN=Other issuing") == (
+            misuse.client_certificate.subject,
+            misuse.client_certificate.issuer,
+        )
+        assert ("CN=Other root" if sends_root else "CN=Other issuing") == misuse.culprit
 
     def test_an_issuing_authority_may_stand_without_its_root(self, tmp_path: Path) -> None:
         """What is in the truststore is trusted, as in Java; the client itself may stand there, too."""
@@ -386,6 +422,27 @@ class TestClientCertificates:
         assert [Cause.CLIENT_CERTIFICATE_UNKNOWN] * 2 == stage.causes
 
 
+@pytest.mark.parametrize("is_owed", [True, False])
+def test_tickets_go_along_with_an_answer_that_is_owed(is_owed: bool) -> None:
+    """A packet of their own costs as much as the answer; who asks for nothing gets them at once."""
+    stage = TlsStage(FILES, TlsConfig(certificate=KEY), at_once=False)
+    client = stage.tls_client(client_context(ROOT))
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.tls.do_handshake()
+    client.exchange_handshake()
+    client.tls.do_handshake()
+    if is_owed:
+        client.tls.write(post())
+    before = len(client.raw.transport.written)
+    client.raw.send(client._out.read())
+    assert is_owed is (before == len(client.raw.transport.written))
+    stage.sink.commit()
+    client.exchange()
+    assert ([202] if is_owed else []) == statuses(client.received)
+    assert client.tls.session is not None
+    assert client.tls.session.has_ticket
+
+
 def test_every_name_gets_its_certificate() -> None:
     """Several entries: chosen by SNI; who asks for none of them gets the first."""
     from keystoretools import Format, Keystore, PrivateKeyEntry, save_keystore
@@ -407,7 +464,8 @@ def test_every_name_gets_its_certificate() -> None:
 @pytest.mark.parametrize(("day", "is_sent"), [(0, True), (5, True), (6, False), (30, False)])
 def test_a_staple_is_sent_to_those_who_ask(day: int, is_sent: bool) -> None:
     """The OCSP response that lies beside the certificate, as it is, until it runs out while it is served."""
-    from agent.gateway.identity import Identity, Material
+    from agent.gateway.identity import Identity
+    from agent.gateway.material import Material
     from agent.gateway.served import Served
 
     staple = ocsp_response(ROOT, SERVER)

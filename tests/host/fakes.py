@@ -117,7 +117,10 @@ class MemorySpool:
         row = self.rows[settlement.seq]
         claimed = LIFE[row.state, Outcome.CLAIM]
         self.rows[row.seq] = attrs.evolve(
-            row, state=next_state(claimed, settlement.outcome), attempt=row.attempt + 1, due_us=settlement.due_us
+            row,
+            state=next_state(claimed, settlement.outcome),
+            attempt=row.attempt + 1,
+            left_s=max(0, settlement.due_us - settlement.ended_us) / 1e6 if settlement.due_us else 0.0,
         )
         self.settlements.append(settlement)
         return succeed(None)

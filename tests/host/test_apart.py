@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.host.apart import count_tasks
+import pytest
+
+from agent.host.apart import account_for, count_tasks
 
 ROOT = Path(__file__).parent.parent.parent
 UNPRIVILEGED = """
@@ -75,3 +77,20 @@ def test_tasks_are_counted_as_the_kernel_does() -> None:
     """At least this process; none for an account that has none."""
     assert 1 <= count_tasks(os.getuid())
     assert 0 == count_tasks(2**31 - 2)
+
+
+def test_root_runs_scripts_as_those_who_may_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the account's own groups; everybody else, and root on its own home, stays what it is."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    home = tmp_path / "home"
+
+    class Owner:
+        st_uid, st_gid = 12345, 678
+
+    monkeypatch.setattr(Path, "stat", lambda self: Owner)
+    assert {"user": 12345, "group": 678, "extra_groups": [678]} == account_for(home)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert {} == account_for(home)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Owner, "st_uid", 0)
+    assert {} == account_for(home)

@@ -11,9 +11,9 @@ from twisted.internet.task import Clock
 from agent.boundaries import HttpResponse
 from agent.config.model import InitialState
 from agent.delivery import OutboundRequest, Outcome
-from agent.errors import MachineError, ServiceError
+from agent.errors import MachineError, OperatorError, ServiceError
 from agent.host import WorkerHost
-from agent.host.host import START_PATIENCE_S
+from agent.host.firsttries import START_PATIENCE_S
 from agent.host.messages import Response, Result, Verdict
 from tests.host.fakes import (
     NOW_US,
@@ -28,10 +28,23 @@ from tests.host.fakes import (
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
 
+class Book:
+    """Names that are kept, or a disk that refuses."""
+
+    def __init__(self, *names: str, trouble: MachineError | None = None) -> None:
+        self.names = frozenset(names)
+        self.trouble = trouble
+
+    def write(self, names: frozenset[str]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.names = names
+
+
 class Desk:
     """A host with three services; the last one is inactive."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book | None = None) -> None:
         self.clock = Clock()
         self.spool = MemorySpool()
         self.launcher = FakeLauncher()
@@ -49,6 +62,7 @@ class Desk:
             counters=FakeCounters(),
             agent_id="plant7",
             destinations=("outbox", "tickets"),
+            suspended=book,
             launcher=self.launcher,
         )
 
@@ -60,41 +74,6 @@ class Desk:
         return self
 
 
-def test_start_waits_for_every_first_verdict() -> None:
-    """Start is over when each active service is ready or has failed; a failing one does not raise."""
-    desk = Desk()
-
-    started = Deferred.fromCoroutine(desk.host.start())
-    good, bad = desk.launcher.processes
-    good.ready()
-    waits = is_waiting(started)
-    bad.broken("doors.py:1: SyntaxError")
-
-    assert waits
-    assert not is_waiting(started)
-    assert ["active", "failing", "inactive"] == [told["state"] for told in desk.host.describe()]
-    assert "doors.py:1: SyntaxError" == desk.host.describe()[1]["last_error"]
-
-
-def test_start_does_not_wait_for_a_service_that_hangs() -> None:
-    """After two seconds the agent comes up without it; it goes on starting, and its events wait on disk."""
-    desk = Desk()
-    started = Deferred.fromCoroutine(desk.host.start())
-    good, slow = desk.launcher.processes
-    good.ready()
-    desk.clock.advance(START_PATIENCE_S - 0.1)
-    waits = is_waiting(started)
-    desk.clock.advance(0.1)
-    desk.spool.put(event("d", service="applications|doors"))
-    told = [each["state"] for each in desk.host.describe()]
-    slow.ready()
-
-    assert waits
-    assert not is_waiting(started)
-    assert ["active", "starting", "inactive"] == told
-    assert ["d"] == slow.ids
-
-
 def test_sender_of_a_service_that_is_starting_is_told_to_come_back(tmp_path: Path) -> None:
     """Before its first start a service is taken to answer itself when its script defines `on_http`."""
     script = tmp_path / "soap.py"
@@ -102,23 +81,56 @@ def test_sender_of_a_service_that_is_starting_is_told_to_come_back(tmp_path: Pat
     bench = Bench(script=script)
     bench.service.start()
 
-    assert bench.service.answers_http
+    assert "on_http" in bench.service.likely_hooks
     with pytest.raises(ServiceError) as caught:
         bench.service.ask(event("a"), http_request())
     assert ("service-starting", 5.0) == (caught.value.code, caught.value.after_s)
     bench.worker.ready("on_event")
-    assert not bench.service.answers_http
+    assert "on_http" not in bench.service.likely_hooks
 
 
-def test_start_that_is_called_off_leaves_no_process() -> None:
-    """When start is cancelled, the workers that were launched are killed."""
+def test_a_stop_while_workers_start_leaves_no_process() -> None:
+    """Those that were launched are killed, no timer is left, and nobody waits for them."""
     desk = Desk()
-    started = Deferred.fromCoroutine(desk.host.start())
+    result_of(Deferred.fromCoroutine(desk.host.start()))
+    tried = Deferred.fromCoroutine(desk.host.first_tries.start())
+    stopping = Deferred.fromCoroutine(desk.host.stop(1.0))
+    signals = [[s.name for s in process.signals] for process in desk.launcher.processes]
+    for process in desk.launcher.processes:
+        process.exit()
 
-    started.cancel()
+    result_of(stopping)
+    result_of(tried)
+    assert [["SIGKILL"], ["SIGKILL"]] == signals
+    assert [] == desk.clock.getDelayedCalls()
 
-    assert [["SIGKILL"], ["SIGKILL"]] == [[s.name for s in process.signals] for process in desk.launcher.processes]
-    failure_of(started)
+
+def test_a_sender_waits_for_the_first_start_of_the_service_that_answers() -> None:
+    """The gateways listen before the workers are up; nobody is sent away for that."""
+    desk = Desk()
+    result_of(Deferred.fromCoroutine(desk.host.start()))
+    worker, other = desk.launcher.processes
+    waiting = desk.host.ask(event("q"), http_request())
+    worker.ready("on_http")
+    other.broken("doors.py:1: SyntaxError")
+    here = Response(status=200, headers=(), body=b"here")
+    worker.say(Result(call=worker.number("q"), verdict=Verdict.DONE, response=here))
+
+    answered = result_of(waiting)
+    assert answered is not None
+    assert b"here" == answered.body
+
+
+def test_a_sender_does_not_wait_for_a_service_that_hangs() -> None:
+    """After the patience of the start it is told to come back, and so is who comes then."""
+    desk = Desk()
+    result_of(Deferred.fromCoroutine(desk.host.start()))
+    first = desk.host.ask(event("q"), http_request())
+    desk.clock.advance(START_PATIENCE_S)
+    second = desk.host.ask(event("r"), http_request())
+
+    codes = [error.code for waiting in (first, second) if isinstance(error := failure_of(waiting), ServiceError)]
+    assert ["service-starting", "service-starting"] == codes
 
 
 def test_events_go_to_their_service_only() -> None:
@@ -250,4 +262,132 @@ def test_description_is_complete() -> None:
         "last_error": "",
         "stderr_tail": [],
         "last_request": "2023-11-14T22:13:20.000+00:00",
+        "last_minute": {"came_per_s": 1.0, "done_per_s": 0.0, "failed": 0, "mean_ms": None, "slowest_ms": None},
     } == pump
+
+
+def test_suspended_services_are_kept_over_a_restart() -> None:
+    """What the operator has suspended does not start with the next agent; what is resumed does."""
+    book = Book()
+    desk = Desk(book).running()
+    result_of(desk.host.suspend("applications|doors"))
+    noted = book.names
+    later = Desk(Book("applications|doors"))
+    started = Deferred.fromCoroutine(later.host.start())
+    later.launcher.last.ready()
+    states = [told["state"] for told in later.host.describe()]
+    result_of(desk.host.resume("applications|doors"))
+
+    assert not is_waiting(started)
+    assert ({"applications|doors"}, set()) == (noted, book.names)
+    assert ["active", "suspended", "inactive"] == states
+
+
+def test_suspension_that_cannot_be_kept_is_refused() -> None:
+    """A full disk says so before anything has changed."""
+    desk = Desk(Book(trouble=MachineError("store-failed", "no space"))).running()
+
+    failure = failure_of(desk.host.suspend("applications|doors"))
+
+    assert isinstance(failure, MachineError)
+    assert "active" == desk.host.describe()[1]["state"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("applications|idle", "applications|idle is inactive: its descriptor says so in <initial-state>"),
+        ("doors", "there is no service 'doors'; there are applications|pump-alarms, applications|doors"),
+    ],
+)
+def test_only_running_services_are_suspended_and_restarted(name: str, sentence: str) -> None:
+    """The sentence says why not."""
+    desk = Desk().running()
+
+    for refused in (desk.host.suspend(name), desk.host.resume(name), desk.host.restart(name)):
+        failure = failure_of(refused)
+        assert isinstance(failure, OperatorError)
+        assert sentence in failure.sentence
+
+
+def test_restart_ends_the_worker_and_begins_with_what_is_on_disk() -> None:
+    """Hooks in hand end, `on_shutdown` runs, a new worker loads the script, and no event is lost between the two."""
+    desk = Desk().running()
+    old = desk.launcher.processes[1]
+    desk.spool.put(event("a", service="applications|doors"))
+
+    done = desk.host.restart("applications|doors")
+    desk.spool.put(event("b", service="applications|doors"))
+    early = old.is_told_to_finish
+    old.done("a")
+    told = old.is_told_to_finish
+    old.exit("ended with exit status 0")
+    new = desk.launcher.last
+    waits = is_waiting(done)
+    new.ready()
+
+    assert (False, True, True, "") == (early, told, waits, result_of(done))
+    assert (["a"], ["b"], 3) == (old.ids, new.ids, len(desk.launcher.processes))
+
+
+def test_restart_of_a_crash_loop_starts_at_once() -> None:
+    """The author has mended the script and does not wait; what is still wrong is told."""
+    desk = Desk()
+    started = Deferred.fromCoroutine(desk.host.start())
+    good, bad = desk.launcher.processes
+    good.ready()
+    bad.broken("doors.py:1: SyntaxError")
+
+    done = desk.host.restart("applications|doors")
+    desk.launcher.last.broken("doors.py:2: NameError")
+
+    assert not is_waiting(started)
+    assert "doors.py:2: NameError" == result_of(done)
+
+
+def test_restart_of_a_suspended_service_leaves_it_suspended() -> None:
+    """It starts when it is resumed, with the new script."""
+    desk = Desk().running()
+    result_of(desk.host.suspend("applications|doors"))
+    done = desk.host.restart("applications|doors")
+    desk.launcher.processes[1].exit("ended with exit status 0")
+    before = (result_of(done), desk.host.describe()[1]["state"], len(desk.launcher.processes))
+    result_of(desk.host.resume("applications|doors"))
+
+    assert ("", "suspended", 2) == before
+    assert 3 == len(desk.launcher.processes)
+
+
+def test_restart_twice_at_a_time() -> None:
+    """The second is told that the first is under way."""
+    desk = Desk().running()
+    desk.host.restart("applications|doors")
+
+    failure = failure_of(desk.host.restart("applications|doors"))
+
+    assert isinstance(failure, OperatorError)
+    assert "applications|doors is being restarted already" == failure.sentence
+
+
+def test_agent_that_stops_during_a_restart_starts_nothing() -> None:
+    """The end of the agent comes before the operator's wish."""
+    desk = Desk().running()
+    done = desk.host.restart("applications|doors")
+    stopped = Deferred.fromCoroutine(desk.host.stop(5.0))
+    for process in list(desk.launcher.processes):
+        process.exit("ended with exit status 0")
+
+    assert not is_waiting(stopped)
+    assert "applications|doors is not started again: the agent is being stopped" == result_of(done)
+    assert 2 == len(desk.launcher.processes)
+
+
+def test_on_input_takes_what_on_http_leaves() -> None:
+    """A service that answers some requests itself and has messages stored."""
+    desk = Desk().running("on_http", "on_input")
+    asked = desk.host.ask(event("a"), http_request())
+    process = desk.launcher.processes[0]
+    process.say(Result(call=process.number("a"), verdict=Verdict.DONE))
+
+    assert result_of(asked) is None
+    assert [] == desk.spool.answered

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.host.script import ScriptError, format_traceback, load, names_hook, summary, where
+from agent.config import scripts as config_scripts
+from agent.host import script as host_script
+from agent.host.script import ScriptError, format_traceback, hooks_named, load, summary, where
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,7 @@ def script(folder: Path, text: str) -> Path:
 
 def test_hooks_are_found(tmp_path: Path) -> None:
     """Functions with a hook's name are hooks, everything else is the service's own business."""
-    hooks = load(script(tmp_path, "def on_event(event): return event + 1\ndef helper(): pass\n"))
+    hooks, _ = load(script(tmp_path, "def on_event(event): return event + 1\ndef helper(): pass\n"))
 
     assert ["on_event"] == list(hooks)
     assert 2 == hooks["on_event"](1)
@@ -40,7 +42,9 @@ def test_modules_beside_the_script_can_be_imported(tmp_path: Path) -> None:
     (tmp_path / "pump_words.py").write_text("WORD = 'pump'\n")
     (tmp_path / "colorsys.py").write_text("raise RuntimeError('a library was hidden')\n")
 
-    hooks = load(script(tmp_path, "import colorsys\nfrom pump_words import WORD\ndef on_event(event): return WORD\n"))
+    hooks, _ = load(
+        script(tmp_path, "import colorsys\nfrom pump_words import WORD\ndef on_event(event): return WORD\n")
+    )
 
     assert "pump" == hooks["on_event"](None)
 
@@ -62,7 +66,7 @@ def test_fault_in_another_file_of_the_service(tmp_path: Path) -> None:
         ("on_event = 3\n", "on_event is a int, expected a function"),
         ("def on_http(): pass\n", ":1: on_http() cannot be called as on_http(request)"),
         ("def on_event(e): pass\ndef on_startup(x): pass\n", ":2: on_startup(x) cannot be called as on_startup()"),
-        ("def on_startup(): pass\n", "neither on_event(event) nor on_http(request)"),
+        ("def on_startup(): pass\n", "defines none of on_event, on_input"),
     ],
 )
 def test_hooks_that_cannot_be_called(tmp_path: Path, text: str, sentence: str) -> None:
@@ -110,5 +114,10 @@ def test_a_hook_is_seen_without_running_the_script(tmp_path: Path, script: str, 
     """For the time before a worker has loaded it; a script that cannot be read defines nothing."""
     path = tmp_path / "s.py"
     path.write_text(script)
-    assert expected is names_hook(path, "on_http")
-    assert not names_hook(tmp_path / "none.py", "on_http")
+    assert expected is ("on_http" in hooks_named(path))
+    assert not hooks_named(tmp_path / "none.py")
+
+
+def test_the_check_knows_the_same_hooks() -> None:
+    """`iadmin config check` and the worker agree on what makes a service."""
+    assert config_scripts.CALLED == host_script.CALLED

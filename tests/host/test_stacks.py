@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from agent.host.stacks import own_frames, whereabouts
+from agent.host.stacks import own_frames, own_stacks, whereabouts
 
 FOLDER = PurePath("/srv/services/pumps")
 DUMP = """Thread 0x00007f1 (most recent call first):
@@ -34,6 +34,13 @@ def test_each_thread_counts_once() -> None:
     assert 2 == len(own_frames(DUMP + other + DUMP, FOLDER))
     many = [line.replace("ask.py", f"n{number}.py") for number in range(9) for line in DUMP]
     assert 3 == len(own_frames(many, FOLDER))
+
+
+def test_of_the_stacks_the_services_own_are_kept() -> None:
+    """With the library's frames above them; threads that wait and the worker's frames below are nobody's concern."""
+    assert tuple(DUMP[4:8]) == own_stacks(DUMP, FOLDER)
+    assert () == own_stacks(DUMP[:4], FOLDER)
+    assert tuple(DUMP[4:8] * 2) == own_stacks(DUMP + DUMP[:8], FOLDER)
 
 
 @pytest.mark.parametrize("kept", range(sum(len(line) + 1 for line in DUMP[:9])))

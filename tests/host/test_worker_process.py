@@ -49,10 +49,15 @@ class TinyAgent:
             seen = len(self.told)
             self._read(end, wanted)
 
-    def stop(self) -> None:
+    def order(self, word: str) -> dict[str, Any]:
+        """Say it on stdin; gives what the agent tells of it, for anything but "stop"."""
         assert self.process.stdin is not None
-        self.process.stdin.write(b"stop\n")
+        self.process.stdin.write(f"{word}\n".encode())
         self.process.stdin.flush()
+        return {} if word == "stop" else self.wait_for(ordered=word)
+
+    def stop(self) -> None:
+        self.order("stop")
         self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
@@ -289,7 +294,7 @@ def on_event(event):
         ("def on_event(event)\n    pass\n", "pump_alarms.py:1: SyntaxError: expected ':'"),
         ("import os\n\nimport no_such_module\n", "pump_alarms.py:3: ModuleNotFoundError: No module named 'no_such"),
         ("def on_event():\n    pass\n", "pump_alarms.py:1: on_event() cannot be called as on_event(event)"),
-        ("x = 1\n", "defines neither on_event(event) nor on_http(request)"),
+        ("x = 1\n", "defines none of on_event, on_input"),
         ("import sys\nsys.exit(4)\n", "called sys.exit(4) while it was loaded"),
         (
             "def on_event(event): pass\ndef on_startup():\n    raise OSError('no database')\n",
@@ -483,3 +488,149 @@ def on_http(request):
     agent.wait_for(text=contains("write `await context.request(...)`"), event_id="a")
     agent.wait_for(settled="a", reason=contains("nobody listens"))
     agent.wait_for(settled="a", bodies=["echo 1 echo GET a"])
+
+
+LIFE = """
+import threading
+from agent.sdk import context
+
+told = threading.Event()
+
+def on_event(event):
+    context.log.info("begun")
+    told.wait(20)
+    context.log.info("ended")
+
+async def on_suspend():
+    context.log.info("suspended")
+
+def on_resume():
+    context.log.info("resumed")
+    return False
+
+def on_interrupt():
+    context.log.info("interrupted")
+    told.set()
+"""
+
+
+def test_hooks_of_a_suspension(start: Callable[..., TinyAgent]) -> None:
+    """`on_interrupt` runs beside the hook that it ends; the others are called in turn, and False is an error."""
+    agent = start(LIFE, "a", hook_timeout_s=30.0)
+    agent.wait_for(text="begun")
+
+    interrupted = agent.order("suspend-now")
+    settled = agent.wait_for(settled="a")
+    resumed = agent.order("resume")
+    suspended = agent.order("suspend")
+    agent.wait_for(text="interrupted")
+    agent.wait_for(text="ended")
+    agent.wait_for(text="suspended")
+
+    assert ("", "suspended", "succeed") == (interrupted["trouble"], interrupted["now"]["state"], settled["outcome"])
+    assert "on_resume returned False, which says that it failed" in resumed["trouble"]
+    assert ("active", "suspended", "") == (
+        resumed["now"]["state"],
+        suspended["now"]["state"],
+        suspended["trouble"],
+    )
+    assert interrupted["now"]["pid"] == suspended["now"]["pid"]
+
+
+def test_hook_that_does_not_end_is_interrupted_and_begun_again(start: Callable[..., TinyAgent]) -> None:
+    """Without `on_interrupt`, the worker goes; the event is begun again in the next one, and has not failed."""
+    script = """
+import os, time
+from agent.sdk import context
+
+def on_event(event):
+    context.log.info("attempt %d", event.attempt)
+    if event.attempt == 1:
+        time.sleep(30)
+    context.send(body=str(event.attempt))
+"""
+    agent = start(script, "a", hook_timeout_s=60.0)
+    agent.wait_for(text="attempt 1")
+
+    suspended = agent.order("suspend-now")
+    resumed = agent.order("resume")
+    settled = agent.wait_for(settled="a")
+
+    assert (None, "suspended") == (suspended["now"]["pid"], suspended["now"]["state"])
+    assert "" == resumed["trouble"]
+    assert ("succeed", ["2"]) == (settled["outcome"], settled["bodies"])
+
+
+def test_restart_takes_the_script_as_it_is_now(start: Callable[..., TinyAgent]) -> None:
+    """`on_shutdown` of the old one, then `on_startup` of the new one; a script that is broken now is told."""
+    agent = start("def on_event(event): pass\ndef on_shutdown(): print('old ends')\n")
+    agent.wait_for(started=lambda told: True)
+    agent.script.write_text("def on_event(event): pass\ndef on_startup(): print('new begins')\n")
+
+    mended = agent.order("restart")
+    agent.wait_for(text="old ends")
+    agent.wait_for(text="new begins")
+    agent.script.write_text("def on_event(event) pass\n")
+    agent.told.clear()
+    broken = agent.order("restart")
+
+    assert ("", "active") == (mended["trouble"], mended["now"]["state"])
+    assert "pump_alarms.py:1: SyntaxError" in broken["trouble"]
+
+
+def test_startup_that_returns_false_is_failing(start: Callable[..., TinyAgent]) -> None:
+    """The original's hooks return true; one that says false has not started."""
+    agent = start("def on_event(event): pass\ndef on_startup(): return False\n")
+
+    told = agent.wait_for(started=lambda told: True)["started"]
+
+    assert "failing" == told["state"]
+    assert "on_startup returned False, which says that it failed" in told["last_error"]
+
+
+def test_news_of_the_platform_are_never_duplicates(start: Callable[..., TinyAgent]) -> None:
+    """A declared filter holds events apart, and not what the platform says about them."""
+    script = """
+def on_callback(message):
+    print("news", message.get("pump"))
+
+def on_event(form):
+    return None
+"""
+    filters = [{"name": "pumps", "predicates": ["pump"], "suppression_period_s": 60, "window_size": 9}]
+    more = {"filters": filters, "dedup_filter": "pumps", "event_path": "/response"}
+    agent = start(script, "a", "b", more=more)
+
+    outcomes = [agent.wait_for(settled=name)["outcome"] for name in ("a", "b")]
+    agent.wait_for(text="news P-101")
+
+    assert ["succeed", "succeed"] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        (
+            "WEB_SERVICE_URL = 'https://acme.example/x'",
+            "WEB_SERVICE_URL: no destination leads to https://acme.example/x",
+        ),
+        ("WEB_SERVICE_URL = 7", "WEB_SERVICE_URL is 7, expected a text"),
+        ("CALLBACKS = 'status'", "CALLBACKS is 'status', expected a list"),
+    ],
+)
+def test_settings_that_cannot_be_used(start: Callable[..., TinyAgent], setting: str, sentence: str) -> None:
+    """The service is failing from its start, and not with its first alarm."""
+    agent = start(f"{setting}\ndef on_event(form): return form\n")
+
+    told = agent.wait_for(started=lambda told: True)["started"]
+
+    assert "failing" == told["state"]
+    assert sentence in told["last_error"]
+
+
+def test_overrun_of_one_of_several_hooks(start: Callable[..., TinyAgent]) -> None:
+    """Which one it was stands behind, with the line."""
+    script = "import time\ndef on_event(event): time.sleep(30)\ndef on_callback(message): pass\n"
+    agent = start(script, "a", hook_timeout_s=0.5)
+
+    assert "a hook took longer than 0.5 s, in on_event (" in agent.wait_for(settled="a")["reason"]

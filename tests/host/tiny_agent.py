@@ -3,7 +3,8 @@
     python tiny_agent.py HOME SCRIPT HOOK_TIMEOUT_S EVENT_ID...
 
 Each event is a group of its own. `more.json` in the working directory sets more of the service's configuration, and its
-filters. Ends when it is told "stop" on stdin, or dies as it is killed.
+filters. Told "suspend", "suspend-now", "resume" or "restart" on stdin, it does so to the service. Ends when it is told
+"stop", or dies as it is killed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
 from agent.host import WorkerHost
 from tests.host.fakes import FakeCounters, MemorySpool, event, http_request, service_config
+
+BODY = b"<event><pump>P-101</pump></event>"
 
 
 def tell(**facts: Any) -> None:
@@ -67,6 +70,7 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
     policy = RetryPolicy(first_delay_s=0.05, max_delay_s=0.05, max_attempts=2)
     more = read_more()
     filters = [DedupFilter(**{**each, "predicates": tuple(each["predicates"])}) for each in more.pop("filters", [])]
+    path = more.pop("event_path", "")
     limits = WorkerLimits(**more.pop("limits", {}))
     config = attrs.evolve(
         service_config(), script=script, hook_timeout_s=hook_timeout_s, retry=policy, limits=limits, **more
@@ -84,24 +88,28 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
         asking=Echo(),
     )
     await host.start()
+    await host.first_tries.start()
     tell(started=host.describe()[0])
     if host.answers_http("applications|pump-alarms"):
         response = await host.ask(event("asked"), http_request(b"question"))
         tell(answered=response.body.decode() if response else None)
     now_us = time.time_ns() // 1000
-    spool.put(
-        *(
-            attrs.evolve(event(name, group=name), received_us=now_us, body=b"<event><pump>P-101</pump></event>")
-            for name in event_ids
-        )
-    )
+    spool.put(*(attrs.evolve(event(name, group=name), received_us=now_us, path=path, body=BODY) for name in event_ids))
     stopped: Deferred[None] = Deferred()
 
     class Orders(LineReceiver):
         delimiter = b"\n"
 
         def lineReceived(self, line: bytes) -> None:
-            stopped.callback(None)
+            order = line.decode()
+            if order == "stop":
+                stopped.callback(None)
+                return
+            verbs = {"suspend": host.suspend, "resume": host.resume, "restart": host.restart}
+            verb = verbs.get(order) or (lambda name: host.suspend(name, now=True))
+            done = verb("applications|pump-alarms")
+            done.addCallback(lambda trouble: tell(ordered=order, trouble=trouble, now=host.describe()[0]))
+            done.addErrback(lambda failure: tell(bug=failure.getTraceback()))
 
     StandardIO(Orders(), reactor=reactor)
     await stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -14,12 +15,19 @@ from typing import Any
 import attrs
 import pytest
 
+from agent.config.files import DiskFiles, load_schema
+from agent.config.lint import Lint
 from agent.config.model import AgentConfig, GatewayConfig, InitialState, OutboxDestination, ServiceConfig
 from agent.config.problem import ConfigFaults, Problem
+from agent.errors import AgentError
 from agent.names import ServiceName
+from agent.secret import Secret
+from iadmin.commands.edges import ClientFiles, LetterChanges, PostAnswer
 from iadmin.commands.lazy import Switches
-from iadmin.commands.tools import LetterChanges, PostAnswer, Tools
+from iadmin.commands.tools import Tools
+from iadmin.diagnosis.home import Reach
 from iadmin.main import main
+from iadmin.render import page
 from keystoretools import files
 
 NOW = datetime(2025, 7, 30, 12, 0, 0, tzinfo=UTC)
@@ -88,6 +96,7 @@ STATUS: dict[str, Any] = {
     "home": "/srv/agent",
     "pid": PID,
     "started": "2025-07-30T09:47:00.000+00:00",
+    "uptime_s": 8000,
     "gateways": [{"host": "127.0.0.1", "port": 8081, "ssl": False}],
     "services": [
         {
@@ -165,7 +174,7 @@ class FakeLetters:
         self.bodies[one["id"]] = body
 
     def page(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """As the journal answers: the last to die first, `before` exclusive."""
+        """As the journal answers: the last to die first, `before` exclusive; `after` is the place of a letter."""
         chosen = [
             one
             for one in self.listed
@@ -175,7 +184,22 @@ class FakeLetters:
             and ("since" not in filters or _time(one["died"]) >= _time(filters["since"]))
             and ("before" not in filters or _time(one["died"]) < _time(filters["before"]))
         ]
-        return sorted(chosen, key=lambda one: _time(one["died"]), reverse=True)[: int(filters["limit"])]
+        chosen.sort(key=lambda one: _time(one["died"]), reverse=True)
+        placed = [{**one, "place": one["id"]} for one in chosen]
+        if filters.get("after"):
+            ids = [one["id"] for one in placed]
+            placed = placed[ids.index(filters["after"]) + 1 :]
+        if filters.get("bodies") in (True, "true"):
+            # Few at a time, as where bodies are large.
+            return [
+                {
+                    **one,
+                    **({"content_type": _type(one), "steps": []} if filters.get("roads") in (True, "true") else {}),
+                    "body_base64": base64.b64encode(self.bodies[one["id"]]).decode(),
+                }
+                for one in placed[:3]
+            ]
+        return placed[: int(filters["limit"])]
 
     def replay(self, ids: Sequence[str]) -> int:
         return self._take(ids, self.replayed)
@@ -204,6 +228,20 @@ class FakeLetters:
             self.bodies.pop(letter_id, None)
 
 
+def _type(one: Mapping[str, Any]) -> str:
+    return "application/json" if "/" in one["id"] else "application/xml"
+
+
+def event_page(listed: Sequence[dict[str, Any]], filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """As the journal answers: behind `before`, and with bodies a few at a time; `body` of an event is its whole one."""
+    ids = [one["id"] for one in listed]
+    found = list(listed[ids.index(filters["before"]) + 1 :] if filters.get("before") else listed)
+    if filters.get("bodies") in (True, "true"):
+        whole = [(one, base64.b64encode(str(one.get("body", "<event/>")).encode()).decode()) for one in found[:3]]
+        return [{**one, "steps": [], "body_base64": body} for one, body in whole]
+    return found[: int(filters.get("limit", 50))]
+
+
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -224,6 +262,9 @@ class FakeLink:
     failure: Exception | None = None
     letters: FakeLetters = attrs.field(factory=FakeLetters)
     said: dict[str, Any] = attrs.field(factory=dict)
+    level: str = "info"
+    trouble: str = ""
+    pages: list[dict[str, Any]] = attrs.field(factory=list)
 
     def dead_letters(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         self._fail()
@@ -257,7 +298,7 @@ class FakeLink:
     def events(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         self._fail()
         self.asked.append({name: value for name, value in filters.items() if value})
-        return self.listed
+        return event_page(self.listed, filters)
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         self._fail()
@@ -281,6 +322,11 @@ class FakeLink:
         self.asked.append((destination, dict(question)))
         return self.said
 
+    def tail(self, query: Mapping[str, str]) -> dict[str, Any]:
+        self._fail()
+        self.asked.append({name: value for name, value in query.items() if value})
+        return self.pages.pop(0) if self.pages else {"next": "e.9", "lost": 0, "more": False, "entries": []}
+
     def strangers(self) -> dict[str, Any]:
         self._fail()
         return self.book
@@ -289,10 +335,45 @@ class FakeLink:
         self._fail()
         return self.presented
 
-    def reload(self) -> dict[str, Any]:
+    def suspend(self, service: str, *, now: bool, refuse: bool) -> dict[str, Any]:
+        return self._ordered("suspend", service, now, refuse)
+
+    def resume(self, service: str) -> dict[str, Any]:
+        return self._ordered("resume", service)
+
+    def restart(self, service: str) -> dict[str, Any]:
+        return self._ordered("restart", service)
+
+    def purge_service(self, service: str) -> int:
+        self._ordered("purge", service)
+        return 3
+
+    def queues(self) -> dict[str, Any]:
+        self._fail()
+        return {"applications|sample-plan": {"inbound": {"normal": 2, "high": 1}}}
+
+    def settings(self) -> dict[str, Any]:
+        self._fail()
+        return {"agent_id": "plant7-agent", "gateways": [{"port": 8081}]}
+
+    def log_level(self) -> str:
+        self._fail()
+        return self.level
+
+    def set_log_level(self, level: str) -> None:
+        self._fail()
+        self.level = level
+
+    def reload(self, service: str = "") -> dict[str, Any]:
         self._fail()
         self.reloads += 1
+        self.asked.append(("reload", service))
         return {"changes": ["it has changed"], "restart_needed": self.restart_needed, "warnings": []}
+
+    def _ordered(self, *order: object) -> dict[str, Any]:
+        self._fail()
+        self.asked.append(order)
+        return {"service": order[1], "state": "suspended", "trouble": self.trouble}
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -324,7 +405,7 @@ class FakeJournal:
     def events(self, **filters: Any) -> list[dict[str, Any]]:
         self._fail()
         self.asked.append(filters)
-        return self.listed
+        return event_page(self.listed, filters)
 
     def event(self, event_id: str) -> dict[str, Any] | None:
         self._fail()
@@ -338,6 +419,21 @@ class FakeJournal:
     def _fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+@attrs.define
+class FakeStarted:
+    """An agent that was started in the background: up at once, or ended with `status` after saying why."""
+
+    status: int | None = None
+    complaints: list[str] = attrs.field(factory=list)
+    pid: int = PID
+
+    def ended(self) -> int | None:
+        return self.status
+
+    def said(self) -> list[str]:
+        return self.complaints
 
 
 @attrs.define
@@ -371,6 +467,74 @@ def agent_config(*services: ServiceConfig) -> AgentConfig:
 
 
 @attrs.define
+class FakeScreen:
+    """A terminal on which Ctrl-C is pressed after so many pauses; `between` is called in each."""
+
+    is_terminal: bool = True
+    patience: int = 2
+    said: list[str] = attrs.field(factory=list)
+    warned: list[str] = attrs.field(factory=list)
+    tones: list[str] = attrs.field(factory=list)
+    shown: list[str] = attrs.field(factory=list)
+    pauses: list[float] = attrs.field(factory=list)
+    between: Callable[[], object] = lambda: None
+
+    def say(self, line: str, tone: str = "") -> None:
+        self.said.append(line)
+        self.tones.append(tone)
+
+    def warn(self, sentence: str) -> None:
+        self.warned.append(sentence)
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) > self.patience:
+            raise KeyboardInterrupt
+        self.between()
+
+    @contextlib.contextmanager
+    def redrawn(self) -> Iterator[Callable[[Sequence[Any]], None]]:
+        yield lambda blocks: self.shown.append(page(blocks))
+
+
+class FakeMachine:
+    """A machine on which all is well."""
+
+    def file_system(self, folder: Path) -> str:
+        return "ext4"
+
+    def room(self, folder: Path) -> tuple[int, int | None]:
+        return 10**12, None
+
+    def sync_s(self, folder: Path) -> float:
+        return 0.001
+
+    def is_clock_synchronised(self) -> bool | None:
+        return True
+
+    def resolves(self, name: str) -> bool:
+        return True
+
+    def accounts(self, folder: Path) -> tuple[str, str, bool]:
+        return "ia", "ia", False
+
+    def agent_account(self, home: Path, pid: int | None) -> str:
+        return "ia"
+
+    def reach(self, path: Path, account: str, *, is_folder: bool) -> Reach:
+        return Reach.WRITABLE
+
+    def descriptors(self, pid: int) -> int | None:
+        return 65536
+
+    def why_not_bound(self, host: str, port: int) -> tuple[str, str]:
+        return "", ""
+
+    def port_owner(self, port: int) -> str:
+        return ""
+
+
+@attrs.define
 class World:
     """What iadmin is run against; tests change it, then call `run`."""
 
@@ -382,10 +546,14 @@ class World:
     link: FakeLink = attrs.field(factory=FakeLink)
     journal: FakeJournal = attrs.field(factory=FakeJournal)
     process: FakeProcess = attrs.field(factory=FakeProcess)
+    started: FakeStarted = attrs.field(factory=FakeStarted)
+    starts: list[Path] = attrs.field(factory=list)
+    commands: dict[str, str] = attrs.field(factory=dict)
     config: AgentConfig = attrs.field(factory=agent_config)
     warnings: Sequence[Problem] = ()
     faults: Sequence[Problem] = ()
     posts: list[tuple[str, str, bytes]] = attrs.field(factory=list)
+    client_files: ClientFiles | None = None
     post_facts: list[tuple[dict[str, str], tuple[bytes, ...]]] = attrs.field(factory=list)
     answer: PostAnswer = ACCEPTED
     stdin: bytes = b""
@@ -403,10 +571,21 @@ class World:
     questions: list[str] = attrs.field(factory=list)
     exposures: list[Problem] = attrs.field(factory=list)
     upkeep: Any = None
+    exposure_fault: AgentError | None = None
+    machine: FakeMachine = attrs.field(factory=lambda: FakeMachine())
+    log_batches: list[list[str]] = attrs.field(factory=list)
+    followed: list[Path] = attrs.field(factory=list)
+    screen: FakeScreen = attrs.field(factory=lambda: FakeScreen())
+    trials: Any = None
+    until: Callable[[Callable[[], bool], float], bool] = attrs.field(default=lambda look, patience_s: look())
 
     @property
     def home(self) -> Path:
         return self.cwd / "home"
+
+    def _start_agent(self, home: Path) -> FakeStarted:
+        self.starts.append(home)
+        return self.started
 
     def run(self, *arguments: str) -> Answer:
         """Run one command; its home is `./home`."""
@@ -426,12 +605,16 @@ class World:
             now=lambda: NOW,
             template=self._template,
             load_config=self._load_config,
-            exposures=lambda home: self.exposures,
+            check_files=lambda paths: Lint(files=DiskFiles(), schema=load_schema()).check(paths),
+            exposures=self._exposures,
             effective=lambda config: {"agent_id": config.agent_id, "gateways": [{"port": 8081, "ssl": False}]},
             open_journal=lambda folder: self.journal,
             open_link=lambda home: self.link,
+            open_remote=lambda tools: self.link,
+            until=self.until,
             running_pid=self._running_pid,
             watch=lambda pid: self.process,
+            start_agent=self._start_agent,
             post=self._post,
             working=lambda what: contextlib.nullcontext(),
             progress=self._progress,
@@ -441,13 +624,38 @@ class World:
             open_upkeep=self._open_upkeep,
             safe_files=lambda: files,
             ask_secret=self._ask_secret,
+            command=lambda name: self.commands.get(name, name),
             machine_names=lambda: ["plant7.example.com", "plant7"],
             key_material=self._key_material,
             prober=lambda: self.prober,
             walker=lambda settings: self.walker,
             proxy_of=lambda destination: destination.proxy,
+            code_time=lambda service: 0.0,
+            open_secret=lambda home, path, data: Secret(f"sealed in {path.name}"),
+            machine=lambda: self.machine,
+            screen=lambda: self.screen,
+            trials=self._trials,
+            follow=self._follow,
             login_fields=lambda destination: {"authorization": "Basic canary"} if destination.credentials else {},
         )
+
+    def _trials(self) -> Any:
+        from iadmin.rehearsing import ProcessTrials
+
+        return self.trials or ProcessTrials()
+
+    def _follow(self, path: Path) -> contextlib.nullcontext[World]:
+        self.followed.append(path)
+        return contextlib.nullcontext(self)
+
+    def read(self) -> list[str]:
+        """The followed log's next lines."""
+        return self.log_batches.pop(0) if self.log_batches else []
+
+    def _exposures(self, home: Path) -> Sequence[Problem]:
+        if self.exposure_fault is not None:
+            raise self.exposure_fault
+        return self.exposures
 
     def _key_material(self, home: Path, gateway: GatewayConfig) -> Any:
         self.material_asked.append(gateway)
@@ -500,8 +708,16 @@ class World:
         return PID if self.running else None
 
     def _post(
-        self, url: str, content_type: str, body: bytes, *, headers: Mapping[str, str], trusted: Sequence[bytes]
+        self,
+        url: str,
+        content_type: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        trusted: Sequence[bytes],
+        client: ClientFiles | None,
     ) -> PostAnswer:
+        self.client_files = client
         self.posts.append((url, content_type, body))
         self.post_facts.append((dict(headers), tuple(trusted)))
         return self.answer

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import attrs
 
+from agent.config.admin import AdminGatewayConfig
 from agent.config.model import GatewayConfig, HttpDestination, InitialState
 from agent.config.outbound import ClientTls
 from agent.config.problem import Problem, Severity
+from agent.config.tls import TlsConfig
 from agent.errors import ExitStatus, OperatorError
+from agent.secret import Secret
 from tests.iadmin.fakes import World, agent_config, service_config
 from tests.iadmin.keystores import made
 from tests.iadmin.test_tls import material
@@ -71,7 +74,7 @@ def test_a_script_that_cannot_be_used_fails_the_check(world: World, tmp_path: Pa
     lines = answer.out.splitlines()
     assert (ExitStatus.CONFIG, 3) == (answer.status, len(lines))
     assert f"{broken}:1: d|a: SyntaxError: '(' was never closed" == lines[0]
-    assert "defines neither on_event(event) nor on_http(request)" in lines[1]
+    assert "defines none of on_event, on_input, on_response, on_callback, on_http" in lines[1]
     assert "2 services could not start; the agent would come up without." == lines[2]
 
 
@@ -119,3 +122,24 @@ def test_what_is_not_for_production_fails_only_when_asked(world: World) -> None:
     answer = world.run("config", "check", "--production")
     assert ExitStatus.CONFIG == answer.status
     assert 'the destination twx has ignoreSSLErrors="true": pin the certificate' in answer.out
+
+
+def test_a_passphrase_in_clear_text_is_not_for_production(world: World) -> None:
+    """The warning at the start becomes a fault when asked."""
+    clear = GatewayConfig(tls=TlsConfig(certificate=PurePath("a.pem"), passphrase=Secret("s3cret")))
+    world.config = attrs.evolve(world.config, gateways=(clear,), destinations=())
+    answer = world.run("config", "check", "--production")
+    assert ExitStatus.CONFIG == answer.status
+    assert "service-gateway/@passphrase: the passphrase of the key on port 8081 stands in clear text" in answer.out
+
+
+def test_an_admin_gateway_that_would_not_open_is_a_warning(world: World) -> None:
+    """The agent starts without it; what makes the key is said."""
+    keystore = world.cwd / ".keystore"
+    world.config = attrs.evolve(world.config, admin=AdminGatewayConfig(keystore=keystore))
+    world.run("init", "other")
+    answer = world.run("config", "check")
+    assert 0 == answer.status
+    assert "admin-gateway: it would not open: There is no file" in answer.out
+    keystore.write_bytes((world.cwd / "other" / "conf" / ".keystore").read_bytes())
+    assert "admin-gateway" not in world.run("config", "check").out

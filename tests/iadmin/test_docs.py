@@ -14,7 +14,11 @@ from iadmin.commands.lazy import LazyGroup
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-GUIDE = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("iadmin.rst", "keystore.rst", "https.rst"))
+GUIDE = "".join(
+    (DOCS / page).read_text(encoding="utf-8") for page in ("iadmin.rst", "keystore.rst", "https.rst", "operations.rst")
+)
+BESIDE = ("gateway", "asking", "orders", "admin")
+"""Modules beside `api` that answer."""
 API = (DOCS / "control-api.rst").read_text(encoding="utf-8")
 
 
@@ -52,10 +56,13 @@ def test_every_exit_status_that_is_used_is_described() -> None:
 def test_every_resource_filter_and_code_of_the_api_is_described() -> None:
     """What the source can answer, the page explains."""
     source = Path(api.__file__).read_text(encoding="utf-8")
-    rest = "".join(Path(api.__file__).with_name(name).read_text("utf-8") for name in ("gateway.py", "asking.py"))
+    beside = {name: Path(api.__file__).with_name(f"{name}.py").read_text("utf-8") for name in BESIDE}
+    rest = "".join(beside.values())
     codes = set(re.findall(r'SenderError\(\s*"([a-z-]+)"', source + rest))
     assert len(codes) >= 9
-    resources = ["/".join(re.findall(r'"([^"]+)"', path)) for path in re.findall(r'\(("v1", .*?)\): \{"', source)]
+    resources = [
+        "/".join(re.findall(r'"([^"]+)"', path)) for path in re.findall(r'\(("v1", .*?)\): \{"', source + rest)
+    ]
     assert len(resources) >= 8
     paths = {"/" + re.sub(r"\*(/\*)?", "ID", path) for path in resources}
     for word in (*codes, *asking.EVENT_FILTERS, *asking.LETTER_FILTERS, *asking.STATES, *paths):

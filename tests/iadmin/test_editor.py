@@ -64,3 +64,10 @@ def test_a_request_is_checked_where_it_had_a_form(kind: str, good: bytes, bad: b
     check_request(bad, "other")
     with pytest.raises(OperatorError, match="cannot be stored"):
         check_request(bad, kind)
+
+
+def test_a_message_stays_a_message() -> None:
+    """Well-formed XML that is no APXML would be of no use to the service."""
+    check_event(b"<transaction><header><method>add</method></header></transaction>", {"kind": "apxml"})
+    with pytest.raises(OperatorError, match="expected <transaction>"):
+        check_event(b"<a/>", {"kind": "apxml"})

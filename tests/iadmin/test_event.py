@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.tools import PostAnswer
+from iadmin.commands.edges import PostAnswer
 from iadmin.link import NotRunning
 from tests.iadmin.fakes import EVENT_ID, World, agent_config, detail, service_config, summary
 from tests.iadmin.keystores import made
@@ -241,6 +245,19 @@ def test_send_goes_where_the_agent_listens(world: World) -> None:
     assert ["http://[::1]:9000", "http://127.0.0.1:8081"] == [post[0].partition("/http/")[0] for post in world.posts]
 
 
+def test_send_goes_to_the_gateway_that_is_named(world: World) -> None:
+    """By its port; one that is not there is told with those that are."""
+    world.link.status_answer["gateways"] = [
+        {"host": "127.0.0.1", "port": 8080, "ssl": False},
+        {"host": "", "port": 9000, "ssl": False},
+    ]
+    world.run("event", "send", "sample-plan", "-", "--gateway", "9000")
+    assert "http://127.0.0.1:9000" == world.posts[0][0].partition("/http/")[0]
+    answer = world.run("event", "send", "sample-plan", "-", "--gateway", "9001")
+    assert 64 == answer.status
+    assert "no service-gateway is on port 9001; there are: 8080 (http), 9000 (http)" in answer.err
+
+
 def test_send_goes_over_https_with_credentials(world: World) -> None:
     """What the agent presents is what is trusted; user and password go along."""
     own = made("plant7.example.com")
@@ -297,3 +314,61 @@ def test_an_ambiguous_name_is_refused(world: World) -> None:
     world.config = agent_config(service_config("a", "x"), service_config("b", "x"))
     answer = world.run("event", "send", "x", "-")
     assert 'say "a|x" or "b|x"' in answer.err
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """Events, the newest first, one a minute; each tenth is about a pump."""
+    start = datetime(2025, 7, 30, 11, 0, tzinfo=UTC)
+    return [
+        summary(
+            id=f"019dd2b4-7c1e-7a39-b3b1-{count - number:012x}",
+            received=(start - timedelta(minutes=number)).isoformat(timespec="milliseconds"),
+            body=f"<event><pump>{number}</pump></event>" if number % 10 == 0 else "<event><fan/></event>",
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("match", ["//pump", "xpath:count(//pump) = 1", "<pump>"])
+@pytest.mark.parametrize("running", [True, False])
+def test_match_looks_into_bodies(world: World, match: str, running: bool) -> None:
+    """As text or as XPath, with and without an agent; what was read for it is not listed."""
+    world.running = running
+    world.link.listed = world.journal.listed = many(25)
+    found = json.loads(world.run("--json", "event", "list", "--match", match).out)["events"]
+    assert ["2025-07-30T11:00", "2025-07-30T10:50", "2025-07-30T10:40"] == [one["received"][:16] for one in found]
+    assert "steps" not in found[0]
+    assert "body_base64" not in found[0]
+
+
+def test_since_and_before_bound_the_pages_that_are_read(world: World) -> None:
+    """The newer ones are left out by whoever lists, and nothing behind the oldest is read."""
+    world.link.listed = many(3000)
+    found = json.loads(world.run("--json", "event", "list", "--since", "2h", "--before", "30m", "--limit", "1000").out)
+    assert 61 == len(found["events"])
+    assert [{"until": "2025-07-30T11:30:00+00:00", "limit": "1000"}] == world.link.asked
+
+
+def test_export_writes_what_fits_without_a_request_for_each(world: World) -> None:
+    """As JSON lines, or as files with an index, with a bar that comes to its end."""
+    world.link.listed = many(300)
+    answer = world.run("event", "export", "--match", "//pump")
+    lines = [json.loads(line) for line in answer.out.splitlines()]
+    assert 30 == len(lines)
+    assert "<event><pump>0</pump></event>" == lines[0]["body"]
+    assert "30 events written" in answer.err
+    assert [("writing events", 30, 30)] == [(what, total, told[-1]) for what, total, told in world.bars]
+    # The fake gives three at a time; a real answer has hundreds.
+    assert 2 * (300 // 3 + 1) == len(world.link.asked)
+    world.link.asked.clear()
+    answer = world.run("event", "export", "--all", "--to", "out")
+    assert "300 events written to" in answer.out
+    assert 301 == len(list((world.cwd / "out").iterdir()))
+    assert len(world.link.asked) <= 1 + 300 // 3 + 1
+
+
+def test_export_wants_to_know_which_ones(world: World) -> None:
+    """64, and nothing is written."""
+    answer = world.run("event", "export")
+    assert (64, "") == (answer.status, answer.out)
+    assert "or --all" in answer.err

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from agent.config.permissions import exposures
 from agent.errors import ExitStatus
+from keystoretools import open_keystore
+from keystoretools.identity import candidates
 from tests.iadmin.fakes import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,10 +32,39 @@ def test_a_new_home_has_what_the_agent_needs(world: World) -> None:
     assert not any("__pycache__" in name for name in found)
 
 
+def test_nobody_else_can_change_a_new_home(world: World) -> None:
+    """Whatever the umask; otherwise others could put a conf of their own there."""
+    before = os.umask(0o002)
+    try:
+        assert 0 == world.run("init", "deep/new").status
+    finally:
+        os.umask(before)
+    assert 0o755 == (world.cwd / "deep" / "new").stat().st_mode & 0o777
+    assert () == exposures(world.cwd / "deep" / "new")
+
+
 def test_it_says_what_to_do_next(world: World) -> None:
     """The next command can be copied as it stands."""
     out = world.run("init", "new").out
     assert f"integration-agent --home {world.cwd / 'new'}" in out
+
+
+def test_the_next_command_can_be_copied_where_nothing_is_on_the_path(world: World) -> None:
+    """A fresh environment that nobody has activated."""
+    world.commands = {"iadmin": "/x/.venv/bin/iadmin", "integration-agent": "/x/.venv/bin/integration-agent"}
+    out = world.run("init", "my agent").out
+    assert f"/x/.venv/bin/integration-agent --home '{world.cwd / 'my agent'}'" in out
+    assert f"/x/.venv/bin/iadmin --home '{world.cwd / 'my agent'}' event show" in out
+
+
+def test_the_keystore_is_for_iadmin_alone(world: World) -> None:
+    """Private, with the key `apia` in it and nothing for senders."""
+    world.run("init", "new")
+    file = world.cwd / "new" / "conf" / ".keystore"
+    assert 0o600 == file.stat().st_mode & 0o777
+    keystore = open_keystore(file.read_bytes(), "alarmpoint")
+    assert ["apia"] == [entry.alias for entry in keystore]
+    assert () == candidates(keystore)
 
 
 def test_a_home_is_never_touched(world: World) -> None:
@@ -74,3 +107,12 @@ def test_what_cannot_be_written_is_one_sentence(world: World) -> None:
     assert ExitStatus.CANNOT_CREATE == answer.status
     assert 1 == len(answer.err.splitlines())
     assert "choose a folder in which you may write" in answer.err
+
+
+def test_the_address_can_be_given(world: World) -> None:
+    """In a container nobody reaches 127.0.0.1. Nothing else of the shipped file changes."""
+    assert 0 == world.run("init", "new", "--host", "0.0.0.0", "--port", "9090").status
+    shipped = (ROOT / "conf" / "iaconfig.xml").read_text()
+    expected = shipped.replace('host="127.0.0.1" port="8081"', 'host="0.0.0.0" port="9090"')
+    assert expected != shipped
+    assert expected == (world.cwd / "new" / "conf" / "iaconfig.xml").read_text()

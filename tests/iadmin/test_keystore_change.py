@@ -8,6 +8,7 @@ import subprocess
 import attrs
 import pytest
 
+from agent.config.admin import AdminGatewayConfig
 from agent.config.tls import TlsConfig
 from agent.errors import ExitStatus
 from keystoretools import Format, Password, TrustedCertificateEntry, open_keystore
@@ -256,3 +257,17 @@ def test_the_keystore_and_password_file_of_the_configuration_are_used(full: Site
     assert (str(full.world.home / "elsewhere.jks"), True) == (listed["keystore"], listed["verified"])
     full.world.environ["IA_NEW_PASSWORD"] = "quite another"
     assert "write the new one into it" in full.run("passwd").err
+
+
+def test_a_new_password_that_the_admin_gateway_does_not_know(full: Site) -> None:
+    """It opened the keystore with the default one, and would not be open after the next start."""
+    world = full.world
+    admin = AdminGatewayConfig(keystore=world.home / "conf" / ".keystore")
+    world.config = attrs.evolve(world.config, admin=admin)
+    world.environ["IA_NEW_PASSWORD"] = "quite another"
+    assert "<admin-gateway> would open it with the default password" in full.run("passwd").err
+    named = attrs.evolve(admin, password_file=world.home / "conf" / "admin.password")
+    world.config = attrs.evolve(world.config, admin=named)
+    (world.home / "conf" / "admin.password").write_text("quite another\n")
+    world.environ["IA_NEW_PASSWORD"] = "quite a third"
+    assert "admin.password for its password: write the new one into it" in full.run("passwd").err

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.errors import ExitStatus
-from keystoretools import Format, PrivateKeyEntry, TrustedCertificateEntry
+from keystoretools import (
+    Format,
+    Keystore,
+    PrivateKeyEntry,
+    SecretKeyEntry,
+    TrustedCertificateEntry,
+    save_keystore,
+)
+from keystoretools.lockedkey import SecretKey
+from keystoretools.secret import SecretBytes
 from tests.iadmin.keystores import SERVER, Site, apia, authority, entry, made, pem, pfx
 from tests.keystoretools.authority import make
 
@@ -45,6 +54,17 @@ def test_key_certificate_and_chain_in_three_files_in_any_order(site: Site) -> No
     assert 0 == answer.status
     links = (ca.server.certificate, ca.intermediate.certificate, ca.root.certificate)
     assert links == key_entry(site, "agent").chain
+
+
+def test_a_heap_of_keys_is_not_imported_by_halves(site: Site) -> None:
+    """More keys than one command opens: nothing is taken, and the way to take over one of them is named."""
+    server = made("a.example.com")
+    store = Keystore(format=Format.JKS, entries=tuple(entry(f"k{number}", server) for number in range(201)))
+    answer = site.run("import", site.file("many.jks", save_keystore(store, "changeit")))
+    assert (ExitStatus.DATA, ["apia"]) == (answer.status, site.aliases)
+    assert "The files hold 201 private keys; at most 200 are imported in one command" in answer.err
+    told = site.run("explain", site.file("many.jks", save_keystore(store, "changeit")))
+    assert "There are 201 private keys; the first 200 were tried, the others were not." in told.out
 
 
 def test_a_missing_intermediate_is_named(site: Site) -> None:
@@ -295,3 +315,43 @@ def test_a_missing_file_is_no_bad_file(site: Site) -> None:
     """It has the exit status of missing files, with import and with explain."""
     for verb in ("import", "explain"):
         assert ExitStatus.NO_INPUT == site.run(verb, "nowhere.pfx").status
+
+
+def test_secret_keys_come_along(site: Site) -> None:
+    """Under the keystore's password; again they are there already; a JKS cannot hold them, and that is said."""
+    secret = SecretKeyEntry(alias="db", key=SecretKey(algorithm="AES", raw=SecretBytes(b"0123456789abcdef")))
+    site.file("s.p12", save_keystore(Keystore(format=Format.PKCS12, entries=(secret,)), "changeit"))
+    site.put(entry("apia", apia()))
+    answer = site.run("import", "s.p12")
+    assert (0, True) == (answer.status, "1 secret key was left out: a JKS keystore cannot hold them" in answer.err)
+    site.put(entry("apia", apia()), format=Format.PKCS12)
+    assert 'Imported the secret key "db".' in site.run("import", "s.p12").out
+    found = site.open().unlock("db")
+    assert isinstance(found, SecretKey)
+    assert b"0123456789abcdef" == found.raw.reveal()
+    assert 'the secret key "db" is in the keystore already' in site.run("import", "s.p12").err
+
+
+def test_a_secret_key_under_a_taken_name_needs_a_word(site: Site) -> None:
+    """Nothing is overwritten without --replace."""
+    secret = SecretKeyEntry(alias="web", key=SecretKey(algorithm="AES", raw=SecretBytes(b"0123456789abcdef")))
+    site.file("s.p12", save_keystore(Keystore(format=Format.PKCS12, entries=(secret,)), "changeit"))
+    site.put(entry("web", made("a.example.com")), format=Format.PKCS12)
+    refused = site.run("import", "s.p12")
+    assert (64, True) == (refused.status, '"web" is there already' in refused.err)
+    assert 0 == site.run("import", "s.p12", "--replace").status
+    assert ["web"] == site.aliases
+
+
+def test_a_second_key_says_loudly_that_somebody_must_choose(site: Site) -> None:
+    """None is named: the next start fails. One is named: senders still see that one."""
+    site.put(entry("web", made("a.example.com")))
+    site.file("new.pfx", pfx("changeit", "new-cert", made("b.example.com")))
+    out = site.run("import", "new.pfx").out
+    assert "the next start with HTTPS fails" in out
+    assert "iadmin keystore use new-cert" in out
+    site.put(entry("web", made("a.example.com")))
+    site.serve("web")
+    assert 'Senders still see "web". To show them the new one: iadmin keystore use new-cert' in (
+        site.run("import", "new.pfx").out
+    )

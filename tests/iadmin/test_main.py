@@ -16,7 +16,7 @@ from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.lazy import Group, LazyGroup, Switches
 from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED, main
-from iadmin.render import for_home
+from iadmin.text import for_home
 from tests.iadmin.fakes import EVENT_ID, World, detail
 
 ROOT = Path(__file__).parent.parent.parent
@@ -83,6 +83,7 @@ def test_the_common_options_stand_before_or_after_the_command(world: World) -> N
         (["event", "list", "--state", "lost"], "Invalid value for '--state'"),
         (["event", "send", "sample-plan"], "Missing argument 'FILE'"),
         (["stop", "now"], "unexpected extra argument"),
+        (["set-log-level"], "Missing argument 'LEVEL'. Choose from: debug, info, warn, error"),
     ],
 )
 def test_wrong_words_are_one_sentence(world: World, arguments: list[str], sentence: str) -> None:

@@ -54,6 +54,12 @@ def test_adding_to_a_file(world: World) -> None:
     assert [True, True] == [line.startswith("crm:$") for line in file.read_text("utf-8").splitlines()]
 
 
+def test_a_password_that_nobody_types(world: World) -> None:
+    """The account is named as it is written: names of accounts are case-sensitive."""
+    answer = world.run("secret", "password", "EMSAdmin")
+    assert (64, True) == (answer.status, "password of EMSAdmin is needed; give it with --password-file" in answer.err)
+
+
 def test_names_that_do_not_fit(world: World) -> None:
     """What cannot stand in front of a colon, in a line."""
     for name in ("a:b", " a", "#a", "a\n", ""):

@@ -6,16 +6,20 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from agent.errors import MachineError
+from agent.errors import MachineError, OperatorError
+from agent.secret import Secret
 from iadmin.commands import sending
+from iadmin.commands.edges import ClientFiles
 from iadmin.commands.sending import post
+from tests.keystoretools.authority import Made
 from tests.support.tls import issued, pem_of
 
 PATIENCE_S = 20.0
@@ -32,9 +36,15 @@ def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Iterator[
             connection, _ = listening.accept()
             connection.settimeout(PATIENCE_S)
             if context is not None:
+                connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 try:
-                    connection = context.wrap_socket(connection, server_side=True)
+                    connection.do_handshake()
                 except ssl.SSLError:
+                    # Closing with something unread would reset the connection, and the alert would be lost.
+                    with suppress(ConnectionResetError):
+                        while socket.socket.recv(connection, 65536):
+                            pass
+                    connection.close()
                     return
             with connection:
                 data = connection.recv(65536)
@@ -93,6 +103,37 @@ def test_over_https_the_named_certificate_is_trusted_and_no_other(tmp_path: Path
     with answering(b"", context) as (url, received), pytest.raises(MachineError, match="nothing was sent"):
         post(url, "application/xml", b"END", trusted=[other.certificate.der])
     assert [] == received
+
+
+def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
+    """Where it is demanded; without one, and with a wrong one, the sentence says what to do."""
+    own, root = issued("plant7.example.com"), issued("Root", authority=True)
+    (tmp_path / "own.pem").write_bytes(pem_of(own))
+    (tmp_path / "root.pem").write_bytes(pem_of(root, key=False))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(tmp_path / "root.pem")
+    accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
+
+    def send(client: ClientFiles | None) -> int:
+        with answering(accepted, context) as (url, _):
+            return post(url, "application/xml", b"END", trusted=[own.certificate.der], client=client).status
+
+    def files(made: Made, passphrase: bytes = b"") -> ClientFiles:
+        locked = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+        key = made.signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked)
+        path = tmp_path / "client.pem"
+        path.write_bytes(pem_of(made, key=False) + key)
+        return ClientFiles(certificate=path, key=path, passphrase=lambda: Secret("open"))
+
+    assert 202 == send(files(issued("good", root), b"open"))
+    with pytest.raises(MachineError, match="give one with --cert FILE"):
+        send(None)
+    with pytest.raises(MachineError, match="refuses the client certificate"):
+        send(files(issued("mallory")))
+    with pytest.raises(OperatorError, match="or the passphrase is wrong"):
+        post("https://127.0.0.1:1/", "a", b"", client=files(issued("good", root), b"another"))
 
 
 def test_nobody_there_says_how_to_start() -> None:

@@ -36,7 +36,7 @@ class FakeUpkeep:
 
     def salvage(self, source: object) -> dict[str, Any]:
         self.sources.append(source)
-        return {"taken": 4, "known": 2, "requests": 1}
+        return {"taken": 4, "open": 3, "known": 2, "requests": 1}
 
 
 def test_a_sound_spool_is_status_0(world: World) -> None:
@@ -97,5 +97,5 @@ def test_a_quarantine_is_named_by_its_name_or_its_path(world: World) -> None:
     answer = world.run("spool", "salvage", "quarantine-1")
     world.run("spool", "salvage", "elsewhere")
 
-    assert "4 events were taken in; 2 that could be read were here already." in answer.out
+    assert "4 events were taken in, 3 of them still to be done; 2 that could be read were here already." in answer.out
     assert [inside, world.cwd / "elsewhere"] == world.upkeep.sources

@@ -291,6 +291,22 @@ def test_check_of_a_url_expects_nothing_of_ours(home: World) -> None:
     assert 64 == home.run("tls", "check", "ftp://x").status
 
 
+def test_check_does_not_miss_a_root_that_is_at_hand(home: World) -> None:
+    """A server sends no root. One in the keystore, or in the trust store that is asked for, needs no importing."""
+    root = authority().root
+    own = made("plant7.example.com", issuer=root)
+    home.prober.found = tls(own)
+    (home.cwd / "trust.pem").write_bytes(pem(root.certificate))
+    url = "https://plant7.example.com"
+    assert "no-intermediate" in codes(home.run("--json", "tls", "check", url), "warning")
+    assert "chain" in codes(home.run("--json", "tls", "check", url, "--truststore", "trust.pem"), "good")
+    switch_on(home)
+    home.material = material(own)
+    (home.home / "conf" / ".keystore").write_bytes(pfx("alarmpoint", "web", own, root))
+    answer = home.run("--json", "tls", "check")
+    assert ({"not-trusted"}, True) == (codes(answer, "warning"), "chain" in codes(answer, "good"))
+
+
 def test_check_holds_the_chain_against_a_given_trust_store_and_javas(home: World) -> None:
     """That the store which was asked for refuses is a fault; Java's default is a warning."""
     own = made("plant7.example.com")
@@ -359,6 +375,22 @@ def test_export_gives_the_authority_and_never_a_secret(home: World) -> None:
         home.config, gateways=(GatewayConfig(port=8081, tls=TlsConfig(certificate=PurePath("/x.pem"))),)
     )
     assert "PRIVATE" not in home.run("tls", "export").out
+
+
+def test_export_finds_the_root_where_the_certificate_lies(home: World) -> None:
+    """It is not presented to senders, but they must trust it: in the PEM file, or behind the entry of the keystore."""
+    chain = authority()
+    home.material = material(chain.server, chain.intermediate)
+    (home.home / "conf" / ".keystore").write_bytes(
+        pfx("alarmpoint", "web", chain.server, chain.intermediate, chain.root)
+    )
+    assert [chain.root.certificate] == list(read_anything(home.run("tls", "export").out.encode()).certificates)
+    (home.home / "x.pem").write_bytes(
+        pem(chain.server.certificate, chain.intermediate.certificate, chain.root.certificate)
+    )
+    tls = TlsConfig(certificate=PurePath("x.pem"))
+    home.config = attrs.evolve(home.config, gateways=(GatewayConfig(port=8081, tls=tls),))
+    assert [chain.root.certificate] == list(read_anything(home.run("tls", "export").out.encode()).certificates)
 
 
 @pytest.mark.parametrize("form", ["jks", "pkcs12"])

@@ -11,11 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-
-# Examples run keys through 200 000 rounds; shared machines are slow: no deadline for a single example.
-settings.register_profile("keystores", deadline=None)
-settings.load_profile("keystores")
 
 SAMPLES = Path(__file__).parent / "samples"
 

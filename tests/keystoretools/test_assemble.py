@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystoretools import Contents, Format, Keystore, PrivateKeyEntry, read_anything, save_keystore, write_pem
+from keystoretools import (
+    Budget,
+    Contents,
+    Format,
+    Keystore,
+    Limits,
+    PrivateKeyEntry,
+    read_anything,
+    save_keystore,
+    write_pem,
+)
 from keystoretools.assemble import assemble
 from tests.keystoretools.authority import START, family, make
 
@@ -107,6 +117,25 @@ def test_locked_keys_need_a_password() -> None:
     assert [one.chain.chain for one in opened.identities] == [CHAIN]
     later = assemble(read_anything(data, name="a.jks"), passwords=["storepass"])
     assert [one.found.alias for one in later.identities] == ["k"]
+
+
+def test_keys_beyond_the_limit_are_not_tried() -> None:
+    """A store of thousands of keys is described in moments: the rest is counted, and nobody is asked for a password."""
+    entries = tuple(PrivateKeyEntry(alias=name, key=LEAF.key, chain=CHAIN) for name in ("a", "b", "c"))
+    data = save_keystore(Keystore(format=Format.JKS, entries=entries), "storepass")
+    found = assemble(read_anything(data, ["storepass"]), budget=Budget(limits=Limits(keys_tried=1)))
+    assert (2, (), ()) == (found.untried, found.locked, found.lonely)
+    assert ["a"] == [one.found.alias for one in found.identities]
+
+
+def test_a_key_that_costs_too_much_is_not_called_locked() -> None:
+    """Another password would not help: the sentence says what it would cost."""
+    store = Keystore(format=Format.PKCS12, entries=(PrivateKeyEntry(alias="k", key=LEAF.key, chain=CHAIN),))
+    contents = read_anything(save_keystore(store, "storepass"), ["storepass"], name="a.p12")
+    found = assemble(contents, budget=Budget(limits=Limits(steps_in_all=100)))
+    assert ((), ()) == (found.locked, found.lonely)
+    (problem,) = [one for one in found.problems if one.code == "key-unusable"]
+    assert 'The key "k" cannot be opened: The file costs too much to open' in problem.sentence
 
 
 def test_the_same_key_twice_is_one() -> None:

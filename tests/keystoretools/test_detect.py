@@ -114,3 +114,17 @@ def test_other_content_is_refused_by_name() -> None:
     assert caught.value.looks_like == "web page (HTML)"
     with pytest.raises(KeystoreError):
         open_keystore(b"")
+
+
+def test_a_short_text_is_not_shown() -> None:
+    """Somebody gave the file of the password in the place of the keystore: it must not get into a message."""
+    sentence = sniff(b"TopSecretPw77\n").sentence
+    assert (
+        "The file is plain text (14 characters, not shown: they may be a password). This is not a keystore." == sentence
+    )
+    assert 'it begins with "# a configuration' in sniff(b"# a configuration\n" * 20).sentence
+
+
+def test_an_empty_file_is_empty() -> None:
+    """Said plainly."""
+    assert "The file is empty. Nothing was saved in it: fetch or create it again." == sniff(b"").sentence

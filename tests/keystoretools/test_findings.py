@@ -7,6 +7,7 @@ from datetime import timedelta
 import attrs
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from keystoretools import (
     Certificate,
@@ -15,11 +16,13 @@ from keystoretools import (
     Password,
     PrivateKeyEntry,
     TrustedCertificateEntry,
+    der,
     open_keystore,
     read_anything,
     save_keystore,
     write_pem,
 )
+from keystoretools.certificate_findings import _odd_kind
 from keystoretools.findings import CODES, Finding, findings
 from tests.keystoretools.authority import NOW, START, Made, family, make, rsa_key
 from tests.keystoretools.conftest import SAMPLES, manifest
@@ -171,6 +174,30 @@ def test_dsa() -> None:
     """A DSA key is an error: no handshake will ever succeed."""
     store = open_keystore((SAMPLES / "p12/five-keys-mixed.p12").read_bytes(), "changeit")
     assert _find(store, "dsa-key").alias == "dsa"
+
+
+@pytest.mark.parametrize(
+    ("signer", "words"),
+    [
+        (ed25519.Ed25519PrivateKey.generate(), "an Ed25519 key"),
+        (ec.generate_private_key(ec.SECP256K1()), "an EC key on the curve secp256k1"),
+    ],
+)
+def test_a_key_that_not_every_client_takes(signer: object, words: str) -> None:
+    """Sound, but not for every browser and every Java."""
+    made = make("a.example", MIDDLE, names=("a.example",), signer=signer)  # type: ignore[arg-type]
+    assert f"has {words}: browsers and many" in _find(_store(_entry(made, MIDDLE)), "unusual-key").sentence
+
+
+def test_a_curve_in_numbers_is_told() -> None:
+    """Java blames the password for such a file; the arithmetic of the curve does not matter, only how it is written."""
+    named = make("a.example", names=("a.example",), signer=ec.generate_private_key(ec.SECP256R1())).certificate
+    public = named.public_key
+    assert public is not None
+    numbers = der.sequence(der.oid("1.2.840.10045.2.1"), der.sequence(der.integer(1)))
+    spelled = attrs.evolve(public, der=der.sequence(numbers, der.bit_string(public.point)), curve=None)
+    assert "not named but spelled out in numbers" in str(_odd_kind(spelled))
+    assert None is _odd_kind(public)
 
 
 def test_an_unreadable_certificate_is_a_finding() -> None:

@@ -22,6 +22,7 @@ from tests.keystoretools.material import identity
 
 LEAF, MIDDLE, ROOT = family()
 KEY, OWN = identity()
+DSA = open_keystore((SAMPLES / "p12/five-keys-mixed.p12").read_bytes(), "changeit")
 CA = TrustedCertificateEntry(alias="ca", certificate=ROOT.certificate)
 
 
@@ -85,6 +86,17 @@ def test_a_missing_alias() -> None:
 
 def test_dsa_is_refused() -> None:
     """A DSA key is found out here, not in the first handshake."""
-    store = open_keystore((SAMPLES / "p12/five-keys-mixed.p12").read_bytes(), "changeit")
+    store = DSA
     with pytest.raises(UnsupportedError, match="DSA"):
         choose_identity(store, "dsa", now=NOW)
+
+
+def test_a_dsa_key_is_no_candidate_beside_one_that_works() -> None:
+    """No client accepts it; alone it is refused by name, so that the reader knows why."""
+    dsa = DSA["dsa"]
+    assert isinstance(dsa, PrivateKeyEntry)
+    found = choose_identity(_store(dsa, _key("web")), now=NOW)
+    assert "web" == found.entry.alias
+    assert f'besides "{dsa.alias}", whose DSA key no client accepts.' in found.reasons[0]
+    with pytest.raises(UnsupportedError, match="DSA"):
+        choose_identity(_store(dsa), now=NOW)

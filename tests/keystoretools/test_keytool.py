@@ -184,7 +184,7 @@ def _write_pem(path: Path, *certificates: Certificate) -> None:
         (b"<!DOCTYPE html><html>", "Unrecognized keystore format"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "Unrecognized keystore format"),
         (b"\xfe\xed\xfe\xed\x00\x00\x00\x02\x7f\xff\xff\xff", "cannot be read"),
-        (b"\xfe\xed\xfe\xed\x00\x00", "cut off"),
+        (b"\xfe\xed\xfe\xed\x00\x00", "keytool error: java.io.EOFException\n"),
     ],
 )
 def test_what_is_no_keystore_is_explained(tmp_path: Path, content: bytes, text: str) -> None:

@@ -32,6 +32,9 @@ INPUTS = {
 K, M = "-keystore k.jks -storepass alarmpoint", "-keystore m.p12 -storepass changeit"
 NEW = "-keystore n.p12 -storepass changeit"
 
+INTO_K = "-destkeystore k.jks -deststorepass alarmpoint -destkeypass alarmpoint -srckeypass keypass-2"
+INTO_N = "-destkeystore n.p12 -deststorepass changeit"
+
 # (what is typed into the pipe, the command line); compared: status, stdout, stderr.
 LINES = [
     ("", f"-list {K} -rfc"),
@@ -75,17 +78,51 @@ LINES = [
     ("", f"-genkeypair {NEW} -keyalg EC -dname foo"),
     ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -startdate soon"),
     ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext san=foo"),
+    ("", f"-genkeypair {NEW} -keyalg RSASSA-PSS -keysize 1024 -dname CN=x"),
+    ("", f"-genkeypair {NEW} -keyalg RSA -groupname secp256r1 -dname CN=x"),
+    ("", f"-genkeypair {NEW} -keyalg EdDSA -groupname Ed448 -dname CN=x"),
+    ("", f"-genkeypair {NEW} -keyalg Ed25519 -keysize 448 -dname CN=x"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=#1303616263,O=x"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext aia=foo"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext san=uri:x"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext san=d:a-,e:a@b,u:urn:x,"),
+    ("", f"-gencert {K} -alias apia -infile r.csr -outfile x -ext honored=foo"),
     ("", f"-certreq {K} -alias apia -ext san=dns:a,ip:1.2.3.4 -ext bc:c=pathlen:3 -ext eku=sa,ca -ext ku=ds,keyEnc"),
     ("", f"-certreq {M} -alias rsa -sigalg SHA512withRSA -dname 'CN=\"a, b\", OU=x_y'"),
     ("", "-certreq -keystore e.jks -storepass alarmpoint -alias rsa1024md5"),
     ("secret\n", f"-importpass {M} -alias aes"),
     ("", f"-genseckey {NEW} -keyalg AES -keysize 256"),
     ("", f"-genseckey {NEW} -keyalg AES -keysize 100"),
+    ("", f"-genseckey {NEW} -keyalg RC4 -keysize 128"),
+    ("", f"-genseckey {NEW} -keyalg Blowfish -keysize 64"),
+    ("", f"-genseckey {NEW} -storetype jceks -keypass foobar1 -keyalg ChaCha20 -keysize 256"),
+    ("secret\n", f"-importpass {NEW} -keyalg AES -keysize 128"),
+    ("secret\n", f"-importpass {NEW} -keyalg PBEWithSHA1AndDESede"),
     ("", "-printcert -file c.pem -rfc"),
     ("", "-printcert"),
+    ("", "-printcert -file c.pem -keystore k.jks"),
+    ("", "-printcert -file c.pem -keystore k.jks -storepass wrong"),
     ("", "-printcert -sslserver 127.0.0.1:1"),
     ("", "-printcertreq -file r.csr"),
     ("", "-list -delete"),
+    ("", "-list -list"),
+    ("x\n", "-delete -keystore nothing"),
+    ("", f"-list {K} -storepass:foo x"),
+    ("", f"-list {K} -storetype PKCS11"),
+    ("", "-list -cacerts -keystore x"),
+    ("", "-list -storetype PKCS12 -keystore c.pem -storepass x"),
+    ("", f"-keypasswd {M}"),
+    ("", f"-changealias {M} -alias rsa -destalias x -keypass another1"),
+    ("", f"-certreq {M} -alias rsa -keypass another1"),
+    ("", f"-importcert {M} -alias x -file chain.p7b -noprompt"),
+    (
+        "yes\n",
+        f"-importkeystore -srckeystore kp.jks -srcstorepass storepass1 {INTO_K} -srcalias server -destalias apia",
+    ),
+    (
+        "",
+        f"-importkeystore -srckeystore new.pfx -srcstorepass changeit {INTO_N} -srcalias new-cert -srckeypass another1",
+    ),
 ]
 
 

@@ -46,10 +46,11 @@ def test_an_open_store_loads_no_cryptography() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_program_in_the_docstring_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it stands there, by somebody who knows nothing else."""
+def test_the_programs_in_the_docstring_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand there, one after the other, by somebody who knows nothing else."""
     text = keystoretools.__doc__ or ""
-    program = textwrap.dedent(text[text.index("    from datetime") : text.index("* `Keystore` is frozen")])
+    shown = text[text.index("    from datetime") : text.index("* `Keystore` is frozen")].splitlines()
+    program = textwrap.dedent("\n".join(line for line in shown if not line or line.startswith("    ")))
     (tmp_path / "conf").mkdir()
     case = SAMPLES / "golden/042-importks-seed-prompts/in"
     shutil.copy(case / ".keystore", tmp_path / "conf/.keystore")

@@ -19,6 +19,7 @@ from keystoretools import (
     CorruptError,
     KeystoreError,
     LimitError,
+    Limits,
     OperationError,
     Password,
     UnsupportedError,
@@ -173,8 +174,8 @@ def test_absurd_numbers_are_refused_before_work(identifier: der.Element) -> None
 
 def test_the_sum_of_all_counts_is_bounded() -> None:
     """Many keys at the ceiling share one budget; the refusal names the sum."""
-    budget = Budget(steps_spent=20_000_000)
-    with pytest.raises(LimitError, match="together with those before it"):
+    budget = Budget(steps_spent=Limits().steps_in_all)
+    with pytest.raises(LimitError, match="costs too much to open: with an iteration count for a key it comes to"):
         pbe.decrypt(pbes2_with(pbkdf2(1)), bytes(32), Password("x"), budget)
 
 

@@ -368,3 +368,16 @@ def test_any_change_gives_a_file_with_the_same_content(steps: list[tuple[str, in
 
 
 FIVE = save_keystore(open_keystore((SAMPLES / "p12/five-keys-mixed.p12").read_bytes(), PASSWORD))
+
+
+def test_thousands_of_keys_of_one_date_keep_apart() -> None:
+    """Each gets a localKeyID of its own, which stays short; the date moves by less than their number."""
+    key, certificate = identity()
+    aged = PrivateKeyEntry(alias="k", key=key, chain=(certificate,), created_ms=1_700_000_000_000)
+    one = open_keystore(save_keystore(Keystore(format=Format.PKCS12, entries=(aged,)), "changeit"), "changeit")
+    (entry,) = one.entries
+    many = tuple(attrs.evolve(entry, alias=f"k{number}") for number in range(300))
+    again = open_keystore(save_keystore(attrs.evolve(one, entries=many), "changeit"), "changeit")
+    assert {f"k{number}" for number in range(300)} == {found.alias for found in again.private_keys}
+    assert all(found.chain == entry.chain for found in again.private_keys)
+    assert all(0 <= (found.created_ms or 0) - 1_700_000_000_000 < 300 for found in again.private_keys)

@@ -125,3 +125,17 @@ def test_the_columns_are_as_wide_as_the_longest_name():
     assert column("host") < column(service) == column("host") == column("gateway")
     column("twisted.internet.protocol.Factory")
     assert column(service) == column("host")
+
+
+def test_a_batch_becomes_a_line_for_each() -> None:
+    """Each line has the time and the room of the batch, its own event id and text, and nothing unprintable."""
+    event = {
+        "log_level": LogLevel.info,
+        "log_namespace": "gateway",
+        "log_time": 0.5,
+        "log_format": "{log_lines}",
+        "log_lines": [("id-1", "accepted"), ("", "a\nb")],
+    }
+    first, second = Liner(offset_s=lambda _: 0).lines(event)
+    assert "1970-01-01T00:00:00.500+00:00 INFO  gateway  id-1 accepted\n" == first
+    assert "1970-01-01T00:00:00.500+00:00 INFO  gateway  - a\\nb\n" == second

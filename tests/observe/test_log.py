@@ -10,14 +10,14 @@ import pytest
 from twisted.logger import LogBeginner, Logger, LogPublisher
 
 from agent.config.model import LogConfig, LogLevel
-from agent.observe.log import start_logging
+from agent.observe.log import running_log
 
 
 @pytest.fixture
 def hear(tmp_path):
     """Start logging at a level around what the test says; return the lines without their times."""
 
-    def hear(level, say, **more):
+    def hear(level, say, *, changes=False, **more):
         publisher = LogPublisher()
         stdio = SimpleNamespace()
         beginner = LogBeginner(publisher, io.StringIO(), stdio, SimpleNamespace(showwarning=None))
@@ -25,9 +25,8 @@ def hear(tmp_path):
         path = tmp_path / "agent.log"
         config = LogConfig(level=level)
         facts = {"console": None, "path": path, "publisher": publisher, "beginner": beginner, "root": root, **more}
-        end = start_logging(config=config, **facts)
-        say(publisher, root)
-        end()
+        with running_log(config=config, **facts) as running:
+            say(publisher, root, *([running] if changes else []))
         return [line[30:] for line in path.read_text().splitlines()]
 
     return hear
@@ -106,3 +105,28 @@ def test_after_the_end_nothing_is_written(hear, tmp_path):
     Logger(namespace="spool", observer=publisher).info("late")
     assert [] == root.handlers
     assert "late" not in (tmp_path / "agent.log").read_text()
+
+
+def test_a_batch_is_written_whole_or_dropped_whole(hear):
+    """The level counts for all lines of a batch."""
+
+    def say(publisher, root):
+        log = Logger(namespace="gateway", observer=publisher)
+        log.info("{log_lines}", log_lines=[("1", "a"), ("2", "b")])
+        log.debug("{log_lines}", log_lines=[("3", "c")])
+
+    assert ["INFO  gateway  1 a", "INFO  gateway  2 b"] == hear(LogLevel.INFO, say)
+
+
+def test_the_level_changes_while_it_runs(hear):
+    """More is written from then on, and less again."""
+
+    def say(publisher, root, running):
+        log = Logger(namespace="spool", observer=publisher)
+        log.debug("one")
+        running.set_level(LogLevel.DEBUG)
+        log.debug("two")
+        running.change(LogConfig(level=LogLevel.ERROR))
+        log.warn("three")
+
+    assert ["DEBUG spool    - two"] == hear(LogLevel.INFO, say, changes=True)

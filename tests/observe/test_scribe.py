@@ -30,7 +30,7 @@ def test_lines_are_written_together_and_in_order():
     place = Place()
     scribe = scribe_for(place)
     for number in range(3):
-        scribe.put(f"{number}\n")
+        scribe.put([f"{number}\n"])
     scribe.write_out()
     scribe.write_out()
     assert ["0\n1\n2\n"] == place.writes
@@ -41,13 +41,13 @@ def test_a_full_disk_loses_lines_and_later_says_how_many():
     place = Place()
     scribe = scribe_for(place)
     place.fault = OSError(28, "No space left on device")
-    scribe.put("a\n")
-    scribe.put("b\n")
+    scribe.put(["a\n"])
+    scribe.put(["b\n"])
     scribe.write_out()
-    scribe.put("c\n")
+    scribe.put(["c\n"])
     scribe.write_out()
     place.fault = None
-    scribe.put("d\n")
+    scribe.put(["d\n"])
     scribe.write_out()
     assert ["3 lost\nd\n"] == place.writes
 
@@ -57,7 +57,7 @@ def test_a_closed_console_raises_nothing():
     place = Place()
     place.fault = ValueError("I/O operation on closed file")
     scribe = scribe_for(place)
-    scribe.put("a\n")
+    scribe.put(["a\n"])
     scribe.write_out()
     assert [] == place.writes
 
@@ -68,7 +68,7 @@ def test_what_does_not_fit_is_dropped_and_counted(monkeypatch):
     place = Place()
     scribe = scribe_for(place)
     for number in range(5):
-        scribe.put(f"{number}\n")
+        scribe.put([f"{number}\n"])
     scribe.write_out()
     assert ["3 lost\n0\n1\n"] == place.writes
 
@@ -78,8 +78,8 @@ def test_the_end_writes_the_last_lines():
     place = Place()
     scribe = scribe_for(place)
     scribe.start()
-    scribe.put("a\n", urgent=True)
-    scribe.put("b\n")
+    scribe.put(["a\n"], urgent=True)
+    scribe.put(["b\n"])
     scribe.end()
     assert "a\nb\n" == "".join(place.writes)
 
@@ -90,6 +90,6 @@ def test_a_place_that_blocks_does_not_block_the_end(monkeypatch):
     gate = threading.Event()
     scribe = Scribe(name="test", write=lambda _: gate.wait(), lost_line=str)
     scribe.start()
-    scribe.put("a\n", urgent=True)
+    scribe.put(["a\n"], urgent=True)
     scribe.end()
     gate.set()

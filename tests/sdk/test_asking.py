@@ -37,7 +37,7 @@ def test_waiting_in_an_async_hook_is_refused() -> None:
 
 def test_asking_belongs_to_a_hook_with_an_event() -> None:
     """Not at the start, and not without an agent or answers."""
-    with pytest.raises(RuntimeError, match=r"context\.request works within on_event and on_http"):
+    with pytest.raises(RuntimeError, match=r"context\.request works within hooks that are called with an event"):
         context.request("assets")
     with calling(may_send=False), pytest.raises(RuntimeError, match="here is no event"):
         context.request("assets")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.sdk import Event, context
+from agent.sdk import Apxml, Event, Token, context
 from agent.sdk.context import Surroundings, calling, settle_in
 from agent.sdk.dedup import describe, key_of
 
@@ -109,7 +109,7 @@ def test_a_service_asks_and_counts(recall: Recall) -> None:
 
 def test_counting_belongs_to_a_hook(recall: Recall) -> None:
     """Outside a hook there is no event whose end it could be stored with."""
-    with pytest.raises(RuntimeError, match="increment_count works within on_event"):
+    with pytest.raises(RuntimeError, match="increment_count works within hooks that are called with an event"):
         context.dedup("pumps").increment_count({"pump": "P-1", "severity": "high"})
 
 
@@ -129,3 +129,27 @@ def test_services_that_use_a_filter_can_be_tested() -> None:
         second = pumps.is_duplicate({"pump": "P-1"})
     assert (False, True) == (first, second)
     assert ["pumps"] == [name for name, _ in call.remembered]
+
+
+def test_messages_are_compared_by_their_tokens() -> None:
+    """In any case of their names, and like a mapping with the same values."""
+    message = Apxml(method="add", tokens=(Token("Pump", "P-101"), Token("severity", "high")))
+
+    assert key_of(("PUMP", "severity"), message) == key_of(("pump", "severity"), {"pump": "P-101", "severity": "high"})
+    assert key_of(("pump", "city"), message) is None
+
+
+def test_events_that_are_messages_are_compared_by_their_tokens() -> None:
+    """Whatever type a token has; encrypted constants are not told."""
+    body = b"<transaction><header><method>add</method></header><data>%s</data></transaction>"
+    secret = ((Token("severity", "open sesame"), True),)
+    plain, typed = (
+        Event(id="e", service="a|b", received=datetime.now(UTC), kind="apxml", body=body % data, constants=secret)
+        for data in (
+            b"<pump>P-101</pump><severity>high</severity>",
+            b'<pump type="string">P-101</pump><severity>high</severity>',
+        )
+    )
+
+    assert key_of(PREDICATES, plain) == key_of(PREDICATES, typed)
+    assert "{pump=P-101, Severity=high}" == describe(PREDICATES, typed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from agent.sdk import HttpRequest, HttpResponse, RejectEvent
 
@@ -40,7 +41,16 @@ def test_text_answers_become_utf8() -> None:
     assert b"\xff" == HttpResponse(body=b"\xff").body
 
 
-@pytest.mark.parametrize("wrong", [{"status": 99}, {"status": 600}, {"headers": {"a": 1}}, {"content_type": None}])
+def test_elements_are_written_out() -> None:
+    """As the original does it with XML objects; what follows an element in its document does not belong to it."""
+    element = etree.fromstring("<a><b>ä</b>tail</a>")[0]
+    assert "<?xml version='1.0' encoding='UTF-8'?>\n<b>ä</b>".encode() == HttpResponse(body=element).body
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"status": 99}, {"status": 600}, {"headers": {"a": 1}}, {"content_type": None}, {"body": 5}, {"body": ["a"]}],
+)
 def test_impossible_answers_are_refused(wrong: dict[str, Any]) -> None:
     """What HTTP cannot say fails in the hook."""
     with pytest.raises((ValueError, TypeError)):

@@ -100,3 +100,13 @@ def test_recipients_without_a_name_are_rejected(body: bytes, kind: str) -> None:
     """The sentence says what was found and what is expected."""
     with pytest.raises(RejectEvent, match=r"<recipients> holds .* expected <targetName>"):
         sent_for(body, kind)
+
+
+def test_message_of_apclient_becomes_the_same_trigger() -> None:
+    """Mapped as the descriptor says."""
+    body = (
+        b"<transaction><header><method>add</method></header><data><building type='string'>Building A</building>"
+        b"<city>Victoria</city><recipients>bsmith</recipients></data></transaction>"
+    )
+
+    assert [TRIGGER] == sent_for(body, kind="apxml")

@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from agent.boundaries import EventSettlement, RequestSettlement
-from agent.delivery import Outcome
+from agent.delivery import Outcome, State
 from agent.event import BodyKind, Event, Priority
+from agent.spool.steady import SteadyClock, Uptime
 
 SERVICE = "applications|sample-plan"
 START_US = 1_764_000_000_000_000
@@ -39,6 +40,37 @@ def settlement(seq, outcome=Outcome.SUCCEED, **more):
 
 def sent(seq, outcome=Outcome.SUCCEED, **more):
     return RequestSettlement(seq=seq, outcome=outcome, begun_us=START_US + 300, ended_us=START_US + 400, **more)
+
+
+@attrs.define
+class Time:
+    """The clocks of a machine, set by the test: the wall's, and its own since its start."""
+
+    wall_us: int = START_US
+    up_us: int = 3_600_000_000
+    boot_id: str = "first"
+
+    def go(self, seconds):
+        """Time passes."""
+        self.wall_us += round(seconds * 1e6)
+        self.up_us += round(seconds * 1e6)
+
+    def jump(self, seconds):
+        """Somebody sets the wall clock."""
+        self.wall_us += round(seconds * 1e6)
+
+    def restart_machine(self, boot_id="second"):
+        """Off and on in no time."""
+        self.up_us, self.boot_id = 0, boot_id
+
+    def now_us(self):
+        return self.wall_us
+
+    def uptime(self):
+        return Uptime(seconds=lambda: self.up_us / 1e6, boot_id=self.boot_id)
+
+    def clock(self):
+        return SteadyClock(now_us=self.now_us, uptime=self.uptime())
 
 
 class Sender:
@@ -177,3 +209,15 @@ def io_error(code=apsw.SQLITE_IOERR_FSYNC):
 
 def full():
     return apsw.FullError("injected")
+
+
+def undo_format_8(connection: apsw.Connection) -> None:
+    """Make the tables what they were before the time of giving up was in the rows."""
+    connection.execute(
+        f"""
+        DROP INDEX event_died; DROP INDEX request_died;
+        ALTER TABLE event DROP COLUMN died_us; ALTER TABLE request DROP COLUMN died_us;
+        CREATE INDEX request_dead ON request (seq, destination) WHERE state = {State.DEAD.value};
+        """
+    )
+    connection.pragma("user_version", 7)

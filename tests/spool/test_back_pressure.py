@@ -158,7 +158,7 @@ def test_a_service_that_stands_still_too_long_is_refused(begin):
     agent.offer(1)
     agent.look_again()
     agent.reactor.advance(0)
-    for _ in range(12):
+    for _ in range(11):
         agent.look_again()
     assert agent.offer(2) == ["stored"]
     agent.look_again()

@@ -1,17 +1,21 @@
 """The look into the spool: shapes, filters, and that it works whatever state the agent is in."""
 
+import base64
 import ctypes
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import attrs
 import pytest
 
 from agent.delivery import Answer, OutboundRequest, Outcome
 from agent.errors import ExitStatus, OperatorError
 from agent.spool import layout
 from agent.spool.batch import Batch, Change
+from agent.spool.claims import Claim
 from agent.spool.journal import Journal
 from agent.spool.shapes import MAX_BODY_BYTES
 from agent.spool.writer import Writer
@@ -97,6 +101,33 @@ def test_a_list_tells_of_what_was_not_delivered(writer, folder):
 def test_lists_are_newest_first_and_can_be_narrowed(road, choice, expected):
     """By service, state, and place; the newest first."""
     assert expected == ids(road.events(**choice))
+
+
+def test_lists_can_have_everything(road):
+    """With bodies: the whole body, the road, and what the sender said; a list of those received before a moment."""
+    whole = road.events(state="dead", bodies=True)
+    detail = road.event(event(2).id)
+    assert [event(2).body] == [base64.b64decode(one["body_base64"]) for one in whole]
+    for name in ("steps", "kind", "content_type", "charset", "path", "query", "reason", "requests_open"):
+        assert name == "requests_open" or detail[name] == whole[0][name]
+    assert [4, 3, 2, 1] == ids(road.events(bodies=True))
+    received = road.events()[1]["received"]
+    assert all(one["received"] < received for one in road.events(until=received))
+    assert 4 == len(road.events(until="2099-01-01T00:00:00+00:00"))
+
+
+def test_a_list_with_bodies_ends_where_they_are_many(writer, folder):
+    """At least one, and the next page goes on behind the last, also when that is gone by then."""
+    large = [attrs.evolve(event(number), body=b"<a>" + b"x" * (9 << 20) + b"</a>") for number in (1, 2, 3)]
+    for each in large:
+        writer.commit(Batch(accepts=[(each, None)]))
+    journal = Journal(folder)
+    first = journal.events(bodies=True)
+    assert [3, 2] == ids(first)
+    assert [1] == ids(journal.events(bodies=True, before=first[-1]["id"]))
+    gone = first[-1]["id"][:-1] + "0"
+    assert gone not in [one["id"] for one in first]
+    assert [2, 1] != ids(journal.events(before=gone))
 
 
 def test_a_state_that_does_not_exist_is_refused(road):
@@ -295,3 +326,30 @@ def test_a_spool_of_an_older_version_asks_for_a_start_of_the_agent(writer, folde
     with pytest.raises(OperatorError, match="start the agent once") as caught:
         Journal(folder).events()
     assert caught.value.exit_status == ExitStatus.TEMPORARY
+
+
+def test_without_an_agent_nobody_has_anything_in_hand(writer, folder):
+    """What a killed agent left claimed is told as what it is: to be offered again. Found and counted like that."""
+    writer.commit(Batch(accepts=[(event(1), None), (event(2), None)]))
+    writer.commit(Batch(changes=[Change(what=settlement(1, requests=(OutboundRequest(destination="out"),)))]))
+    writer.commit(Batch(changes=[Change(what=Claim(events=(2,), requests=(1,)))]))
+    live, dead = Journal(folder), Journal(folder, is_worked_on=False)
+
+    for journal, here, elsewhere in ((live, "claimed", "received"), (dead, "received", "claimed")):
+        assert [event(2).id] == [each["id"] for each in journal.events(state=here)]
+        assert [] == journal.events(state=elsewhere)
+        assert here == journal.event(event(2).id)["state"]
+        assert here == journal.event(event(1).id)["requests"][0]["state"]
+        assert (1, 0) == (journal.counts()["services"][SERVICE][here], journal.counts()["services"][SERVICE][elsewhere])
+
+
+def test_a_folder_that_may_not_be_looked_into_is_one_sentence(writer, folder, monkeypatch):
+    """With the account that may."""
+
+    def refuse(*_arguments, **_more):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(OperatorError, match="use the account that the agent runs under") as caught:
+        Journal(folder).events()
+    assert caught.value.exit_status == ExitStatus.NO_PERMISSION

@@ -1,18 +1,22 @@
 """What an operator does to dead letters: replay, purge and edit, with the agent and without it."""
 
+import base64
+
+import apsw
 import pytest
 
 from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import MachineError, OperatorError
-from agent.spool import layout, mending
+from agent.spool import layout, letters, mending
 from agent.spool.batch import Batch, Change, announced
 from agent.spool.changes import ImpossibleChange
 from agent.spool.journal import Journal
 from agent.spool.mending import Edit, Purge, Replay
 from agent.spool.offline import OfflineSpool
 from agent.spool.rows import LARGE_BYTES
-from tests.spool.support import SERVICE, START_US, event, io_error, sent, settlement
+from tests.spool.support import SERVICE, START_US, event, io_error, sent, settlement, undo_format_8
 
+FILTERS = ("service", "destination", "since", "before", "match")
 REQUEST = OutboundRequest(destination="out", body=b"{}")
 
 
@@ -105,7 +109,8 @@ def test_a_replayed_request_stands_at_the_end_of_its_line(dead, folder):
     assert [(each.seq, each.id, each.attempt, each.request) for each in report.requests] == [
         (3, letter(3, 1), 0, REQUEST)
     ]
-    assert report.requests[0].created_us == START_US + 50
+    assert report.requests[0].age_s == 0
+    assert look(folder, "SELECT replayed_us FROM request WHERE seq = 3") == [(START_US + 50,)]
     order(dead, sent(3))
     assert [each["state"] for each in Journal(folder).event(letter(3))["requests"]] == ["done", "done"]
     assert books_balance(folder)
@@ -143,7 +148,7 @@ def test_the_newest_place_is_not_given_again_after_a_purge(writer, folder):
     order(writer, settlement(1, Outcome.GIVE_UP))
     order(writer, Purge(ids=(letter(1),)))
 
-    assert dict(look(folder, "SELECT name, value FROM meta")) == {
+    assert dict(look(folder, "SELECT name, value FROM meta WHERE name NOT LIKE 'clock_%'")) == {
         "done_bytes": 0,
         "freed_event_seqs": 1,
         "freed_request_seqs": 0,
@@ -276,8 +281,76 @@ def test_dead_letters_are_events_and_requests(dead, folder):
             "priority": "normal",
             "group": "g",
             "reason": "404",
+            "place": f"{START_US + 400}.3.{letter(3, 1)}",
         }
     ]
+
+
+def test_pages_of_dead_letters_go_on_behind_the_last_one(dead, folder):
+    """However many died at one time; also where the last one was replayed meanwhile."""
+    connection = apsw.Connection(str(folder / layout.FILE_NAME))
+    for table in ("event", "request"):
+        connection.execute(f"UPDATE {table} SET died_us = 7 WHERE state = {State.DEAD.value}")
+    connection.close()
+    ids, page = [], Journal(folder).dead_letters(limit=1)
+    while page:
+        ids += [each["id"] for each in page]
+        if len(ids) == 2:
+            order(dead, Replay(ids=(ids[-1],)))
+        page = Journal(folder).dead_letters(limit=1, after=page[-1]["place"])
+
+    assert [letter(3, 1), letter(2), letter(1)] == ids
+    with pytest.raises(OperatorError, match="'x' is not a place in the list"):
+        Journal(folder).dead_letters(after="x")
+
+
+def test_dead_letters_come_with_their_bodies(dead, folder, monkeypatch):
+    """As many as their bytes allow, and one at least."""
+    listed = Journal(folder).dead_letters(bodies=True)
+    assert [base64.b64decode(each["body_base64"]) for each in listed] == [b"{}", b"<a/>", b"<a/>"]
+    monkeypatch.setattr(letters, "MAX_BYTES_AT_ONCE", 1)
+
+    assert len(Journal(folder).dead_letters(bodies=True)) == 1
+
+
+def test_dead_letters_come_with_their_roads(dead, folder):
+    """What `event` tells of each, so that an export asks once for a page and not once for each letter."""
+    listed = Journal(folder).dead_letters(roads=True)
+
+    for told in listed:
+        whole = Journal(folder).event(told["id"].partition("/")[0])
+        of_it = next((each for each in whole["requests"] if each["id"] == told["id"]), whole)
+        names = set(told) & set(of_it) - {"kind", "received"}
+        assert {name: of_it[name] for name in names} == {name: told[name] for name in names}
+        assert "given up" == told["steps"][-1]["step"]
+
+
+def test_a_page_of_dead_letters_reads_no_more_than_itself(dead, folder):
+    """It goes on in the order of the indexes, from where the last one ended; nobody sorts a hundred thousand."""
+    asked = []
+    connection = layout.open_for_reading(folder / layout.FILE_NAME)
+    connection.exec_trace = lambda _cursor, query, bindings: asked.append((query, bindings)) or True
+    place = f"{START_US + 400}.3.{letter(3, 1)}"
+    letters.dead_letters(connection, after=place, limit=2, **dict.fromkeys(FILTERS, ""), bodies=False, roads=False)
+    connection.exec_trace = None
+    plan = [row[3] for query, bindings in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", bindings)]
+    connection.close()
+
+    for table in ("event", "request"):
+        assert f"SEARCH {table} USING INDEX {table}_died (died_us<?)" in plan
+
+
+def test_letters_of_an_older_spool_keep_the_times_of_their_deaths(dead, folder):
+    """Before format 8 only their steps told them."""
+    listed = Journal(folder).dead_letters()
+    dead.close()
+    connection = apsw.Connection(str(folder / layout.FILE_NAME))
+    undo_format_8(connection)
+    connection.close()
+    dead.open()
+
+    assert listed == Journal(folder).dead_letters()
+    assert listed[-1]["died"] == Journal(folder).oldest()["dead"]
 
 
 @pytest.mark.parametrize(

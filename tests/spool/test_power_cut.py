@@ -53,7 +53,7 @@ class Machine:
         self.writer.open()
 
     def stored(self):
-        work = OpenWork(folder=self.folder)
+        work = OpenWork(folder=self.folder, age_us=lambda: START_US)
         keywords = {"limit": 10_000, "priority": None, "group": None, "except_groups": ()}
         events = work.events(SERVICE, after_seq=0, **keywords)
         requests = work.requests("out", after_seq=0, limit=10_000, group=None, except_groups=())

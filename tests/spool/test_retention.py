@@ -11,10 +11,10 @@ from agent.spool.ledger import BYTES_BESIDE_BODY
 from agent.spool.retention import EVENTS_A_STEP, Retire, Retired
 from agent.spool.sweep import PAUSE_S, ROUND_S, Sweep
 from agent.spool.writer import Writer
-from tests.spool.support import START_US, HandReactor, Sender, Tally, event
+from tests.spool.support import START_US, HandReactor, Sender, Tally, Time, event
 from tests.spool.test_mending import books_balance, look
 
-DAY_US = 24 * 3600 * 1_000_000
+DAY_S = 24 * 3600
 REQUEST = OutboundRequest(destination="out", body=b"{}")
 
 
@@ -22,10 +22,18 @@ class Home:
     """A spool whose clock the test sets."""
 
     def __init__(self, folder, **limits):
-        self.now_us = START_US
-        self.folder = folder
-        self.writer = Writer(folder=folder, now_us=lambda: self.now_us, limits=SpoolLimits(**limits))
+        self.time = Time()
+        self.folder, self.limits = folder, SpoolLimits(**limits)
+        self.open()
+
+    def open(self):
+        time = self.time
+        self.writer = Writer(folder=self.folder, now_us=time.now_us, ages=time.clock(), limits=self.limits)
         self.writer.open()
+
+    def restart(self):
+        self.writer.close()
+        self.open()
 
     def order(self, what):
         change = Change(what=what)
@@ -36,11 +44,11 @@ class Home:
         self.writer.commit(Batch(accepts=[(event(number, **more), None) for number in numbers]))
 
     def settle(self, seq, outcome=Outcome.SUCCEED, **more):
-        times = {"begun_us": self.now_us, "ended_us": self.now_us}
+        times = {"begun_us": self.time.wall_us, "ended_us": self.time.wall_us}
         self.order(EventSettlement(seq=seq, outcome=outcome, **times, **more))
 
     def sent(self, seq, outcome=Outcome.SUCCEED):
-        self.order(RequestSettlement(seq=seq, outcome=outcome, begun_us=self.now_us, ended_us=self.now_us))
+        self.order(RequestSettlement(seq=seq, outcome=outcome, begun_us=self.time.wall_us, ended_us=self.time.wall_us))
 
     def seqs(self):
         return [seq for (seq,) in look(self.folder, "SELECT seq FROM event ORDER BY seq")]
@@ -65,18 +73,18 @@ def test_done_events_go_when_they_are_old_enough(begin):
     home.store(1, 2, body=bytes(5000))
     home.settle(1, requests=(REQUEST,))
     home.sent(1)
-    home.now_us += DAY_US
+    home.time.go(DAY_S)
     home.settle(2, Outcome.SUPPRESS)
-    home.now_us += 6 * DAY_US
+    home.time.go(6 * DAY_S)
     assert home.order(Retire()) == Retired(events=0, next_seq=0)
-    home.now_us += 1
+    home.time.go(0.001)
     assert home.order(Retire()) == Retired(events=1, next_seq=0)
 
     assert home.seqs() == [2]
     for table in ("step", "request", "event_body"):
         assert len(look(home.folder, f"SELECT 1 FROM {table}")) <= 1
     assert books_balance(home.folder)
-    home.now_us += DAY_US
+    home.time.go(DAY_S)
     home.order(Retire())
     assert home.seqs() == []
     assert look(home.folder, "SELECT value FROM meta WHERE name = 'done_bytes'") == [(0,)]
@@ -91,7 +99,7 @@ def test_dead_open_and_unsent_stay_for_ever(begin):
     home.settle(3, requests=(REQUEST,))
     home.settle(4, requests=(REQUEST,))
     home.sent(2, Outcome.GIVE_UP)
-    home.now_us += 1000 * DAY_US
+    home.time.go(1000 * DAY_S)
     home.order(Retire())
 
     assert home.seqs() == [1, 2, 3, 4, 5]
@@ -114,7 +122,7 @@ def test_without_bounds_nothing_goes(begin):
     home = begin(keep_done_s=0, keep_done_bytes=0)
     home.store(1)
     home.settle(1)
-    home.now_us += 1000 * DAY_US
+    home.time.go(1000 * DAY_S)
 
     assert home.order(Retire()) == Retired()
     assert home.seqs() == [1]
@@ -126,7 +134,7 @@ def test_a_step_is_bounded_and_the_next_goes_on(begin, monkeypatch):
     home.store(*range(1, EVENTS_A_STEP + 51))
     for seq in range(1, EVENTS_A_STEP + 51):
         home.settle(seq, Outcome.GIVE_UP if seq == 1 else Outcome.SUCCEED)
-    home.now_us += DAY_US
+    home.time.go(DAY_S)
     first = home.order(Retire())
     assert first == Retired(events=EVENTS_A_STEP - 1, next_seq=EVENTS_A_STEP)
     monkeypatch.setattr(retention, "BYTES_A_STEP", 20)
@@ -143,7 +151,7 @@ def test_keys_are_forgotten_after_their_window(begin):
     """The table of keys does not grow for ever."""
     home = begin(idempotency_window_s=60)
     home.store(1, idempotency_key="old")
-    home.now_us += 60_000_001
+    home.time.go(60.001)
     home.store(2, idempotency_key="new")
     home.order(Retire())
 
@@ -155,9 +163,9 @@ def test_an_answered_event_goes_like_the_others(begin):
     from agent.spool.changes import Answered
 
     home = begin(keep_done_s=1)
-    times = {"begun_us": home.now_us, "ended_us": home.now_us}
+    times = {"begun_us": home.time.wall_us, "ended_us": home.time.wall_us}
     home.order(Answered(event=event(1), settlement=EventSettlement(seq=0, outcome=Outcome.SUCCEED, **times)))
-    home.now_us += DAY_US
+    home.time.go(DAY_S)
 
     assert home.order(Retire()).events == 1
     assert look(home.folder, "SELECT value FROM meta WHERE name = 'done_bytes'") == [(0,)]

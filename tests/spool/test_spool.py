@@ -184,6 +184,17 @@ def test_listeners_hear_of_events_and_requests_in_order(agent):
     assert [(stored.seq, stored.event_seq) for stored in requests] == [(1, 2), (2, 2), (3, 1)]
 
 
+def test_the_end_of_a_batch_is_told_once_after_its_answers(agent):
+    """Whoever has something to do for each batch does it before the events are begun to be worked on."""
+    heard = []
+    agent.spool.on_told(lambda: heard.append("told"))
+    agent.spool.on_events(lambda events: heard.append(len(events)))
+    agent.offer(1, 2, told=heard)
+    agent.reactor.pump_until(lambda: 2 in heard)
+
+    assert heard == ["stored", "stored", "told", 2]
+
+
 def test_a_failed_sync_refuses_the_whole_batch_with_503(agent, disk):
     """Nobody of the batch is told stored; all are told when to come back; one line in the log."""
     disk.fail["sync"] = io_error()
@@ -309,12 +320,14 @@ def test_a_request_is_open_until_it_is_settled(agent):
     """Postponed it stays open with its time and attempts; sent it is gone."""
     agent.store(1)
     agent.wait_for(agent.spool.settle_event(settlement(1, requests=(REQUEST,))))
-    agent.wait_for(agent.spool.settle_request(sent(1, Outcome.POSTPONE, due_us=9, reason="503")))
+    agent.wait_for(agent.spool.settle_request(sent(1, Outcome.POSTPONE, due_us=START_US + 9_000_400, reason="503")))
     [stored] = agent.wait_for(agent.spool.open_requests("out", after_seq=0, limit=10))
-    assert (stored.state, stored.attempt, stored.due_us, stored.service) == (State.WAITING, 1, 9, SERVICE)
+    assert agent.wait_for(agent.spool.open_destinations()) == {"out": 1}
+    assert (stored.state, stored.attempt, stored.left_s, stored.service) == (State.WAITING, 1, 9, SERVICE)
     agent.wait_for(agent.spool.settle_request(sent(1)))
 
     assert agent.wait_for(agent.spool.open_requests("out", after_seq=0, limit=10)) == []
+    assert agent.wait_for(agent.spool.open_destinations()) == {}
 
 
 def test_a_replay_is_announced_and_counted(agent):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -78,6 +79,10 @@ class FakeSpool:
         ]
         return succeed(found[:limit])
 
+    def open_destinations(self) -> Deferred[Mapping[str, int]]:
+        found = Counter(one.request.destination for one in self.requests.values() if one.state in OPEN_STATES)
+        return succeed(found)
+
     def began_request(self, seq: int) -> None:
         self.began.append(seq)
 
@@ -90,7 +95,7 @@ class FakeSpool:
             request,
             state=next_state(claimed, settlement.outcome),
             attempt=request.attempt + 1,
-            due_us=settlement.due_us,
+            left_s=max(0, settlement.due_us - settlement.ended_us) / 1e6 if settlement.due_us else 0.0,
         )
         self.settlements.append(settlement)
         if self.held is None:

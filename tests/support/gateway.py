@@ -16,6 +16,7 @@ from agent.errors import SenderError
 from agent.event import Event
 from agent.gateway import ServiceGateway
 from agent.gateway.keeper import KeySupply
+from agent.mapping import InputRules
 from agent.names import ServiceName
 from agent.wire import Routes
 
@@ -107,6 +108,14 @@ class FakeSink:
         self.events: list[Event] = []
         self.waiting: list[Waiting] = []
         self.ids: dict[int, str] = {}
+        self.told: list[Callable[[], None]] = []
+
+    def on_told(self, listener: Callable[[], None]) -> None:
+        self.told.append(listener)
+
+    def _end_batch(self) -> None:
+        for listener in self.told:
+            listener()
 
     def offer(self, event: Event, waiting: Waiting) -> None:
         """An idempotency key that came before gets the earlier event's id, and no second event."""
@@ -115,6 +124,7 @@ class FakeSink:
             self.events.append(event)
         if self.at_once:
             waiting.stored(known or event.id)
+            self._end_batch()
         else:
             self.waiting.append(waiting)
             self.ids[id(waiting)] = known or event.id
@@ -124,6 +134,7 @@ class FakeSink:
         batch, self.waiting = self.waiting, []
         for waiting in order(batch):
             waiting.stored(self.ids[id(waiting)])
+        self._end_batch()
 
     def fail(self, error: SenderError) -> None:
         batch, self.waiting = self.waiting, []
@@ -140,10 +151,15 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.listeners: set[str] = set()
+        """Services that take what the platform posts."""
         self.asked: list[tuple[Event, HttpRequest]] = []
 
     def answers_http(self, service: str) -> bool:
         return service in self.answers
+
+    def hears_platform(self, service: str) -> bool:
+        return service in self.listeners
 
     def ask(self, event: Event, request: HttpRequest) -> Deferred[HttpResponse | None]:
         self.asked.append((event, request))
@@ -179,6 +195,7 @@ class Stage:
         supply: KeySupply | None = None,
         access: Access | None = None,
         access_of: Mapping[ServiceName, Access] | None = None,
+        rules: Mapping[ServiceName, InputRules] | None = None,
     ) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
@@ -207,6 +224,7 @@ class Stage:
             desk=desk,
             supply=supply,
             access_of=access_of,
+            rules=rules,
         )
         self.gateway._sweep()
 

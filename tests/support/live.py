@@ -14,8 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.control.lock import running_pid
+
 START_PATIENCE_S = 30.0
 """A loaded two-core machine needs a few seconds to start the agent and its workers."""
+
+LOG_PAUSE_S = 0.3
+"""Longer than `agent.observe.scribe.PAUSE_S`."""
 
 _Found = TypeVar("_Found")
 
@@ -62,7 +67,11 @@ class LiveHome:
         self.console = folder.with_name(folder.name + ".console")
         made = run(command("iadmin"), "init", folder)
         assert made.returncode == 0, made.stderr.decode()
-        self.edit(r'port="8081"', f'port="{self.port}"')
+        self.edit(
+            r'<service-gateway ssl="false" host="127.0.0.1" port="8081"',
+            f'<service-gateway ssl="false" host="127.0.0.1" port="{self.port}"',
+        )
+        self.edit(r'<admin-gateway host="127.0.0.1" port="8082"', '<admin-gateway host="127.0.0.1" port="0"')
 
     @property
     def config_file(self) -> Path:
@@ -82,6 +91,8 @@ class LiveHome:
 
     @property
     def log(self) -> str:
+        """What stands in the log; lines wait up to 0.2 s for others that are written with them."""
+        time.sleep(LOG_PAUSE_S)
         path = self.folder / "var" / "log" / "agent.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
@@ -149,9 +160,9 @@ class LiveHome:
         data = body.encode() if isinstance(body, str) else body
         return self.curl(*argv, "--data-binary", "@-", f"{self.url}/http/{service}", stdin=data)
 
-    def accept(self, body: bytes | str, service: str = "applications_sample-plan") -> str:
-        """Post an event that must be accepted; returns its id."""
-        status, _, answer = self.post(body, service)
+    def accept(self, body: bytes | str, service: str = "applications_sample-plan", *argv: object) -> str:
+        """Post an event that must be accepted, with these options of curl; returns its id."""
+        status, _, answer = self.post(body, service, *argv)
         assert status == 202, answer
         request_id: str = json.loads(answer)["requestId"]
         return request_id
@@ -188,6 +199,9 @@ class LiveHome:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
+        # One that iadmin has started in the background is nobody's child here.
+        if pid := running_pid(self.folder / "var" / "run" / "agent.pid"):
+            os.kill(pid, signal.SIGKILL)
 
 
 def lines(text: bytes | str) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any
@@ -53,8 +53,11 @@ class MemoryDisk:
         return KeySupply(read=self.read, folder=folder, now=lambda: now, names=lambda: ("plant7.example", "192.0.2.10"))
 
 
-def client_context(*trusted: Made, own: Made | None = None, folder: Path | None = None) -> ssl.SSLContext:
-    """A client that trusts `trusted`, or anybody without them. `own` is its certificate, put into `folder`."""
+def client_context(
+    *trusted: Made, own: Made | None = None, chain: Sequence[Made] = (), folder: Path | None = None
+) -> ssl.SSLContext:
+    """A client that trusts `trusted`, or anybody without them. `own` is its certificate, put into `folder`; it sends
+    `chain` with it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(trusted)
     if not trusted:
@@ -65,7 +68,7 @@ def client_context(*trusted: Made, own: Made | None = None, folder: Path | None 
     if own is not None:
         assert folder is not None
         path = folder / "client.pem"
-        path.write_bytes(pem_of(own))
+        path.write_bytes(pem_of(own) + b"".join(pem_of(one, key=False) for one in chain))
         context.load_cert_chain(path)
     return context
 

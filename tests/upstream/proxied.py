@@ -26,11 +26,15 @@ BASIC = "Basic " + base64.b64encode(b"u:p").decode()
 
 
 class SmallProxy:
-    """One thread per connection: CONNECT and absolute form, with a login where `wants` says so."""
+    """One thread per connection: CONNECT and absolute form, with a login where `wants` says so.
 
-    def __init__(self, *, wants="", pem=None):
+    `leads_to`: one that opens TLS. Its tunnels end at this port, where a certificate of its own is shown.
+    """
+
+    def __init__(self, *, wants="", pem=None, leads_to=0):
         self.seen = []
         self.wants = wants
+        self._leads_to = leads_to
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._context = None
         if pem is not None:
@@ -60,7 +64,8 @@ class SmallProxy:
             return
         method, target, _ = first.split(" ")
         place = target if method == "CONNECT" else target.split("/")[2]
-        onward = socket.create_connection(("127.0.0.1", int(place.rpartition(":")[2])))
+        port = self._leads_to or int(place.rpartition(":")[2])
+        onward = socket.create_connection(("127.0.0.1", port))
         if method == "CONNECT":
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         else:
@@ -85,6 +90,9 @@ async def scenes(folder):
     pem = certificate(folder, "good", issuer=authority)[2]
     plain, secure = f"http://127.0.0.1:{serve()}/in", f"https://127.0.0.1:{serve(pem)}/in"
     found = {}
+    opener = certificate(folder, "Zscaler Intermediate Root CA")
+    anew = serve(certificate(folder, "anew", issuer=opener)[2])
+    nameless = serve(certificate(folder, "nameless", issuer=certificate(folder, "Our Gateway"))[2])
     for name, url, proxy, scheme in (
         ("tunnel", secure, SmallProxy(), ProxyScheme.HTTP),
         ("tunnel-basic", secure, SmallProxy(wants='Basic realm="x"'), ProxyScheme.HTTP),
@@ -92,6 +100,8 @@ async def scenes(folder):
         ("forward", plain, SmallProxy(), ProxyScheme.HTTP),
         ("forward-digest", plain, SmallProxy(wants='Digest realm="x", nonce="n"'), ProxyScheme.HTTP),
         ("tls-in-tls", secure, SmallProxy(pem=pem), ProxyScheme.HTTPS),
+        ("opens-tls", secure, SmallProxy(leads_to=anew), ProxyScheme.HTTP),
+        ("opens-tls-nameless", secure, SmallProxy(leads_to=nameless), ProxyScheme.HTTP),
         ("ntlm", secure, SmallProxy(wants="NTLM"), ProxyScheme.HTTP),
     ):
         access = Proxy(host="127.0.0.1", port=proxy.port, scheme=scheme, user="u", password=Secret("p"))

@@ -26,10 +26,61 @@ def test_a_question_does_not_wait_for_the_queue(desk):
     """A stored request is in hand, and the question is sent beside it; nothing of it reaches the spool."""
     desk.spool.store()
     answer = ask(desk)
-    assert [(1, 1), (0, 1)] == desk.sender.sent
+    assert [(1, 1), (0, 2)] == desk.sender.sent
     desk.sender.answer(0, 200, b"yes")
     assert Answer(status=200, where=desk.sender.target, body=b"yes") == result_of(answer)
     assert [] == desk.spool.settlements
+
+
+def test_no_question_is_tried_twice(desk):
+    """A second attempt is what senders take it for: only first ones are followed by tries at once."""
+    ask(desk)
+    assert [(0, 2)] == desk.sender.sent
+
+
+def test_an_open_circuit_refuses_questions_at_once_and_the_probe_may_be_one():
+    """With the reason and the time that is left; then one question asks, others beside it are refused."""
+    desk = Desk(concurrency=4, circuit_failures=2).start()
+    for _ in range(2):
+        asked = ask(desk)
+        desk.sender.fail(0, DestinationError("refused", "nobody listens"))
+        with pytest.raises(DestinationError, match="nobody listens"):
+            result_of(asked)
+    with pytest.raises(DestinationError, match="out does not work and is left alone for 1 s more: nobody listens"):
+        result_of(ask(desk))
+    assert is_waiting(ask(desk, even_paused=True))
+    desk.sender.answer(0)
+    desk.clock.advance(1)
+    probe = ask(desk)
+    with pytest.raises(DestinationError, match="until the request that just asks it is answered: nobody listens"):
+        result_of(ask(desk))
+    desk.sender.answer(0)
+    assert 202 == result_of(probe).status
+    assert "closed" == desk.courier.describe()[0]["circuit"]
+
+
+def test_the_failures_of_questions_hold_back_the_queue():
+    """One breaker for both: what a question found out need not be found out again by what is stored."""
+    desk = Desk(circuit_failures=1).start()
+    asked = ask(desk)
+    desk.sender.fail(0, DestinationError("refused", "nobody listens"))
+    with pytest.raises(DestinationError):
+        result_of(asked)
+    desk.spool.store()
+    assert [(0, 2)] == desk.sender.sent
+    desk.clock.advance(1)
+    assert [(0, 2), (1, 1)] == desk.sender.sent
+
+
+def test_the_rate_counts_questions_and_refuses_them():
+    """At most two in five seconds, of queue and questions together; it is not waited for."""
+    desk = Desk(exchange_size=2, exchange_interval_s=5.0).start()
+    desk.spool.store()
+    ask(desk)
+    with pytest.raises(DestinationError, match=r"out takes no more for 5\.0 s: its apxml-exchange allows 2 in 5 s"):
+        result_of(ask(desk))
+    desk.clock.advance(5)
+    assert is_waiting(ask(desk))
 
 
 def test_an_answer_that_refuses_is_an_answer(desk):
@@ -74,7 +125,7 @@ def test_a_paused_destination_holds_its_queue_and_refuses_questions(desk):
     assert is_waiting(ask(desk, even_paused=True))
     assert desk.courier.describe()[0]["paused"]
     desk.courier.pause("out", is_paused=False)
-    assert [(0, 1), (1, 1)] == desk.sender.sent
+    assert [(0, 2), (1, 1)] == desk.sender.sent
 
 
 def test_pauses_survive_a_restart(tmp_path):

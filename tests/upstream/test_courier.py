@@ -6,7 +6,6 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 
 from agent.config.model import HttpDestination, RetryPolicy
 from agent.config.outbound import ClientTls
@@ -14,6 +13,7 @@ from agent.delivery import Answer, Outcome, State
 from agent.errors import DestinationError, MachineError
 from agent.observe.counters import CounterStore
 from agent.upstream import Courier, Refusal
+from agent.upstream.settling import MAX_AHEAD
 from agent.upstream.trust import MACHINES_TRUST
 from tests.support.fake_sender import FakeSender
 from tests.support.fake_spool import FakeSpool
@@ -35,6 +35,7 @@ class Desk:
         circuit_failures=5,
         exchange_size=0,
         exchange_interval_s=5.0,
+        paused=None,
         **sender,
     ):
         self.clock = Clock()
@@ -61,8 +62,12 @@ class Desk:
             now_us=self.now_us,
             jitter=lambda: HALF,
             counters=self.counters,
-            senders=lambda _: self.sender,
+            senders=self.sender_for,
+            paused=paused,
         )
+
+    def sender_for(self, destination):
+        return self.sender
 
     def now_us(self):
         return START_US + int((self.clock.seconds() + self.jump_s) * 1e6)
@@ -73,15 +78,6 @@ class Desk:
 
     def stop(self, patience_s=5.0):
         return Deferred.fromCoroutine(self.courier.stop(patience_s))
-
-
-@pytest.fixture
-def captured():
-    """What is logged."""
-    events = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 @pytest.fixture
@@ -135,15 +131,100 @@ def test_a_group_is_sent_one_after_the_other_and_groups_beside_one_another(desk)
     assert [4, 5, 6, 2] == desk.sender.in_hand or {2, 4, 5, 6} == set(desk.sender.in_hand)
 
 
-def test_the_next_of_a_group_waits_for_the_settlement(desk):
-    """Not only for the answer: a crash in between must not let the later one pass the earlier."""
+def test_the_next_of_a_group_does_not_wait_for_the_settlement_of_a_success(desk):
+    """Nor does the spool get the settlements in another order than that of the answers."""
+    desk.spool.held = []
+    for _ in range(3):
+        desk.spool.store()
+    desk.sender.answer(1)
+    desk.sender.answer(2)
+    assert [(1, 1), (2, 1), (3, 1)] == desk.sender.sent
+    assert [1, 2] == [settlement.seq for settlement in desk.spool.settlements]
+    assert 1 == desk.courier.describe()[0]["in_hand"]
+
+
+def test_the_next_of_a_group_waits_for_the_settlement_of_a_failure(desk):
+    """Whether it is tried again or dead."""
+    desk.spool.held = []
+    for group in ("a", "a", "b", "b"):
+        desk.spool.store(group=group)
+    desk.sender.fail(1, refused())
+    desk.sender.fail(3, refused(retryable=False))
+    assert [] == desk.sender.in_hand
+    for waiting in desk.spool.held:
+        waiting.callback(None)
+    assert [4] == desk.sender.in_hand
+
+
+def test_no_more_than_a_bound_are_sent_ahead_of_their_settlements(desk):
+    """The first one beyond it keeps its place until it is on disk: a kill repeats no more than these."""
+    desk.spool.held = []
+    for _ in range(MAX_AHEAD + 3):
+        desk.spool.store()
+    for seq in range(1, MAX_AHEAD + 2):
+        desk.sender.answer(seq)
+    assert [] == desk.sender.in_hand
+    assert MAX_AHEAD + 1 == len(desk.sender.sent)
+    for waiting in desk.spool.held[:]:
+        waiting.callback(None)
+    desk.sender.answer(MAX_AHEAD + 2)
+    assert [MAX_AHEAD + 3] == desk.sender.in_hand
+
+
+def test_while_a_settlement_is_repeated_nothing_is_sent_ahead_of_its_own(desk):
+    """What was under way ends, and its group goes on when the store is back."""
+    desk.spool.held = []
+    for _ in range(3):
+        desk.spool.store()
+    desk.sender.answer(1)
+    desk.spool.held[0].errback(MachineError("disk-full", "the disk is full"))
+    desk.sender.answer(2)
+    before = list(desk.sender.sent)
+    desk.spool.held[1].callback(None)
+    assert [(1, 1), (2, 1)] == before
+    assert [(1, 1), (2, 1), (3, 1)] == desk.sender.sent
+
+
+def test_after_a_kill_what_was_not_settled_is_sent_again_in_order():
+    """Under the old ids, before what was not sent yet: the first deliveries keep their order."""
+    killed = Desk().start()
+    killed.spool.held = []
+    stored = [killed.spool.store() for _ in range(4)]
+    for seq in (1, 2, 3):
+        killed.sender.answer(seq)
+    again = Desk()
+    for request in stored:
+        # The commits of the spool are in order: the first settlement is on disk, the others are lost.
+        again.spool.put(state=State.DONE if request.seq == 1 else State.RECEIVED)
+    again.start()
+    while again.sender.in_hand:
+        again.sender.answer(again.sender.in_hand[0])
+    assert [1, 2, 3, 4] == [seq for seq, _ in killed.sender.sent]
+    assert [2, 3, 4] == [seq for seq, _ in again.sender.sent]
+    assert [request.id for request in stored] == [request.id for request in again.spool.requests.values()]
+
+
+def test_stop_waits_for_what_was_sent_ahead_of_its_settlement(desk):
+    """What the far end took is on disk before the agent ends, so that an orderly stop doubles nothing."""
     desk.spool.held = []
     desk.spool.store()
+    desk.sender.answer(1)
+    stopping = desk.stop()
+    was_waiting = is_waiting(stopping)
+    desk.spool.held[0].callback(None)
+    result_of(stopping)
+    assert was_waiting
+
+
+def test_a_stop_that_gives_up_on_a_settlement_says_nothing_else(desk, captured):
+    """One warning with the number; the spool offers the request again."""
+    desk.spool.held = []
     desk.spool.store()
     desk.sender.answer(1)
-    assert [(1, 1)] == desk.sender.sent
-    desk.spool.held[0].callback(None)
-    assert [(1, 1), (2, 1)] == desk.sender.sent
+    stopping = desk.stop(2.0)
+    desk.clock.advance(2)
+    result_of(stopping)
+    assert [] == [event for event in captured if "log_failure" in event]
 
 
 def test_a_failure_is_tried_again_after_the_pause_of_the_policy(desk):
@@ -213,7 +294,7 @@ def test_a_retryable_refusal_keeps_its_answer_too(desk):
 def test_age_ends_the_attempts():
     """Counted from storing, over restarts; the reason says both why it failed and why it ends."""
     desk = Desk()
-    desk.spool.put(created_us=START_US - 3_600_000_000, attempt=9)
+    desk.spool.put(age_s=3600.0, attempt=9)
     desk.start()
     desk.sender.fail(1, refused())
     assert State.DEAD is desk.spool.requests[1].state
@@ -275,7 +356,7 @@ def test_a_settlement_that_breaks_does_not_stop_the_group(desk):
 def test_a_pause_from_before_a_restart_is_kept():
     """Seconds that are left are waited for, not the whole pause again."""
     desk = Desk()
-    desk.spool.put(state=State.WAITING, attempt=2, due_us=START_US + 5_000_000)
+    desk.spool.put(state=State.WAITING, attempt=2, left_s=5.0)
     desk.start()
     desk.clock.advance(4.9)
     assert [] == desk.sender.sent
@@ -421,6 +502,7 @@ def test_describe_tells_how_it_goes(desk):
         "last_error": "nobody listens",
         "circuit": "closed",
         "warnings": [],
+        "last_minute": {"came_per_s": 3.0, "done_per_s": 1.0, "failed": 1, "mean_ms": 0.0, "slowest_ms": 0.0},
     } == told
 
 

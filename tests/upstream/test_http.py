@@ -18,7 +18,8 @@ from agent.config.outbound import BasicCredentials, TokenCredentials, TriesPolic
 from agent.errors import DestinationError
 from agent.secret import Secret
 from agent.upstream import Refusal
-from agent.upstream.http import HttpSender, headers_of, method_of, url_of
+from agent.upstream.http import HttpSender
+from agent.upstream.message import headers_of, method_of, url_of
 from tests.support.fake_spool import FakeSpool
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
@@ -79,7 +80,7 @@ class Desk:
             destination=HttpDestination(name="out", url=URL, tries=tries, **fields),
             reactor=self.clock,
             now_us=lambda: 1_795_195_525_000_000,
-            context=lambda: None,
+            context=lambda: succeed(None),
             read=read,
             agent=self.agent.for_exchange,
         )
@@ -371,29 +372,27 @@ def test_later_attempts_are_one_try_each():
 
 
 def test_a_401_reads_the_credentials_again():
-    """The second try carries what stands in the file by then."""
+    """What stands in the file by then is tried at once, also where no tries are left."""
     path = PurePath("/conf/pw")
     credentials = BasicCredentials(user="u", password=Secret("old"), path=path)
     asked = []
 
     def read(asked_path):
         asked.append(asked_path)
-        return succeed(b"new\nrest")
+        return succeed(Secret("new"))
 
-    desk = Desk(tries=TriesPolicy(), read=read, credentials=credentials)
+    desk = Desk(read=read, credentials=credentials)
     desk.answers(401, 200)
-    sending = desk.send()
-    desk.clock.advance(1)
-    assert 200 == result_of(sending).status
+    assert 200 == result_of(desk.send()).status
     assert [[b"Basic dTpvbGQ="], [b"Basic dTpuZXc="]] == desk.authorizations()
     assert [path] == asked
 
 
 def test_an_account_that_stays_refused_waits_for_its_mending():
     """After UnauthorizedRetries the request is the queue's; its next attempt reads the file first."""
-    files = [b"old", b"old", b"new"]
+    files = [*["old"] * 5, "new"]
     credentials = TokenCredentials(token=Secret("old"), path=PurePath("/conf/token"))
-    desk = Desk(tries=TriesPolicy(), read=lambda _: succeed(files.pop(0)), credentials=credentials)
+    desk = Desk(tries=TriesPolicy(), read=lambda _: succeed(Secret(files.pop(0))), credentials=credentials)
     desk.answers(401, 401, 401, 200)
     sending = desk.send()
     desk.clock.pump([1, 1])
@@ -403,10 +402,23 @@ def test_an_account_that_stays_refused_waits_for_its_mending():
     assert [[b"Bearer old"]] * 3 + [[b"Bearer new"]] == desk.authorizations()
 
 
-@pytest.mark.parametrize("found", [OSError(13, "Permission denied"), b"", b"x" * 5000, b"\xff"])
+def test_a_file_that_changes_with_each_look_does_not_make_it_ask_for_ever():
+    """Once per attempt; then the tries and the queue decide."""
+    numbers = iter(range(100))
+    credentials = TokenCredentials(token=Secret("old"), path=PurePath("/conf/token"))
+    desk = Desk(read=lambda _: succeed(Secret(str(next(numbers)))), credentials=credentials)
+    desk.answers(401, 401, 401)
+    assert 60.0 == failure_of(desk.send()).after_s
+    assert [[b"Bearer old"], [b"Bearer 0"]] == desk.authorizations()
+
+
+@pytest.mark.parametrize("found", [OSError(13, "Permission denied"), ValueError("is not UTF-8 text")])
 def test_credentials_that_cannot_be_read_again_stay(found):
     """A file that is just being written must not take the destination down."""
-    read = (lambda _: fail(found)) if isinstance(found, OSError) else (lambda _: succeed(found))
+
+    def read(_):
+        return fail(found)
+
     credentials = TokenCredentials(token=Secret("old"), header="appKey", scheme="", path=PurePath("/k"))
     desk = Desk(tries=TriesPolicy(retry_delay_s=0), read=read, credentials=credentials)
     desk.answers(401, 200)
@@ -422,7 +434,6 @@ def test_a_redirect_is_followed_without_the_credentials():
     desk = Desk(credentials=credentials, headers=(("X-Api-Key", "k"), ("X-Site", "7")))
     desk.answers(307, headers={"Location": ["https://y.example/new"]})
     desk.answers(202)
-    desk.sender._context = lambda: succeed(None)
     answer = result_of(desk.send(body=b"event"))
     method, uri, headers, body = desk.agent.requests[1]
     assert (202, "https://y.example/new") == (answer.status, answer.where)

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,10 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 
 from agent.config.model import OutboxDestination
+from agent.delivery import OutboundRequest, State
 from agent.errors import DestinationError
-from agent.upstream.outbox import OutboxFile, OutboxSender, outbox_line
+from agent.upstream import outbox as outbox_module
+from agent.upstream.outbox import OutboxFile, OutboxSender, outbox_line, outbox_mark
 from tests.support.fake_spool import FakeSpool
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
@@ -196,3 +199,82 @@ def test_it_is_synced_and_so_is_the_folder_of_a_new_file(outbox, monkeypatch):
     box.append(b"{}\n")
     box.append(b"{}\n")
     assert [str(outbox.path), str(outbox.path.parent), str(outbox.path)] == synced
+
+
+def restarted(outbox):
+    """Another agent on the same home, with the requests that the first one could not settle."""
+    again = Outbox(outbox.path)
+    again.spool = outbox.spool
+    return again
+
+
+def send_again(outbox, *seqs, **changes):
+    sent = [
+        Deferred.fromCoroutine(outbox.sender.send(attrs.evolve(outbox.spool.requests[seq], **changes), 2))
+        for seq in seqs
+    ]
+    outbox.clock.advance(0)
+    outbox.jobs.pop()()
+    return sent
+
+
+def test_what_was_written_before_a_kill_is_not_written_again(outbox, monkeypatch):
+    """It counts as delivered after another sync; what was torn or never written follows, in order."""
+    for body in (b"1", b"2"):
+        outbox.send(body=body)
+    outbox.clock.advance(0)
+    outbox.jobs.pop()()
+    torn = outbox_line(outbox.spool.put("outbox", body=b"3"), now_us=NOW_US)[:-4]
+    outbox.path.write_bytes(outbox.path.read_bytes() + torn)
+    outbox.spool.put("outbox", body=b"4")
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    again = restarted(outbox)
+    only_known = send_again(again, 1)
+    assert (1, True) == (len(synced), bool(result_of(only_known[0]).where))
+    send_again(again, 2, 3, 4)
+
+    lines = outbox.path.read_bytes().split(b"\n")
+    assert torn == lines.pop(2)
+    assert [f"event-{n}/1" for n in (1, 2, 3, 4)] == [json.loads(line)["id"] for line in lines if line]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"state": State.WAITING}, {"request": OutboundRequest(destination="outbox", body=b"mended")}],
+    ids=["it had failed", "an operator has edited it"],
+)
+def test_what_may_not_be_there_is_written_again(outbox, changes):
+    """A line that is seen after a sync that failed need not be on disk; and another body is another line."""
+    outbox.send(body=b"1")
+    outbox.clock.advance(0)
+    outbox.jobs.pop()()
+    send_again(restarted(outbox), 1, **changes)
+
+    assert ["event-1/1", "event-1/1"] == outbox.ids()
+
+
+def test_the_end_of_the_file_is_bounded(tmp_path, monkeypatch):
+    """By lines and by bytes; the first part of a line is none, nor is what others have written."""
+    monkeypatch.setattr(outbox_module, "MAX_END_LINES", 3)
+    file, spool = OutboxFile(tmp_path / "outbox.jsonl"), FakeSpool()
+    assert set() == file.marks_at_end()
+    lines = [outbox_line(spool.put("outbox", body=b"x" * 50), now_us=NOW_US) for _ in range(9)]
+    file.append(b"".join(lines))
+    assert {outbox_mark(line) for line in lines[-3:]} == file.marks_at_end()
+    monkeypatch.setattr(outbox_module, "MAX_END_BYTES", 2 * len(lines[0]) + 5)
+    assert {outbox_mark(line) for line in lines[-2:]} == file.marks_at_end()
+    file.append(b"somebody's note\n")
+    assert {outbox_mark(lines[-1])} == file.marks_at_end()
+
+
+@given(st.binary(max_size=60), st.integers(0, 2**50), st.integers(0, 2**50))
+def test_a_mark_is_of_the_request_and_not_of_the_time(body, early_us, late_us):
+    """Two lines of one request have one, those of two requests have two."""
+    spool = FakeSpool()
+    first, second = spool.put("outbox", body=body), spool.put("outbox", body=body)
+    mark = outbox_mark(outbox_line(first, now_us=early_us))
+
+    assert mark is not None
+    assert mark == outbox_mark(outbox_line(first, now_us=late_us))
+    assert mark != outbox_mark(outbox_line(second, now_us=early_us))

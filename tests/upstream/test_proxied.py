@@ -62,3 +62,15 @@ def test_absolute_form_names_the_host(found):
 def test_ntlm_is_refused_with_a_sentence(found):
     """Which says what to do."""
     assert ("proxy-login", True) == (found["ntlm"]["first"][0], "offers NTLM only" in found["ntlm"]["first"][1])
+
+
+def test_a_proxy_that_opens_tls_is_named(found):
+    """By its product where that is known, else by its address; and nothing of the request reaches it."""
+    code, sentence, _ = found["opens-tls"]["first"]
+    assert "tls-unknown-ca" == code
+    assert "(Zscaler), which opens TLS and signs it anew: get its root certificate" in sentence
+    sentence = found["opens-tls-nameless"]["first"][1]
+    assert "CN=Our Gateway" in sentence
+    assert "perhaps the proxy 127.0.0.1:" in sentence
+    methods = {line.split(" ")[0] for scene in ("opens-tls", "opens-tls-nameless") for line, _ in found[scene]["seen"]}
+    assert {"CONNECT"} == methods

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import pytest
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
@@ -68,11 +70,18 @@ class Inner(Protocol):
         self.data += data
 
 
-def tunnel(*answers, user="u", password="p", hop=None):
+def tunnel(*answers, user="u", password="p", hop=None, read=None):
     end = ProxyEnd(*answers)
     access = ProxyAccess(
-        Proxy(host="proxy.example", port=3128, user=user, password=Secret(password) if user else None),
+        Proxy(
+            host="proxy.example",
+            port=3128,
+            user=user,
+            password=Secret(password) if user else None,
+            password_path=PurePath("/conf/pw"),
+        ),
         cnonce=lambda: "c",
+        read=read,
     )
     endpoint = TunnelEndpoint(hop=hop or end, access=access, host="x.example", port=443, exchange=Exchange())
     return end, endpoint.connect(Factory.forProtocol(Inner))
@@ -134,6 +143,15 @@ def test_each_refusal_has_its_sentence(answers, user, words):
     error = failure_of(tunnel(*answers, user=user)[1])
     assert words in error.sentence
     assert error.retryable
+
+
+def test_a_refused_password_is_read_again():
+    """Whoever mends the file need not restart the agent; the same password again is told to be wrong."""
+    end, connecting = tunnel(asks("Basic"), asks("Basic"), OK, read=lambda path: succeed(Secret("new")))
+    result_of(connecting)
+    assert "Proxy-Authorization: Basic dTpuZXc=" in end.requests[2]
+    _, connecting = tunnel(asks("Basic"), asks("Basic"), read=lambda path: succeed(Secret("p")))
+    assert "does not take the password of 'u'" in failure_of(connecting).sentence
 
 
 def test_an_empty_user_sends_no_credentials():

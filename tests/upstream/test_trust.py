@@ -228,6 +228,19 @@ def test_the_environments_password_opens_stores_without_a_password_file():
     assert context_of(config, read=MemoryDisk(files).read, password=Secret("geheim"), now=NOW)
 
 
+def test_password_files_are_opened_whatever_they_are():
+    """Sealed ones too: who can open them is passed in. One without a password says so."""
+    files = {"k": store("geheim", Format.JKS, key=CLIENT), "pw": b"sealed"}
+    config = ClientTls(keystore=PurePath("k"), alias="twx", keystore_password_file=PurePath("pw"))
+    opened = {b"sealed": Secret("geheim")}
+    assert context_of(
+        config, read=MemoryDisk(files).read, password=None, now=NOW, opened=lambda path, data: opened[data]
+    )
+    files["pw"] = b"\n"
+    with pytest.raises(OperatorError, match="the password file pw has an empty first line"):
+        context_of(config, read=MemoryDisk(files).read, password=None, now=NOW)
+
+
 class Making:
     """Contexts whose files change when the test says so."""
 

@@ -46,6 +46,21 @@ def test_a_refused_account_waits(status):
 
 
 @pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (b"<center>No required SSL certificate was sent</center>", "name the alias of one"),
+        (b"<center>The SSL certificate error</center>", "does not accept our client certificate"),
+    ],
+)
+def test_a_client_certificate_is_an_account(page, words):
+    """Nginx answers 400 for one that is missing or has expired: that must not make dead letters of a whole night."""
+    refusal = refusal_of(Answer(status=400, where=WHERE, body=page), now_s=NOW_S)
+    assert (True, 60.0) == (refusal.retryable, refusal.after_s)
+    assert words in refusal.sentence
+    assert not refusal_of(Answer(status=404, where=WHERE, body=page), now_s=NOW_S).retryable
+
+
+@pytest.mark.parametrize(
     ("status", "then", "outcome"),
     [(409, "delivered", None), (404, "retry", True), (503, "dead", False), (200, "dead", False)],
 )

@@ -144,6 +144,24 @@ def test_certificates(shown, passes):
     assert passes == isinstance(judge(certificate=shown), Passed)
 
 
+@pytest.mark.parametrize("pattern", ["CN=plant*, O=Example", "CN=plant*,O=Example", "O=Example, CN=plant*"])
+def test_a_subject_may_be_written_in_either_order(pattern):
+    """As the certificate has it, or as other programs show it; all its attributes count in both."""
+    access = Access(certificates=(CertificatePattern(subject=pattern),))
+    fits = {
+        subject: isinstance(judge(access, certificate=certificate(subject)), Passed)
+        for subject in ("CN=plant7, O=Example", "O=Example, CN=plant7", "CN=plant7", "O=Example, CN=plant7, C=CA")
+    }
+    assert [True, True, False, False] == list(fits.values())
+
+
+def test_a_comma_within_a_value():
+    """It stands in quotes, as the subject is shown."""
+    access = Access(certificates=(CertificatePattern(subject='CN=a, O="Example, Inc."'),))
+    assert isinstance(judge(access, certificate=certificate('O="Example, Inc.", CN=a')), Passed)
+    assert Refused() == judge(access, certificate=certificate("O=Example, CN=a"))
+
+
 def test_all_of_a_pattern_must_fit():
     """Subject and fingerprint together narrow it."""
     access = Access(certificates=(CertificatePattern(subject="CN=a", fingerprint="ab"),))

@@ -45,7 +45,6 @@ def test_finds_the_service(target: bytes, service: ServiceName, path: str, query
         b"/http/",
         b"/http",
         b"/http//applications_sample-plan",
-        b"/applications_sample-plan",
         b"/http/Applications_sample-plan",
         b"/http/applications_sample-plan%20",
         b"/http/applications_sample-plan/../../etc",
@@ -104,7 +103,7 @@ def test_never_fails_otherwise(target: bytes) -> None:
 
 def test_suggests_the_nearest_name() -> None:
     """A slip of the pen is answered with the name that was probably meant, an inactive service is not named."""
-    for slip in (b"/http/applications_sampleplan", b"/http/applications|sample-plan", b"/applications_sample-plan"):
+    for slip in (b"/http/applications_sampleplan", b"/http/applications|sample-plan", b"/applications_sample-plan/"):
         with pytest.raises(SenderError, match=r"Did you mean /http/applications_sample-plan\?"):
             ROUTES.find(slip)
     with pytest.raises(SenderError) as caught:
@@ -135,3 +134,11 @@ def test_who_names_nobody_is_told_what_this_is(target: bytes) -> None:
         ROUTES.find(target)
     assert ("no-service-named", 404) == (caught.value.code, caught.value.status)
     assert "/http/<domain>_<name>" in caught.value.sentence and "pump_alarms" not in caught.value.sentence
+
+
+def test_the_services_own_url_is_the_platforms() -> None:
+    """`/<domain>_<name>` and nothing behind it; the path under which it is stored says so."""
+    found = ROUTES.find(b"/applications_sample-plan?a=1")
+
+    assert (PLAN, "/response", "a=1", True) == (found.service, found.path, found.query, found.is_platform)
+    assert not ROUTES.find(b"/http/applications_sample-plan/response").is_platform

@@ -11,6 +11,9 @@ from agent.wire.sniff import ENOUGH_BYTES, WORDS, Tongue, recognise
 SPOKEN = [
     (b"\x16\x03\x01\x02\x00\x01\x00", Tongue.TLS),
     (b"\x16\x03\x00\x00\x2d\x01", Tongue.TLS),
+    (b"\x15\x03\x03\x00\x02\x02\x28", Tongue.TLS_ALERT),
+    (b"\x14\x03\x03\x00\x01\x01", Tongue.TLS_MIDDLE),
+    (b"\x17\x03\x03\x00\x20", Tongue.TLS_MIDDLE),
     (b"\x80\x2e\x01\x03\x01\x00\x15", Tongue.SSL2),
     (b"\x80\x2e\x01\x00\x02\x00\x15", Tongue.SSL2),
     (b"POST /http/applications_sample-plan HTTP/1.1\r\n", Tongue.HTTP),
@@ -39,6 +42,8 @@ SPOKEN = [
     (b"x" * 40, Tongue.TEXT),
     (b"\0\1\2\3\4", Tongue.BINARY),
     (b"\x16\x04\x01", Tongue.BINARY),
+    (b"\x15\x02", Tongue.BINARY),
+    (b"\x17\x03\x7f", Tongue.BINARY),
     (b"\x80\x2e\x02\x03", Tongue.BINARY),
 ]
 

@@ -35,6 +35,7 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
     (Cause.SSL2, {"hello": OLD}, ["SSL 2.0", "TLS 1.0", "SSLv2Hello"]),
     (Cause.OTHER_PROTOCOL, {"tongue": "ssh", "first_line": "SSH-2.0-x"}, ["an SSH client", '"SSH-2.0-x"', "HTTPS"]),
     (Cause.OTHER_PROTOCOL, {"tongue": "proxy-protocol"}, ["PROXY protocol", "load balancer"]),
+    (Cause.OTHER_PROTOCOL, {"tongue": "tls-alert"}, ["a TLS alert", "belongs to another connection"]),
     (Cause.SILENT, {"duration_s": 10.0}, ["sent nothing within 10 s"]),
     (Cause.LEFT, {}, ["left without a byte", "nothing to mend"]),
     (Cause.CUT_SHORT, {"first_line": "PO"}, ["too few bytes", '"PO"']),
@@ -48,7 +49,7 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
     ),
     (Cause.EXPIRED, {}, ["dates", "iadmin tls expiry", "clock"]),
     (Cause.WRONG_NAME, {"hello": HELLO, "our_names": ("a", "b")}, ['"agent.example.com"', "covers a, b", "--name"]),
-    (Cause.REFUSED_BY_PEER, {"alert": "internal error"}, ['"internal error"', "iadmin tls check"]),
+    (Cause.REFUSED_BY_PEER, {"alert": "access denied"}, ['"access denied"', "iadmin tls check"]),
     (Cause.NO_SHARED_VERSION, {"hello": OLD}, ["TLS 1.0 at most", "on no port here", "Java 8"]),
     (
         Cause.NO_SHARED_VERSION,
@@ -86,11 +87,12 @@ CASES: list[tuple[Cause, dict[str, Any], list[str]]] = [
         {"our_names": ("agent.example.com",)},
         ["or it calls us by an address, and must call us by one of these: agent.example.com"],
     ),
+    (Cause.REFUSED_BY_PEER, {"alert": "internal error"}, ['said "internal error"', "trustStorePassword"]),
     (Cause.CLIENT_CERTIFICATE_MISSING, {}, ["no client certificate", 'client-auth="optional"']),
     (
         Cause.CLIENT_CERTIFICATE_UNKNOWN,
-        {"client_certificate": CLIENT, "verify_error": "its root is self-signed and unknown"},
-        ['a client certificate whose chain ends with "CN=plant7"', "put that authority into the truststore"],
+        {"client_certificate": CLIENT, "verify_error": "it is self-signed and unknown", "culprit": "CN=Root\x1b 7"},
+        ['certificate "CN=plant7"', '(of its chain "CN=Root? 7": it is self-signed and unknown)', "the truststore"],
     ),
     (
         Cause.CLIENT_CERTIFICATE_UNKNOWN,

@@ -17,6 +17,7 @@ def run(session: Session) -> int:
 
 
 def _delete(session: Session) -> int:
+    stores.require_file(session)
     alias = session.get("alias") or _ask(session, "Enter alias name:  ", "Must specify alias")
     store = stores.open_to_write(session)
     if alias not in store.keystore:
@@ -28,6 +29,7 @@ def _delete(session: Session) -> int:
 
 def _rename(session: Session) -> int:
     """The entry under another name; its date becomes now, its key keeps its password."""
+    stores.require_file(session)
     new = session.get("destalias") or _ask(session, "Enter destination alias name:  ", "Must specify destination alias")
     store = stores.open_to_write(session)
     alias = session.alias
@@ -37,9 +39,8 @@ def _rename(session: Session) -> int:
     if new in store.keystore:
         raise KeytoolError(f"Destination alias <{new}> already exists")
     if not isinstance(entry, TrustedCertificateEntry):
-        keys.unlock(
-            session, store, alias, session.password("keypass")
-        )  # keytool asks too; the key itself stays as it lies
+        # keytool asks too; the key itself stays as it lies
+        keys.unlock(session, store, alias, session.password("keypass"))
     renamed = attrs.evolve(entry, alias=new.lower(), created_ms=session.now_ms)
     store.keystore = store.keystore.remove(alias).add(renamed)
     stores.save(session, store)

@@ -14,7 +14,7 @@ def run(session: Session) -> int:
     store = stores.open_to_read(session)
     alias = session.alias
     entry = store.keystore.get(alias)
-    if entry is None:
+    if entry is None or not entry.java_sees_it:
         raise KeytoolError(f"Alias <{alias}> does not exist")
     if isinstance(entry, TrustedCertificateEntry):
         certificate = entry.certificate

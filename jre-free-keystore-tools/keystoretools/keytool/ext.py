@@ -9,9 +9,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import attrs
+
 from keystoretools import der, extend, oids
 from keystoretools.certificate import Extension
 from keystoretools.errors import OperationError
+from keystoretools.generalname import dotted, general_name
+from keystoretools.keytool import validity
 from keystoretools.keytool.failures import EXCEPTION, KeytoolError
 
 _NAMES: Final = (
@@ -30,6 +34,8 @@ _METHODS: Final = {
     "timeStamping": "1.3.6.1.5.5.7.48.3",
     "caRepository": "1.3.6.1.5.5.7.48.5",
 }
+_KINDS: Final = ("EMAIL", "URI", "DNS", "IP", "OID")
+_WHOLE: Final = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
 _DOTTED: Final = re.compile(r"\d+(\.\d+)+\Z")
 _RUNTIME: Final = "java.lang.RuntimeException"
 
@@ -57,19 +63,36 @@ def read_extensions(texts: Iterable[str], asked: Sequence[Extension] = ()) -> li
 
 
 def _honored(value: str, asked: Sequence[Extension]) -> list[Extension]:
-    """`all`, names, and `-name` for all but that one."""
-    chosen: list[Extension] = []
-    for item in filter(None, value.split(",")):
-        name = item.lstrip("-").partition(":")[0]
-        if name.lower() == "all":
-            chosen = [] if item.startswith("-") else list(asked)
+    """`all` (first), names with `:critical` or `:non-critical`, and `-name` for all but that one."""
+    chosen: dict[str, Extension] = {}
+    for number, item in enumerate(_items(value) if asked else ()):
+        if number == 0 and item.lower() == "all":
+            chosen = {one.oid: one for one in asked}
             continue
+        name, colon, mark = item.removeprefix("-").partition(":")
         oid = name if _DOTTED.match(name) else _OIDS[_one_of(name, _NAMES)]
+        if not oid:
+            raise _no_such_extension(name)
+        there = next((one for one in asked if one.oid == oid), None)
+        if there is None:
+            raise KeytoolError(
+                f"java.io.IOException: No extension found with name {oid}",
+                java_class=_RUNTIME,
+                hint=f"The request does not ask for {name}.",
+            )
         if item.startswith("-"):
-            chosen = [one for one in chosen if one.oid != oid]
+            chosen.pop(oid, None)
         else:
-            chosen += [one for one in asked if one.oid == oid and one not in chosen]
-    return chosen
+            chosen[oid] = attrs.evolve(there, critical=_mark(mark, item)) if colon else there
+    return list(chosen.values())
+
+
+def _mark(word: str, item: str) -> bool:
+    """Whether a mark says critical or non-critical."""
+    fitting = [mark for mark in ("critical", "non-critical") if word and mark.startswith(word.lower())]
+    if not fitting:
+        raise KeytoolError(f"Illegal value: {item}")
+    return fitting[0] == "critical"
 
 
 def _one_of(word: str, names: Iterable[str]) -> str:
@@ -91,7 +114,7 @@ def _initials(name: str) -> str:
 
 def _extension(name: str, value: str | None, is_critical: bool, text: str) -> Extension:
     if _DOTTED.match(name):
-        return _raw(name, value or "", is_critical)
+        return _raw(name, value or "", is_critical, text)
     kind = _one_of(name, _NAMES)
     match kind:
         case "BasicConstraints":
@@ -107,7 +130,11 @@ def _extension(name: str, value: str | None, is_critical: bool, text: str) -> Ex
             return _access(_OIDS[kind], _required(value, text), text, is_critical)
         case "CRLDistributionPoints":
             return _distribution_points(_required(value, text), text, is_critical)
-    raise KeytoolError(
+    raise _no_such_extension(name)
+
+
+def _no_such_extension(name: str) -> KeytoolError:
+    return KeytoolError(
         "java.io.IOException: ObjectIdentifier() -- Invalid format: java.lang.NumberFormatException:"
         f' For input string: "{name}"',
         java_class=_RUNTIME,
@@ -134,32 +161,45 @@ def _required(value: str | None, text: str) -> str:
     return value
 
 
-def _raw(oid: str, value: str, is_critical: bool) -> Extension:
+def _raw(oid: str, value: str, is_critical: bool, text: str) -> Extension:
     """Octets in hex, with anything between them; the identifier must be a real one."""
-    extend.dotted(oid)
+    dotted(oid)
     digits = re.sub(r"[^0-9A-Fa-f]", "", value)
-    return Extension(oid=oid, critical=is_critical, value=bytes.fromhex(digits[: len(digits) // 2 * 2]))
+    if len(digits) % 2:
+        raise KeytoolError(f"Odd number of hex digits found: {text}")
+    return Extension(oid=oid, critical=is_critical, value=bytes.fromhex(digits))
+
+
+def _items(value: str) -> list[str]:
+    """The parts between commas as Java splits: empty ones at the end do not count, others are faults of their own."""
+    parts = value.split(",")
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return parts
 
 
 def _basic_constraints(value: str | None, is_critical: bool, text: str) -> Extension:
-    """`ca:true,pathlen:0`, or the length alone; nothing at all means an authority."""
-    is_authority, length = not value, None
-    for item in filter(None, (value or "").split(",")):
+    """`ca:true,pathlen:0`, or the length alone; nothing at all means an authority.  A negative length is none."""
+    is_authority, length = value is None, None
+    if value is not None and _WHOLE.match(value):
+        is_authority, length = True, int(value)
+        value = None
+    for item in () if value is None else _items(value):
         key, colon, argument = item.partition(":")
-        if key.isdigit() and not colon:
-            is_authority, length = True, int(key)
-        elif key.lower() == "ca" and colon:
+        if key.lower() == "ca" and colon:
             is_authority = argument.lower() == "true"
-        elif key.lower() == "pathlen" and argument.isdigit():
-            length = int(argument)
+        elif key.lower() == "pathlen" and colon:
+            length = validity.whole_number(argument, 0)
         else:
             raise KeytoolError(f"Illegal value: {text}")
+    if length is not None and length < 0:
+        length = None
     return extend.basic_constraints(is_authority=is_authority, path_length=length, critical=is_critical)
 
 
 def _key_usage(value: str, is_critical: bool) -> Extension:
     names = []
-    for word in value.split(","):
+    for word in _items(value):
         name = _one_of(word, (*extend.KEY_USAGES, "contentCommitment"))
         if not name:
             raise KeytoolError(f"Unknown keyUsage type: {word}")
@@ -169,7 +209,7 @@ def _key_usage(value: str, is_critical: bool) -> Extension:
 
 def _extended_key_usage(value: str, is_critical: bool) -> Extension:
     names = []
-    for word in value.split(","):
+    for word in _items(value):
         name = word if _DOTTED.match(word) else _one_of(word, extend.EXTENDED_USAGES)
         if not name:
             raise KeytoolError(f"Unknown extendedkeyUsage type: {word}")
@@ -180,31 +220,36 @@ def _extended_key_usage(value: str, is_critical: bool) -> Extension:
 def _pairs(value: str, text: str) -> list[tuple[str, str]]:
     """`dns:host,ip:1.2.3.4` as pairs."""
     found = []
-    for item in filter(None, value.split(",")):
+    for item in _items(value):
         kind, colon, rest = item.partition(":")
         if not colon:
             raise KeytoolError(f"Illegal item {item} in {text}")
-        if kind.lower() not in ("dns", "ip", "email", "uri", "oid", "dn"):
-            raise KeytoolError(f"Unrecognized GeneralName type: {kind}")
-        found.append((kind, rest))
+        found.append((_kind(kind), rest))
     return found
+
+
+def _kind(word: str) -> str:
+    kind = _one_of(word, _KINDS)
+    if not kind:
+        raise KeytoolError(f"Unrecognized GeneralName type: {word}")
+    return kind
 
 
 def _access(oid: str, value: str, text: str, is_critical: bool) -> Extension:
     items = []
-    for item in filter(None, value.split(",")):
+    for item in _items(value):
         method, colon, rest = item.partition(":")
         if not colon or ":" not in rest:
-            raise KeytoolError(f"Illegal item {item} in {text}")
+            raise KeytoolError(f"Illegal value: {text}")
         named = method if _DOTTED.match(method) else _METHODS.get(_one_of(method, _METHODS), "")
         if not named:
-            raise KeytoolError(f"Unknown AccessDescription: {method}")
+            raise KeytoolError(f"Unknown AccessDescription type: {method}")
         kind, _, place = rest.partition(":")
-        items.append(der.sequence(extend.dotted(named), extend.general_name(kind, place)))
+        items.append(der.sequence(dotted(named), general_name(_kind(kind), place)))
     return Extension(oid=oid, critical=is_critical, value=der.sequence(*items))
 
 
 def _distribution_points(value: str, text: str, is_critical: bool) -> Extension:
-    names = der.explicit(0, *(extend.general_name(kind, place) for kind, place in _pairs(value, text)))
+    names = der.explicit(0, *(general_name(kind, place) for kind, place in _pairs(value, text)))
     point = der.sequence(der.explicit(0, names))
     return Extension(oid="2.5.29.31", critical=is_critical, value=der.sequence(point))

@@ -34,6 +34,8 @@ USAGES: Final = {
     "1.3.6.1.5.5.7.3.7": "ipsecUser",
     "1.3.6.1.5.5.7.3.8": "timeStamping",
     "1.3.6.1.5.5.7.3.9": "OCSPSigning",
+    "1.3.6.1.4.1.311.10.3.3": "MICROSOFT_ExportApproved",
+    "2.16.840.1.113730.4.1": "NETSCAPE_ExportApproved",
 }
 _KEY_USAGES: Final = (
     "DigitalSignature",
@@ -82,6 +84,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "2.16.840.1.113730.1.1": "NetscapeCertType",
     "1.3.6.1.5.5.7.48.1.5": "OCSPNoCheck",
     "2.5.29.36": "PolicyConstraints",
+    "2.5.29.33": "PolicyMappings",
     oids.SUBJECT_ALTERNATIVE_NAME: "SubjectAlternativeName",
     "1.3.6.1.5.5.7.1.11": "SubjectInfoAccess",
     oids.SUBJECT_KEY_IDENTIFIER: "SubjectKeyIdentifier",
@@ -282,6 +285,16 @@ def _policy_constraints(element: der.Element) -> str:
     return f"PolicyConstraints: [  {require}\t{inhibit} ]\n"
 
 
+def _policy_mappings(element: der.Element) -> str:
+    pairs = [[one.oid() for one in pair.sequence(2, "mapping")[:2]] for pair in element.sequence()]
+    maps = ", ".join(
+        f"CertificatePolicyMap: [\nIssuerDomain:CertificatePolicyId: [{issuer}]\n"
+        f"SubjectDomain:CertificatePolicyId: [{subject}]\n]\n"
+        for issuer, subject in pairs
+    )
+    return f"PolicyMappings [\n[{maps}]]\n"
+
+
 _LAYOUTS: Final[Mapping[str, Callable[[der.Element], str]]] = {
     oids.AUTHORITY_INFORMATION_ACCESS: _access("AuthorityInfoAccess"),
     "1.3.6.1.5.5.7.1.11": _access("SubjectInfoAccess"),
@@ -294,6 +307,7 @@ _LAYOUTS: Final[Mapping[str, Callable[[der.Element], str]]] = {
     "2.5.29.32": _policies,
     "2.5.29.30": _name_constraints,
     "2.5.29.36": _policy_constraints,
+    "2.5.29.33": _policy_mappings,
     oids.SUBJECT_ALTERNATIVE_NAME: _names_list("SubjectAlternativeName"),
     "2.5.29.18": _names_list("IssuerAlternativeName"),
     "2.16.840.1.113730.1.1": _netscape_type,

@@ -21,13 +21,16 @@ from keystoretools.signing import Scheme, default_scheme, scheme_named
 
 _ALGORITHMS: Final = {
     "RSA": "RSA",
+    "RSASSA-PSS": "RSASSA-PSS",
     "DSA": "DSA",
     "EC": "EC",
     "ECDSA": "EC",
     "ED25519": "Ed25519",
-    "EDDSA": "Ed25519",
+    "EDDSA": "EdDSA",
     "ED448": "Ed448",
 }
+_EDWARDS: Final = {"ED25519": "Ed25519", "ED448": "Ed448"}
+_EDWARDS_OF_BITS: Final = {0: "Ed25519", 255: "Ed25519", 448: "Ed448"}
 _CURVE_OF_BITS: Final = {256: "secp256r1", 384: "secp384r1", 521: "secp521r1"}
 _QUESTIONS: Final = (
     ("CN", "What is your first and last name?"),
@@ -44,11 +47,11 @@ def run(session: Session) -> int:
     """The command."""
     days = validity.days(session.get("validity"))
     algorithm = session.get("keyalg")
+    store = stores.open_to_write(session, may_create=True)
     if algorithm is None:
         raise KeytoolError("The -keyalg option must be specified.")
     if session.get("groupname") is not None and session.get("keysize") is not None:
         raise KeytoolError("Cannot specify both -groupname and -keysize")
-    store = stores.open_to_write(session, may_create=True)
     alias = session.alias
     if alias in store.keystore:
         raise KeytoolError(f"Key pair not generated, alias <{alias}> already exists")
@@ -59,7 +62,6 @@ def run(session: Session) -> int:
     name = ask_name(session) if dname is None else name_of(dname)
     scheme = chosen_scheme(session, signer[1] if signer else key)
     certificate = _certificate(session, key, name, days, signer, scheme)
-    keys.warn_about_key_password(session, store, session.password("keypass"))
     _announce(session, key, scheme, name, days)
     password = keys.new_key_password(session, store, alias, session.password("keypass"))
     chain = (certificate, *(signer[0].chain if signer else ()))
@@ -98,8 +100,13 @@ def _key(session: Session, typed: str, size: int) -> PrivateKey:
         raise KeytoolError(
             f"{typed} KeyPairGenerator not available",
             java_class="java.security.NoSuchAlgorithmException",
-            hint="There are RSA, EC, Ed25519, Ed448 and DSA.",
+            hint="There are RSA, RSASSA-PSS, EC, Ed25519, Ed448 and DSA.",
         )
+    if algorithm in ("EdDSA", "Ed25519", "Ed448"):
+        algorithm, curve, size = _edwards(algorithm, curve, size), None, 0
+    elif curve is not None and algorithm != "EC":
+        said = "Inappropriate parameter" if algorithm == "DSA" else "Params must be instance of RSAKeyGenParameterSpec"
+        raise KeytoolError(said, java_class=ARGUMENT, hint=f"-groupname names a curve; {typed} keys have -keysize.")
     if algorithm == "EC" and size:
         curve = _CURVE_OF_BITS.get(size)
         if curve is None:
@@ -113,11 +120,27 @@ def _key(session: Session, typed: str, size: int) -> PrivateKey:
         raise KeytoolError(text, java_class=ARGUMENT, hint=error.sentence) from error
 
 
+def _edwards(algorithm: str, curve: str | None, size: int) -> str:
+    """Which of the two: EdDSA leaves it to -groupname or -keysize, the others allow only their own."""
+    if curve is None:
+        named = _EDWARDS_OF_BITS.get(size or (448 if algorithm == "Ed448" else 255))
+        if named is None:
+            raise KeytoolError(f"Unsupported size: {size}", java_class=ARGUMENT, hint="The sizes are 255 and 448.")
+    else:
+        named = _EDWARDS.get(curve.upper())
+        if named is None:
+            raise KeytoolError(f"Unsupported name: {curve}", java_class=ARGUMENT, hint="There are Ed25519 and Ed448.")
+    if algorithm not in ("EdDSA", named):
+        inner = "" if curve is None else "java.security.InvalidParameterException: "
+        raise KeytoolError(f"{inner}Parameters must be {algorithm}", java_class=ARGUMENT)
+    return named
+
+
 def chosen_scheme(session: Session, key: PrivateKey) -> Scheme:
     """-sigalg, or keytool's default for the key.  Raises KeytoolError."""
     named = session.get("sigalg")
     try:
-        return default_scheme(key) if named is None else scheme_named(named)
+        return default_scheme(key) if named is None else scheme_named(named, bits=key.bits)
     except UnsupportedError as error:
         raise KeytoolError(
             f"{named or key.algorithm} Signature not available",

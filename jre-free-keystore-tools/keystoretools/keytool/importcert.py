@@ -10,9 +10,10 @@ from keystoretools import reply
 from keystoretools.certificate import Certificate
 from keystoretools.chain import is_self_signed
 from keystoretools.contents import read_anything
+from keystoretools.detect import Kind, sniff
 from keystoretools.entries import Entry, PrivateKeyEntry, TrustedCertificateEntry
 from keystoretools.errors import ErrorCode, KeystoreError, OperationError
-from keystoretools.keytool import keys, stores, weak
+from keystoretools.keytool import cacerts, keys, stores, weak
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.layout import name_text, plain
 from keystoretools.keytool.session import Session
@@ -72,20 +73,40 @@ def _first(session: Session, data: bytes) -> tuple[Certificate, int]:
         found, hint = (), error.sentence
     if not found:
         raise KeytoolError("Input not an X.509 certificate", hint=hint)
+    if _is_pkcs7(data):
+        raise KeytoolError(
+            "Input not an X.509 certificate",
+            hint=f"It is a PKCS#7 file with {len(found)} certificates. iadmin keystore import takes all of them; here"
+            " they can only be the reply for a private key.",
+        )
     if found[0].problem is not None:
         raise KeytoolError("Input not an X.509 certificate", hint=found[0].problem)
     return found[0], len(found) - 1
 
 
+def _is_pkcs7(data: bytes) -> bool:
+    """A certificate's file and a chain's are told apart by the first block, as keytool does."""
+    if sniff(data).kind is Kind.PEM:
+        return b"-----BEGIN PKCS7-----" in data and b"CERTIFICATE-----" not in data
+    return sniff(data).kind is Kind.PKCS7
+
+
 def _wanted(session: Session, store: Store, certificate: Certificate) -> bool | None:
     """Whether it shall be trusted: by its issuer in the store, else by asking; None when nobody answers."""
     known = _certificates(store)
+    system = _system(session)
     same = next((alias for alias, one in known if one == certificate), None)
     if same is not None:
         session.prompts.err(f"Certificate already exists in keystore under alias <{plain(same)}>\n")
         session.say_warnings_now()
         return session.prompts.confirm("Do you still want to add it? [no]:  ")
-    if not is_self_signed(certificate) and reply.completed(certificate, [one for _, one in known]) is not None:
+    if is_self_signed(certificate):
+        there = next((alias for alias, one in system if one == certificate), None)
+        if there is not None:
+            session.prompts.err(f"Certificate already exists in system-wide CA keystore under alias <{plain(there)}>\n")
+            session.say_warnings_now()
+            return session.prompts.confirm("Do you still want to add it to your own keystore? [no]:  ")
+    elif reply.completed(certificate, [one for _, one in (*known, *system)]) is not None:
         return True
     session.prompts.out(certificate_text(certificate, session.zone))
     session.say_warnings_now()
@@ -101,6 +122,11 @@ def _certificates(store: Store) -> list[tuple[str, Certificate]]:
         elif isinstance(entry, PrivateKeyEntry) and entry.chain:
             found.append((entry.alias, entry.chain[0]))
     return found
+
+
+def _system(session: Session) -> tuple[tuple[str, Certificate], ...]:
+    """What Java or the system trusts, when -trustcacerts says that it counts."""
+    return cacerts.trusted(session.environ, session.budget) if session.has("trustcacerts") else ()
 
 
 def _say_where_the_key_is(session: Session, store: Store, alias: str, certificate: Certificate) -> None:
@@ -168,7 +194,7 @@ def _reply_certificates(session: Session, data: bytes) -> Sequence[Certificate]:
 def _joined(session: Session, store: Store, entry: PrivateKeyEntry, found: Sequence[Certificate]) -> reply.Reply:
     alias = session.alias
     try:
-        return reply.join(entry, found, [one for _, one in _certificates(store)])
+        return reply.join(entry, found, [one for _, one in (*_certificates(store), *_system(session))])
     except OperationError as error:
         texts = {
             ErrorCode.NO_PRIVATE_KEY: f"{alias} has no public key (certificate)",

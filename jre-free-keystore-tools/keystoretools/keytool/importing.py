@@ -59,6 +59,7 @@ def run(session: Session) -> int:
     session.prompts.err(f"Importing keystore {source_name} to {destination_name}...\n")
     destination = _open_destination(session)
     source = _open_source(session, source_name)
+    stores.ignores_key_password(session, source, session.password("srckeypass"), "srckeypass")
     job = _Import(session, source, destination, _key_password(session, destination))
     failed = _entries(job)
     if failed is None:
@@ -110,13 +111,7 @@ def _empty(name: str) -> KeytoolError:
 def _key_password(session: Session, destination: Store) -> Password | None:
     """-destkeypass; in PKCS#12 it must be the store's, as keytool has it."""
     given = session.password("destkeypass")
-    if given is not None and destination.is_pkcs12 and given != destination.password:
-        session.prompts.err(
-            "Warning:  Different store and key passwords not supported for PKCS12 KeyStores."
-            " Ignoring user-specified -destkeypass value.\n"
-        )
-        return None
-    return given
+    return None if stores.ignores_key_password(session, destination, given, "destkeypass") else given
 
 
 def _in_place(session: Session, source_name: str, name: str) -> int:
@@ -204,7 +199,7 @@ def _in_java_order(source: Store) -> list[Entry]:
 def _one(job: _Import, entry: Entry, alias: str, *, said: str) -> bool | None:
     """One entry: True when it is in, False when it failed, None when it was cancelled."""
     session = job.session
-    new_alias = _free_alias(job, alias)
+    new_alias = _free_alias(job, alias, said)
     if new_alias is None:
         return None
     try:
@@ -230,21 +225,24 @@ def _warn(job: _Import, entry: Entry, alias: str) -> None:
         job.session.warnings.extend(weak.warnings(f"<{plain(alias)}>", certificate))
 
 
-def _free_alias(job: _Import, alias: str) -> str | None:
-    """The name to store under: an existing one only when the user agrees (or -noprompt); None cancels."""
-    session = job.session
+def _free_alias(job: _Import, alias: str, said: str) -> str | None:
+    """The name to store under: an existing one only when the user agrees (or -noprompt); None cancels.
+
+    The texts name the entry as it is called in the source, as keytool's do.
+    """
+    session, shown = job.session, plain(said)
     while job.is_taken(alias):
         if session.has("noprompt"):
-            session.prompts.err(f"Warning: Overwriting existing alias {plain(alias)} in destination keystore\n")
+            session.prompts.err(f"Warning: Overwriting existing alias {shown} in destination keystore\n")
             return alias
-        answer = session.prompts.confirm(f"Existing entry alias {plain(alias)} exists, overwrite? [no]:  ")
+        answer = session.prompts.confirm(f"Existing entry alias {shown} exists, overwrite? [no]:  ")
         if answer:
             return alias
         other = session.prompts.ask("Enter new alias name\t(RETURN to cancel import for this entry):  ")
         if other is None:
             job.unanswered = True
         if not other:
-            session.prompts.err(f"Entry for alias {plain(alias)} not imported.\n")
+            session.prompts.err(f"Entry for alias {shown} not imported.\n")
             return None
         alias = other
     return alias
@@ -256,7 +254,7 @@ def _adapted(job: _Import, entry: Entry, alias: str) -> Entry:
     renamed = attrs.evolve(entry, alias=alias.lower(), created_ms=session.now_ms)
     if isinstance(renamed, TrustedCertificateEntry):
         return renamed
-    given = session.password("srckeypass")
+    given = None if job.source.is_pkcs12 else session.password("srckeypass")
     key, opened_by = keys.unlock(session, job.source, entry.alias, given)
     if not isinstance(key, PrivateKey) and not job.destination.keystore.format.holds_secret_keys:
         raise _NotStored(f"{KEYSTORE}: Cannot store non-PrivateKeys")

@@ -35,14 +35,14 @@ def unlock(
         return entry.unlock(password, session.budget), password
     except WrongKeyPasswordError as error:
         if given is not None:
-            raise of_library(error) from error
+            raise of_library(error, store.keystore.format) from error
     except KeystoreError as error:
-        raise of_library(error) from error
+        raise of_library(error, store.keystore.format) from error
     answer = _ask_key_password(session, alias)
     try:
         return entry.unlock(answer, session.budget), answer
     except KeystoreError as error:
-        raise of_library(error) from error
+        raise of_library(error, store.keystore.format) from error
 
 
 def private_key(
@@ -61,15 +61,6 @@ def _ask_key_password(session: Session, alias: str) -> Password:
         if answer is not None:
             return answer
     raise KeytoolError("Too many failures - try later")
-
-
-def warn_about_key_password(session: Session, store: Store, given: Password | None) -> None:
-    """-keypass is ignored for PKCS#12, whose keys have the store's password."""
-    if store.is_pkcs12 and given is not None and given != store.password:
-        session.prompts.err(
-            "Warning:  Different store and key passwords not supported for PKCS12 KeyStores."
-            " Ignoring user-specified -keypass value.\n"
-        )
 
 
 def new_key_password(session: Session, store: Store, alias: str, given: Password | None) -> Password | None:
@@ -92,4 +83,4 @@ def new_key_password(session: Session, store: Store, alias: str, given: Password
             return answer
         else:
             session.prompts.err("They don't match. Try again\n")
-    raise KeytoolError("Key password is too short - must be at least 6 characters")
+    raise KeytoolError("Too many failures - key not added to keystore")

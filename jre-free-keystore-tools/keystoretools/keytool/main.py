@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from keystoretools.errors import KeystoreError
 from keystoretools.keytool import help as help_texts
 from keystoretools.keytool import options
-from keystoretools.keytool.failures import ARGUMENT, EXCEPTION, KeytoolError, TooManyFailures, of_library
+from keystoretools.keytool.failures import ARGUMENT, EXCEPTION, KEYSTORE, KeytoolError, TooManyFailures, of_library
 from keystoretools.keytool.options import Invocation, UsageError
 from keystoretools.keytool.prompts import Prompts
 from keystoretools.keytool.session import LEAST_PASSWORD, Session
@@ -39,6 +39,8 @@ _MODULES: Final = {
     "printcertreq": "requests",
     "storepasswd": "passwords",
 }
+# Kinds of stores that lie in hardware or in the system.
+_WITHOUT_FILE: Final = {"pkcs11": "PKCS11", "windows-my": "Windows-MY", "windows-root": "Windows-ROOT"}
 _PROVIDERS: Final = ("addprovider", "providerclass", "providername", "providerpath", "srcprovidername")
 
 
@@ -95,7 +97,7 @@ def _outcome(
 
 
 def _report(prompts: Prompts, error: KeytoolError) -> None:
-    prompts.out(f"keytool error: {error.java_class}: {error.text}\n")
+    prompts.out(f"keytool error: {error.java_class}{': ' if error.text else ''}{error.text}\n")
     prompts.hint(error.hint)
 
 
@@ -145,6 +147,16 @@ def _check(session: Session) -> None:
             "if -protected is specified, then -storepass, -keypass, and -new must not be specified",
             java_class=ARGUMENT,
         )
+    for name, option in (("storetype", "keystore"), ("deststoretype", "destkeystore")):
+        kind = _WITHOUT_FILE.get((session.get(name) or "").lower())
+        if kind is not None and session.get(option) not in (None, "NONE"):
+            raise UsageError(f"-keystore must be NONE if -storetype is {kind}\n", session.invocation.command)
+        if kind is not None:
+            raise KeytoolError(
+                f"{kind} not found",
+                java_class=KEYSTORE,
+                hint="Keys in hardware or in the Windows store need the keytool of a JDK.",
+            )
     for name, words in (("keypass", "Key password"), ("new", "New password"), ("destkeypass", "New password")):
         password = session.password(name)
         if password is not None and len(password.reveal()) < LEAST_PASSWORD:

@@ -237,6 +237,7 @@ class _Reader:
     arguments: list[str]
     at: int = 0
     command: Command | None = None
+    seen: Command | None = None
     clash: str | None = None
     help: bool = False
     values: dict[str, str] = attrs.field(factory=dict)
@@ -297,19 +298,23 @@ class _Reader:
         if not colon and name in _BY_WORD:
             self._command_word(_BY_WORD[name])
         elif name in _EVERYWHERE and name not in OPTIONS:
-            self.switches.add(name)
+            self.switches.update({name, "v"} if name == "debug" else {name})
         elif name == "conf" and not colon:
             self._argument(word)
             self.hints.append("The option -conf (a file of ready-made options) is ignored.")
+        elif colon and name in PASSWORDS and modifier not in ("env", "file") and self._known(name, None):
+            raise UsageError(f"Unknown password type: {modifier}", self.command, hint=self._nearest(word))
+        elif not colon and OPTIONS.get(name, ("",))[0] and self.at >= len(self.arguments):
+            self._argument(word)  # says so, whether the command has this option or not
         elif self._known(name, modifier if colon else None):
             self._option(name, word, modifier)
         else:
             raise self._unknown(typed)
 
     def _command_word(self, command: Command) -> None:
-        if self.command is not None and command is not self.command and self.clash is None:
-            self.clash = f"-{self.command.name} and -{command.name}"
-        self.command = self.command or command
+        if self.seen is not None and self.clash is None:
+            self.clash = f"-{self.seen.name} and -{command.name}"
+        self.seen = self.command = self.command or command
 
     def _known(self, name: str, modifier: str | None) -> bool:
         if name not in OPTIONS or (modifier is not None and (name not in PASSWORDS or modifier not in ("env", "file"))):
@@ -320,6 +325,8 @@ class _Reader:
 
     def _option(self, name: str, word: str, modifier: str) -> None:
         if not OPTIONS[name][0]:
+            if name in self.switches and name not in self.repeated:
+                self.repeated.append(name)
             self.switches.add(name)
             return
         value = self._argument(word)

@@ -52,9 +52,9 @@ def _key(session: Session) -> int:
     """The password of one key."""
     if stores.type_of(session, "storetype") is Format.PKCS12:
         raise _not_in_pkcs12()
-    store = stores.open_to_write(session)
-    if store.is_pkcs12:
+    if stores.is_pkcs12_there(session):
         raise _not_in_pkcs12()
+    store = stores.open_to_write(session)
     alias = session.alias
     given, new = session.password("keypass"), session.password("new")
     keys.key_entry(session, store, alias)

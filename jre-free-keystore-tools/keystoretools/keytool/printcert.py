@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from keystoretools.certificate import Certificate
 from keystoretools.errors import KeystoreError
-from keystoretools.keytool import weak
+from keystoretools.keytool import stores, weak
 from keystoretools.keytool.failures import KeytoolError
 from keystoretools.keytool.importcert import read_certificates
 from keystoretools.keytool.layout import plain
@@ -31,6 +31,7 @@ def run(session: Session) -> int:
         return _server(session, server)
     if session.get("jarfile") is not None:
         raise KeytoolError("-jarfile is not available here", hint="Signed JAR files need the keytool of a JDK.")
+    _look_at_store(session)
     certificates = _of_input(session)
     texts = []
     for number, certificate in enumerate(certificates, 1):
@@ -40,6 +41,17 @@ def run(session: Session) -> int:
     session.warnings.extend(weak.chain_warnings("The certificate", certificates))
     session.prompts.out("\n".join(texts))
     return 0
+
+
+def _look_at_store(session: Session) -> None:
+    """keytool opens -keystore, or the user's own, here too and says what it thinks of it; it asks for no password."""
+    name = stores.keystore_name(session)
+    if session.path(name).is_file():
+        data = session.read_file(name)
+        stores.require_store(session, data, session.get("storetype"))
+        password = session.password("storepass")
+        store = stores.opened(session, name, data, password, session.get("storetype"), loudly=False)
+        stores.warn_about(session, store)
 
 
 def _of_input(session: Session) -> tuple[Certificate, ...]:

@@ -17,8 +17,17 @@ from keystoretools import files
 from keystoretools.certificate import Certificate
 from keystoretools.detect import Kind, sniff
 from keystoretools.entries import TrustedCertificateEntry
-from keystoretools.errors import CorruptError, ErrorCode, FileError, KeystoreError
-from keystoretools.keytool.failures import IO, KEYSTORE, KeytoolError, TooManyFailures, cannot_open, of_library
+from keystoretools.errors import CorruptError, ErrorCode, FileError, KeystoreError, WrongPasswordError
+from keystoretools.keytool.failures import (
+    ARGUMENT,
+    IO,
+    KEYSTORE,
+    KeytoolError,
+    TooManyFailures,
+    cannot_open,
+    not_pkcs12,
+    of_library,
+)
 from keystoretools.keytool.session import LEAST_PASSWORD, TRIES, Session
 from keystoretools.limits import Budget
 from keystoretools.model import Format, Keystore
@@ -35,6 +44,9 @@ _BOX: Final = """
 *****************  WARNING WARNING WARNING  *****************
 
 """
+_NO_INTEGRITY: Final = (
+    "Integrity check failed: java.security.UnrecoverableKeyException: Failed PKCS12 integrity checking"
+)
 _YOURS: Final = ("your keystore  ", "your keystore password.                  ")
 _SOURCE: Final = ("the srckeystore", "the srckeystore password.                ")
 
@@ -65,13 +77,22 @@ class Store:
 
 
 def keystore_name(session: Session, option: str = "keystore") -> str:
-    """The path as typed, or the default.  Raises KeytoolError for -cacerts."""
-    if session.has("cacerts"):
-        raise KeytoolError(
-            "There is no Java here whose cacerts could be used",
-            hint="Name the file instead: -keystore <java home>/lib/security/cacerts -storepass changeit",
-        )
+    """The path as typed, or the default, or that of Java's truststore.  Raises KeytoolError where there is none."""
     name = session.get(option)
+    if session.has("cacerts"):
+        if name is not None or session.get("storetype") is not None:
+            raise KeytoolError(
+                "The -keystore or -storetype option cannot be used with the -cacerts option", java_class=ARGUMENT
+            )
+        from keystoretools.keytool import cacerts
+
+        found = cacerts.find(session.environ)
+        if found is None:
+            raise KeytoolError(
+                "There is no Java here whose cacerts could be used",
+                hint="Set JAVA_HOME, or name the file: -keystore <java home>/lib/security/cacerts -storepass changeit",
+            )
+        return str(found)
     return str(session.home() / ".keystore") if name is None else name
 
 
@@ -117,11 +138,31 @@ def open_to_write(
         raise KeytoolError("Keystore password must be at least 6 characters")
     if data is None or fresh:
         kind = wanted or Format.PKCS12
-        return Store(name, session.path(name), Keystore(format=kind, password=password), data, kind.value)
+        made = Store(name, session.path(name), Keystore(format=kind, password=password), data, kind.value)
+        return _without_key_password(session, made, option)
     store = opened(session, name, data, password, session.get(type_option), loudly=False)
     if password is not None and not store.keystore.verified and store.keystore.password is None:
         store.keystore = attrs.evolve(store.keystore, password=password)
+    return _without_key_password(session, store, option)
+
+
+def _without_key_password(session: Session, store: Store, option: str) -> Store:
+    """The store; -keypass is forgotten where keys have the password of the store."""
+    given = session.password("keypass")
+    if option == "keystore" and ignores_key_password(session, store, given, "keypass"):
+        del session.passwords["keypass"]
     return store
+
+
+def ignores_key_password(session: Session, store: Store, given: Password | None, option: str) -> bool:
+    """Whether `given` does not count because a PKCS#12's keys have the store's password; says so."""
+    if given is None or not store.is_pkcs12 or given == store.password:
+        return False
+    session.prompts.err(
+        "Warning:  Different store and key passwords not supported for PKCS12 KeyStores."
+        f" Ignoring user-specified -{option} value.\n"
+    )
+    return True
 
 
 def opened(
@@ -139,6 +180,8 @@ def opened(
     if type_name is not None and wanted is None:
         raise _no_such_type(type_name)
     kind = sniff(data).kind
+    if kind is Kind.JCEKS and wanted is Format.PKCS12:
+        raise not_pkcs12(data)
     if wanted is Format.JCEKS and kind not in (Kind.JCEKS, Kind.JKS):
         raise KeytoolError("Invalid keystore format", java_class=IO)
     if kind is Kind.JCEKS and wanted not in (None, Format.JCEKS):
@@ -146,6 +189,8 @@ def opened(
     try:
         keystore = open_keystore(data, password, budget=session.budget)
     except KeystoreError as error:
+        if isinstance(error, WrongPasswordError) and not _has_sealed_contents(data):
+            raise KeytoolError(_NO_INTEGRITY, java_class=IO) from error
         raise cannot_open(error, data, None if wanted is None else wanted.value) from error
     if loudly and password is None and not session.has("protected") and not _is_passwordless(keystore):
         session.prompts.err(_BOX.format(*(_SOURCE if is_source else _YOURS)))
@@ -178,7 +223,7 @@ def save(session: Session, store: Store, *, warn: bool = True) -> None:
             check=_check(session, store),
         )
     except FileError as error:
-        if error.code is ErrorCode.NO_SUCH_FILE:
+        if error.code is ErrorCode.NO_SUCH_FILE or store.path.is_dir():
             raise session._file_error(error, store.name) from error
         raise KeytoolError(error.sentence, java_class=IO) from error
     except KeystoreError as error:
@@ -246,6 +291,17 @@ def _existing(session: Session, name: str) -> bytes:
     return data
 
 
+def require_file(session: Session) -> None:
+    """Raise KeytoolError when the file of -keystore is not there, before any question is asked."""
+    _existing(session, keystore_name(session))
+
+
+def is_pkcs12_there(session: Session) -> bool:
+    """Whether the file of -keystore is a PKCS#12, before any question is asked."""
+    name = keystore_name(session)
+    return _is_there(session, name) and sniff(session.read_file(name)).kind is Kind.PKCS12
+
+
 def require_store(session: Session, data: bytes, type_name: str | None) -> None:
     """Without -storetype the file is looked at before any question; with it, only when it is opened."""
     found = sniff(data)
@@ -281,6 +337,17 @@ def _no_such_type(name: str) -> KeytoolError:
         java_class=KEYSTORE,
         hint="This program writes JKS, JCEKS and PKCS12; it finds out by itself what a file is.",
     )
+
+
+def _has_sealed_contents(data: bytes) -> bool:
+    """Whether the password of the store is needed for more than its integrity; always where it is no PKCS#12."""
+    try:
+        keystore = open_keystore(data)
+    except KeystoreError:
+        return True
+    from keystoretools.pkcs12_state import Pkcs12State
+
+    return not isinstance(keystore.state, Pkcs12State) or bool(keystore.state.sealed)
 
 
 def _is_passwordless(keystore: Keystore) -> bool:

@@ -15,8 +15,8 @@ from keystoretools.publickey import PublicKey
 DISABLED: Final = " (disabled)"
 WEAK: Final = " (weak)"
 
-# algorithm: (disabled below, weak below), in bits
-_SIZES: Final = {"RSA": (1024, 2048), "RSASSA-PSS": (1024, 2048), "DSA": (1024, 2048), "EC": (224, 224)}
+# algorithm: (disabled below, weak below), in bits; those of RSASSA-PSS are not limited there
+_SIZES: Final = {"RSA": (1024, 2048), "DSA": (1024, 2048), "EC": (224, 224)}
 
 
 def signature_mark(algorithm: str) -> str:

@@ -87,10 +87,8 @@ def test_no_certificate(lab: Lab, tls: str) -> None:
             "eve",
             "required",
             "client-certificate-unknown",
-            'PEER showed a client certificate whose chain ends with "CN=Unknown Root", which we do not trust; if it '
-            "shall be taken, put that authority into the truststore of the service-gateway, or its own fingerprint "
-            "onto "
-            "the list",
+            'PEER showed the client certificate "CN=eve", issued by "CN=Unknown Root", which we do not trust (of its '
+            f'chain "CN=Unknown Root": it is self-signed and unknown); {TAKE_IT}',
             id="unknown authority that is shown, too",
         ),
         pytest.param(

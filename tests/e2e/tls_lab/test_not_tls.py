@@ -94,6 +94,14 @@ def test_plaintext_byte_by_byte(lab: Lab) -> None:
             id="xml",
         ),
         pytest.param(
+            b"\x15\x03\x03\x00\x02\x02\x28",
+            b"",
+            f"{CALLED} a TLS alert, the end of a connection that it began elsewhere; something between it and here (a "
+            "load balancer, a firewall after a failover) sends on what belongs to another connection; if it happens "
+            "more than once, look there",
+            id="tls-alert",
+        ),
+        pytest.param(
             b"\x00\x01\xfe\xff" * 30,
             b"",
             f"{CALLED} binary data; {LOOK_AT_IT}",

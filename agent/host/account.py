@@ -1,0 +1,63 @@
+"""The account that is kept of a service's work: counters, the rates of the last minute, the log, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from twisted.logger import Logger
+
+from agent.boundaries import EventSettlement
+from agent.delivery import Outcome, State, next_state
+from agent.host.edges import Edges
+from agent.host.messages import EventCall, Result, Verdict
+from agent.host.telling import tell_settled
+from agent.recent import Happening, Pace
+
+log = Logger(namespace="host")
+
+
+class Account:
+    """Of one service. `pace` is that of the one whose place it takes."""
+
+    def __init__(self, service: str, edges: Edges, *, pace: Pace | None = None) -> None:
+        self._service: Final = service
+        self._edges = edges
+        self.pace: Final = pace or Pace(seconds=edges.reactor.seconds)
+
+    def came(self, ids: Sequence[str]) -> None:
+        """These events are stored for it."""
+        self.pace.came(len(ids))
+        if self._edges.feed is not None:
+            now_us, service, state = self._edges.now_us(), self._service, State.RECEIVED.label
+            self._edges.feed.tell([Happening(now_us, one, service, "", state, "") for one in ids])
+
+    def asked(self) -> None:
+        """A sender asks it."""
+        self.pace.came()
+
+    def begun(self, call: EventCall) -> None:
+        """An event is in its hands."""
+        log.info(
+            "handed to {service}, attempt {attempt}", service=self._service, attempt=call.attempt, event_id=call.id
+        )
+        self._tell(call.id, State.CLAIMED, f"attempt {call.attempt}")
+
+    def answered(self, result: Result, begun_us: int) -> None:
+        """A sender that asked it has got its answer."""
+        self.pace.ended(took_us=self._edges.now_us() - begun_us, is_good=result.verdict is Verdict.DONE)
+
+    def settled(self, event_id: str, settled: EventSettlement, *, next_start_s: float) -> None:
+        """What became of one attempt at an event. `next_start_s`: as in `tell_settled`."""
+        self._edges.counters.count(f"host.{settled.outcome.name.lower()}", self._service)
+        is_good = settled.outcome in (Outcome.SUCCEED, Outcome.SUPPRESS)
+        took_us = settled.ended_us - settled.begun_us
+        self.pace.ended(took_us=took_us, is_good=is_good)
+        tell_settled(self._service, event_id, settled, next_start_s=next_start_s)
+        state = next_state(State.CLAIMED, settled.outcome)
+        self._tell(event_id, state, settled.reason or f"{took_us / 1000:.1f} ms, requests: {len(settled.requests)}")
+
+    def _tell(self, event_id: str, state: State, text: str) -> None:
+        if self._edges.feed is not None:
+            happening = Happening(self._edges.now_us(), event_id, self._service, "", state.label, text)
+            self._edges.feed.tell((happening,))

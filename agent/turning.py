@@ -1,0 +1,38 @@
+"""The reactor that the agent runs on: Twisted's epoll reactor, without a log context for each connection that is ready.
+
+Twisted wraps every read and write into `log.callWithLogger`, so that lines of its old log can name the connection. Ours
+name it themselves, and the wrapping costs 2 to 3 microseconds for each event, a tenth of all that reading it costs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.logger import Logger
+
+log = Logger(namespace="agent")
+
+USED: Final = ("_poller", "_selectables", "_doReadOrWrite")
+"""What Twisted does not promise to keep; `tests/test_turning.py` notices when it changes."""
+
+
+class LeanReactor(EPollReactor):
+    """As `EPollReactor`; only `doPoll` differs."""
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait for connections to become ready, at most `timeout` seconds, and let each read or write."""
+        try:
+            ready = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+        except InterruptedError:
+            return
+        for number, event in ready:
+            selectable: Any = self._selectables.get(number)
+            if selectable is None:
+                continue  # it has been closed in this turn
+            try:
+                self._doReadOrWrite(selectable, number, event)  # type: ignore[no-untyped-call]
+            except Exception:
+                log.failure("a connection could not be read or written")
+
+    doIteration = doPoll

@@ -1,0 +1,8 @@
+"""The running agent, as `iadmin` sees it.
+
+`live` collects what the parts say of themselves and hands orders on; `parts` is what it needs of them.
+"""
+
+from agent.view.live import LiveView, TlsState, iso_time
+
+__all__ = ["LiveView", "TlsState", "iso_time"]

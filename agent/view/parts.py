@@ -1,0 +1,153 @@
+"""The parts of the agent, as the view needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from agent.config.model import LogLevel
+from agent.delivery import Answer, OutboundRequest
+from agent.recent import Wanted
+
+Result = TypeVar("Result")
+
+
+class Described(Protocol):
+    """A part that can say how its members are."""
+
+    def describe(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Services(Described, Protocol):
+    """The host, as the operator orders it; see `agent.boundaries.ServiceHost`."""
+
+    def suspend(self, service: str, *, now: bool) -> Awaitable[str]: ...
+
+    def resume(self, service: str) -> Awaitable[str]: ...
+
+    def restart(self, service: str) -> Awaitable[str]: ...
+
+
+class Refusing(Protocol):
+    """What the gateways know of the services; `agent.offering.Offering`."""
+
+    def refuse(self, service: str, *, is_refusing: bool) -> None: ...
+
+    def is_refusing(self, service: str) -> bool: ...
+
+
+class Levelled(Protocol):
+    """The log while it is written."""
+
+    @property
+    def level(self) -> LogLevel: ...
+
+    def set_level(self, level: LogLevel) -> None: ...
+
+
+class Destinations(Described, Protocol):
+    """The way out, as the operator changes and asks it; see `agent.boundaries.AgentView`."""
+
+    def pause(self, name: str, *, is_paused: bool) -> bool: ...
+
+    def ask(
+        self, request: OutboundRequest, *, event_id: str, timeout_s: float, even_paused: bool
+    ) -> Awaitable[Answer]: ...
+
+
+class NewestPage(Protocol):
+    """See `agent.observe.newest.Page`."""
+
+    @property
+    def next(self) -> str: ...
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, object]]: ...
+
+    @property
+    def lost(self) -> int: ...
+
+    @property
+    def is_more(self) -> bool: ...
+
+
+class NewestRead(Protocol):
+    """The newest log lines and happenings, page by page."""
+
+    def read(self, after: str, wanted: Wanted) -> NewestPage: ...
+
+
+class Listening(Protocol):
+    """A gateway: what it says of itself, once it listens."""
+
+    def describe(self) -> Mapping[str, Any]: ...
+
+
+class Counted(Protocol):
+    def snapshot(self) -> Mapping[str, Mapping[str, int]]: ...
+
+
+class EventJournal(Protocol):
+    """What has been stored, read with a connection of its own; blocking."""
+
+    def events(
+        self,
+        *,
+        service: str = "",
+        state: str = "",
+        limit: int = 50,
+        after: str = "",
+        before: str = "",
+        until: str = "",
+        bodies: bool = False,
+    ) -> list[dict[str, Any]]: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+    def queues(self) -> dict[str, Any]: ...
+
+    def oldest(self) -> dict[str, Any]: ...
+
+    def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def dead_letters(
+        self,
+        *,
+        service: str = "",
+        destination: str = "",
+        since: str = "",
+        before: str = "",
+        match: str = "",
+        after: str = "",
+        bodies: bool = False,
+        roads: bool = False,
+        limit: int = 50,
+    ) -> list[dict[str, Any]]: ...
+
+    def body(self, letter_id: str) -> bytes | None: ...
+
+
+class Letters(Protocol):
+    """The spool, as the operator changes it.
+
+    `troubles` are why it refuses events, none where it does not; `findings` are what its start found damaged, and what
+    was saved of it.
+    """
+
+    @property
+    def troubles(self) -> Sequence[str]: ...
+
+    @property
+    def findings(self) -> Sequence[str]: ...
+
+    def replay(self, ids: Sequence[str]) -> Awaitable[int]: ...
+
+    def purge(self, ids: Sequence[str]) -> Awaitable[int]: ...
+
+    def edit(self, letter_id: str, *, body: bytes) -> Awaitable[int]: ...
+
+
+class InThread(Protocol):
+    """Runs a blocking function outside the reactor thread."""
+
+    def __call__(self, function: Callable[[], Result]) -> Awaitable[Result]: ...

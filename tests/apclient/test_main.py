@@ -1,0 +1,179 @@
+"""`apclient` from its arguments to its exit status; the agent is played by a function."""
+
+from pathlib import Path
+
+import pytest
+
+from apclient import main as program
+from apclient.gateway import Answer, Trust, Unreachable, Url
+from apclient.spool import Spool
+from apclient.submission import Submission
+
+ARGV = ["--map-data", "a|b", "x"]
+
+
+class Agent:
+    """What is sent, and what is answered."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | Unreachable = Answer(202, b"")
+        self.sent: list[tuple[str, Submission, str, Trust]] = []
+
+    def post(self, url: Url, submission: Submission, *, authorization: str, trust: Trust, timeout_s: float) -> Answer:
+        self.sent.append((url.text, submission, authorization, trust))
+        if isinstance(self.answer, Unreachable):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
+    played = Agent()
+    monkeypatch.setattr(program, "post", played.post)
+    return played
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("conf", "var/apclient"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setenv("IA_HOME", str(tmp_path))
+    for name in ("APCLIENT_GATEWAY", "APCLIENT_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_committed_is_0_and_silent(agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever starts it a thousand times a day wants to read nothing."""
+    assert 0 == program.main(ARGV)
+    assert ("", "") == capsys.readouterr()
+    assert 0 == Spool(str(home)).waiting("a_b")
+
+
+@pytest.mark.parametrize(
+    "answer", [Unreachable("connection refused"), Answer(503, b""), Answer(500, b""), Answer(429, b"")]
+)
+def test_what_cannot_be_taken_now_is_kept(
+    agent: Agent, home: Path, capsys: pytest.CaptureFixture[str], answer: Answer | Unreachable
+) -> None:
+    """With 0, a line, and the key under which it was sent."""
+    agent.answer = answer
+    assert 0 == program.main(ARGV)
+    assert "the event waits in var/apclient and will be delivered when the agent is back" in capsys.readouterr().err
+    (path,) = (home / "var/apclient").glob("*.parcel")
+    assert f"key: {agent.sent[0][1].key}\n".encode() in path.read_bytes()
+
+
+def test_a_later_event_of_the_service_does_not_overtake(agent: Agent, home: Path) -> None:
+    """It goes behind the first one, although the agent is back."""
+    agent.answer = Unreachable("down")
+    program.main(ARGV)
+    agent.answer = Answer(202, b"")
+    assert 0 == program.main(ARGV)
+    assert (1, 2) == (len(agent.sent), Spool(str(home)).waiting("a_b"))
+    assert 0 == program.main(["--map-data", "c|d"])
+    assert 2 == len(agent.sent)
+
+
+def test_without_keeping_it_fails(agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing is left behind."""
+    agent.answer = Unreachable("connection refused")
+    assert program.UNAVAILABLE == program.main(["--no-spool", *ARGV])
+    assert "connection refused. The event was not kept." in capsys.readouterr().err
+    assert [] == list((home / "var/apclient").iterdir())
+
+
+@pytest.mark.parametrize(("status", "expected"), [(400, 65), (401, 77), (403, 77), (404, 78), (413, 65)])
+def test_what_is_refused_for_good_is_not_kept(
+    agent: Agent, home: Path, capsys: pytest.CaptureFixture[str], status: int, expected: int
+) -> None:
+    """The agent's own sentence says why."""
+    agent.answer = Answer(status, b'{"detail": "the reason"}')
+    assert expected == program.main(ARGV)
+    assert f"refused the event ({status}): the reason" in capsys.readouterr().err
+    assert [] == list((home / "var/apclient").iterdir())
+
+
+def test_another_machines_events_are_not_kept_here(
+    agent: Agent, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This home's agent would take them for its own; unless the user says that it may."""
+    agent.answer = Unreachable("down")
+    monkeypatch.delenv("IA_HOME")
+    monkeypatch.chdir(home)
+    elsewhere = ["--gateway", "http://elsewhere:8081"]
+    assert program.UNAVAILABLE == program.main([*elsewhere, *ARGV])
+    assert "not the agent of this home" in capsys.readouterr().err
+    assert 0 == program.main([*elsewhere, "--home", str(home), *ARGV])
+    assert 1 == Spool(str(home)).waiting("a_b")
+
+
+def test_a_home_that_cannot_be_written_loses_the_event_and_says_so(
+    agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where, why, and what to do."""
+    agent.answer = Unreachable("down")
+    (home / "var/apclient").rmdir()
+    (home / "var/apclient").write_text("a file")
+    assert program.CANNOT_CREATE == program.main(ARGV)
+    assert "The event is lost" in capsys.readouterr().err
+
+
+def test_the_agents_note_says_where_it_is_and_whom_to_trust(agent: Agent, home: Path) -> None:
+    """Its certificate counts for its own address, and for no other."""
+    (home / "var/apclient/gateway").write_text("https://127.0.0.1:4711\nPEM")
+    program.main(ARGV)
+    program.main(["--gateway", "https://localhost:4711", *ARGV])
+    program.main(["--gateway", "https://elsewhere:4711", *ARGV])
+    program.main(["--gateway", "https://localhost:4712", *ARGV])
+    assert ["https://127.0.0.1:4711", "https://localhost:4711", "https://elsewhere:4711", "https://localhost:4712"] == [
+        sent[0] for sent in agent.sent
+    ]
+    assert ["PEM", "PEM", "", ""] == [sent[3].pinned for sent in agent.sent]
+
+
+def test_credentials_come_from_a_file_or_the_environment(
+    agent: Agent, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The option first, then the environment, then the home's own file."""
+    (home / "conf/apclient.credentials").write_text("token1\n")
+    (home / "mine").write_text("token2")
+    program.main(ARGV)
+    monkeypatch.setenv("APCLIENT_CREDENTIALS", "token3")
+    program.main(ARGV)
+    program.main(["--credentials", str(home / "mine"), *ARGV])
+    assert ["Bearer token1", "Bearer token3", "Bearer token2"] == [sent[2] for sent in agent.sent]
+    assert program.NO_INPUT == program.main(["--credentials", str(home / "none"), *ARGV])
+    assert "cannot be read: no such file" in capsys.readouterr().err
+
+
+def test_a_file_is_submitted(agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or said to be missing."""
+    (home / "m.xml").write_text("<transaction><data><agent_client_id>a|b</agent_client_id></data></transaction>")
+    assert 0 == program.main(["--submit-file", str(home / "m.xml")])
+    assert "a_b" == agent.sent[0][1].service
+    assert program.NO_INPUT == program.main(["--submit-file", str(home / "none.xml")])
+    assert program.DATA == program.main(["--submit-file", "/dev/null"])
+
+
+def test_a_link_in_bin_belongs_to_its_home(agent: Agent, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The original's path goes on working."""
+    monkeypatch.delenv("IA_HOME")
+    (home / "bin").mkdir()
+    (home / "bin/APClient.bin").symlink_to("/bin/true")
+    monkeypatch.setattr("sys.argv", [str(home / "bin/APClient.bin")])
+    monkeypatch.chdir("/")
+    agent.answer = Unreachable("down")
+    assert 0 == program.main(ARGV)
+    assert 1 == Spool(str(home)).waiting("a_b")
+
+
+def test_mistakes_on_the_command_line(agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence, and where to read more."""
+    assert program.USAGE_STATUS == program.main(["--bogus"])
+    assert program.USAGE_STATUS == program.main(["--gateway", "nowhere", *ARGV])
+    assert program.NO_INPUT == program.main(["--home", str(home / "conf"), *ARGV])
+    assert 0 == program.main(["--help"])
+    said = capsys.readouterr()
+    assert said.out.startswith("usage: apclient")
+    assert 3 == len(said.err.splitlines())

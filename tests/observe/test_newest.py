@@ -1,0 +1,85 @@
+"""The newest lines and happenings, for those who watch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agent.observe.newest import EXAMINED, MAX_KEPT, MAX_PAGE_CHARS, Newest
+from agent.recent import Happening, Wanted
+
+ANYTHING = Wanted()
+
+
+def line(text: str, level: str = "INFO ") -> str:
+    return f"2026-11-20T17:25:25.123+01:00 {level} gateway  - {text}\n"
+
+
+def newest(name: str = "e1") -> Newest:
+    return Newest(epoch=lambda: name)
+
+
+def texts(page: object) -> list[object]:
+    return [one["text"] for one in page.entries]  # type: ignore[attr-defined]
+
+
+def test_a_reader_begins_now_and_goes_on_where_he_was() -> None:
+    """Nothing twice, nothing missed; lines and happenings in the order in which they came."""
+    kept = newest()
+    kept.put([line("before")], urgent=False)
+    page = kept.read("", ANYTHING)
+    assert [] == texts(page)
+    kept.put([line("one")], urgent=True)
+    kept.tell([Happening(0, "id", "a|x", "", "done", "two")])
+    page = kept.read(page.next, ANYTHING)
+    assert (["one", "two"], False, 0) == (texts(page), page.is_more, page.lost)
+    assert [] == texts(kept.read(page.next, ANYTHING))
+
+
+def test_since_begins_with_the_oldest_that_is_kept() -> None:
+    """And leaves out what was before."""
+    kept = newest()
+    kept.put([line("early"), line("late").replace("17:25", "17:26")], urgent=False)
+    wanted = Wanted(since=datetime(2026, 11, 20, 16, 26, tzinfo=UTC))
+    assert ["late"] == texts(kept.read("", wanted))
+
+
+def test_a_reader_of_another_agent_begins_with_the_first_line() -> None:
+    """The agent was started anew meanwhile: its start is what he wants to see, and nothing was lost."""
+    before, after = newest("e1"), newest("e2")
+    before.put([line("old")] * 5, urgent=False)
+    place = before.read("", ANYTHING).next
+    after.put([line("starting")], urgent=False)
+    page = after.read(place, ANYTHING)
+    assert (["starting"], 0) == (texts(page), page.lost)
+
+
+def test_a_page_costs_no_more_than_a_few_milliseconds() -> None:
+    """Whatever is wanted, so many are looked at in one turn; there is more."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    kept.put([line(str(number)) for number in range(EXAMINED + 1)], urgent=False)
+    page = kept.read(place, Wanted(level="error"))
+    assert ([], True) == (texts(page), page.is_more)
+    page = kept.read(page.next, ANYTHING)
+    assert ([str(EXAMINED)], False) == (texts(page), page.is_more)
+
+
+def test_long_lines_make_short_pages() -> None:
+    """And what did not fit comes next."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    long = line("x" * (MAX_PAGE_CHARS // 2))
+    kept.put([long] * 3, urgent=False)
+    first = kept.read(place, ANYTHING)
+    second = kept.read(first.next, ANYTHING)
+    assert ([2, 1], True) == ([len(first.entries), len(second.entries)], first.is_more)
+
+
+def test_a_slow_reader_is_told_what_he_missed() -> None:
+    """Memory has its bound, and nobody waits for him."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    kept.put([line(str(number)) for number in range(MAX_KEPT + 7)], urgent=False)
+    page = kept.read(place, ANYTHING)
+    assert (7, "7") == (page.lost, texts(page)[0])
+    assert 0 == kept.read(page.next, ANYTHING).lost

@@ -1,0 +1,76 @@
+"""The reactor of the agent."""
+
+import inspect
+import os
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+
+from agent.turning import USED, LeanReactor
+
+
+class Pipe:
+    """The reading end of a pipe, as a reactor sees it."""
+
+    def __init__(self, reactor: Any, fault: Exception | None = None) -> None:
+        self.reactor = reactor
+        self.fault = fault
+        self.ours, self.theirs = os.pipe()
+        self.read: list[bytes] = []
+        self.lost = False
+
+    def fileno(self) -> int:
+        return self.ours
+
+    def doRead(self) -> None:
+        self.read.append(os.read(self.ours, 100))
+        if self.fault is not None:
+            raise self.fault
+
+    def logPrefix(self) -> str:
+        return "pipe"
+
+    def connectionLost(self, reason: object) -> None:
+        self.lost = True
+
+    def close(self) -> None:
+        os.close(self.ours)
+        os.close(self.theirs)
+
+
+def test_what_is_ready_is_read() -> None:
+    """One turn reads from all that are ready, and from nobody else; a turn with nothing to do ends in time."""
+    reactor = LeanReactor()
+    ready, idle = Pipe(reactor), Pipe(reactor)
+    for pipe in (ready, idle):
+        reactor.addReader(pipe)
+    os.write(ready.theirs, b"x")
+    reactor.doPoll(0.0)
+    reactor.doPoll(0.0)
+    assert ([b"x"], []) == (ready.read, idle.read)
+    reactor.removeAll()
+    for pipe in (ready, idle):
+        pipe.close()
+
+
+def test_a_fault_of_one_ends_that_one_only() -> None:
+    """Whoever raises while reading is disconnected; the others go on."""
+    reactor = LeanReactor()
+    wrong, right = Pipe(reactor, ValueError("x")), Pipe(reactor)
+    for pipe in (wrong, right):
+        reactor.addReader(pipe)
+        os.write(pipe.theirs, b"x")
+    reactor.doPoll(0.0)
+    assert (True, False, [b"x"]) == (wrong.lost, right.lost, right.read)
+    reactor.removeAll()
+    for pipe in (wrong, right):
+        pipe.close()
+
+
+def test_twisted_is_still_as_it_was_read() -> None:
+    """`doPoll` is a copy but for the log context: when Twisted's own changes, ours must be looked at."""
+    source = inspect.getsource(EPollReactor.doPoll)
+    assert "log.callWithLogger(selectable, _drdw, selectable, fd, event)" in source
+    assert "self._poller.poll(timeout, len(self._selectables))" in source
+    for name in USED:
+        assert name in source
