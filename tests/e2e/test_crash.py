@@ -17,6 +17,7 @@ import sys
 import time
 
 import attrs
+import pytest
 
 from tests.support.live import LiveHome, until
 from tests.support.load import Load, children, is_alive, kill
@@ -84,6 +85,7 @@ KINDS = (kill_the_agent, kill_the_agent, kill_a_worker, kill_a_worker, kill_both
 RARE = (*KINDS, *KINDS, kill_it_while_it_starts)
 
 
+@pytest.mark.timeout(SECONDS + 240)
 def test_what_was_acknowledged_arrives_whatever_is_killed(home: LiveHome) -> None:
     """Every 2xx is delivered, groups keep their order, doubles have one id and a kill between them."""
     say(f"\nCRASH_SEED={SEED} CRASH_SECONDS={SECONDS:g}")
