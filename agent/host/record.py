@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -36,7 +38,8 @@ class Record:
         self._reactor = reactor
         self._room = room
         self._open = 0
-        self._refused: list[EventSettlement] = []
+        self._refused: list[tuple[int, EventSettlement]] = []
+        self._count = itertools.count()
         self._timer: IDelayedCall | None = None
         self._all_stored: list[Deferred[None]] = []
 
@@ -47,10 +50,11 @@ class Record:
 
     def store(self, settlement: EventSettlement) -> None:
         """Store it with the next commit; when that fails, again and again, in the same order."""
+        place = next(self._count)
         if self._refused:
-            self._refused.append(settlement)
+            self._refused.append((place, settlement))
         else:
-            Deferred.fromCoroutine(self._store(settlement)).addErrback(self._bug)
+            self._begin(place, settlement)
 
     async def all_stored(self) -> None:
         """Wait until nothing is under way. What the spool refused is not waited for: it is open on disk."""
@@ -61,13 +65,16 @@ class Record:
             self._all_stored.append(done)
             await done
 
-    async def _store(self, settlement: EventSettlement) -> None:
+    def _begin(self, place: int, settlement: EventSettlement) -> None:
+        Deferred.fromCoroutine(self._store(place, settlement)).addErrback(self._bug)
+
+    async def _store(self, place: int, settlement: EventSettlement) -> None:
         self._open += 1
         was_full = not self.takes_more
         try:
             await self._spool.settle_event(settlement)
         except AgentError as error:
-            self._keep(settlement, error)
+            self._keep(place, settlement, error)
         finally:
             self._open -= 1
             if not self._open:
@@ -77,8 +84,8 @@ class Record:
         if was_full and self.takes_more:
             self._room()
 
-    def _keep(self, settlement: EventSettlement, error: AgentError) -> None:
-        self._refused.append(settlement)
+    def _keep(self, place: int, settlement: EventSettlement, error: AgentError) -> None:
+        self._refused.append((place, settlement))
         if self._timer is None:
             log.error(
                 "{service}: what became of its events cannot be stored, no further ones are begun: {reason}",
@@ -90,9 +97,9 @@ class Record:
     def _again(self) -> None:
         self._timer = None
         refused, self._refused = self._refused, []
-        refused.sort(key=lambda settlement: settlement.ended_us)
-        for settlement in refused:
-            self.store(settlement)
+        # What was under way when others were refused already may have joined them later.
+        for place, settlement in sorted(refused, key=itemgetter(0)):
+            self._begin(place, settlement)
         if self.takes_more:
             self._room()
 

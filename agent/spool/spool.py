@@ -116,7 +116,13 @@ class SqliteSpool:
             room=self._room,
             refused=self._lookout.refused,
         )
-        self._telling = Telling(folder=folder, counters=counters, flushed=self._intake.flushed, room=self._room)
+        self._telling = Telling(
+            folder=folder,
+            counters=counters,
+            flushed=self._intake.flushed,
+            refused=self._settlements_refused,
+            room=self._room,
+        )
         self._sweep = Sweep(reactor=reactor, order=self._retire)
         self._claims = Claims(reactor=reactor, write=self._write_claim)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
@@ -217,6 +223,11 @@ class SqliteSpool:
         """Close the reader first, in the writer's thread: the last to close takes the log files away."""
         self._reading.stop()
         self._open_work.close()
+
+    def _settlements_refused(self) -> None:
+        """What was handed in before is put before the word: it does not know of the refusal."""
+        self._intake.hand_over()
+        self._loop.told()
 
     # EventSink
 

@@ -18,6 +18,7 @@ from agent.event import Event
 from agent.spool.batch import FAULTS_OF_ONE, Change, Report, announced
 from agent.spool.changes import Answered, ImpossibleChange
 from agent.spool.faults import FULL, refusal, trouble
+from agent.spool.inorder import why_refused
 from agent.spool.mending import Mended
 from agent.spool.place import GONE
 from agent.spool.room import Room
@@ -27,7 +28,8 @@ log = Logger(namespace="spool")
 
 class Telling:
     """Answers everybody of a batch. `flushed` is called with the events that no longer wait for the disk: the stored
-    ones, and the others. `room` is told what changes have opened or ended."""
+    ones, and the others; `refused` before it is told that the disk has refused settlements of events. `room` is told
+    what changes have opened or ended."""
 
     def __init__(
         self,
@@ -35,12 +37,14 @@ class Telling:
         folder: Path,
         counters: Counters,
         flushed: Callable[[Sequence[Event], Sequence[Event]], None],
+        refused: Callable[[], None],
         room: Room,
     ) -> None:
         self._room = room
         self._folder = folder
         self._counters = counters
         self._flushed = flushed
+        self._refused = refused
         self._event_listeners: list[Callable[[Sequence[StoredEvent]], None]] = []
         self._request_listeners: list[Callable[[Sequence[StoredRequest]], None]] = []
         self._told_listeners: list[Callable[[], None]] = []
@@ -106,8 +110,7 @@ class Telling:
             # well: they do not show that events can be stored again.
             if report.accepts or report.repeats or not (self._is_full or self._is_gone):
                 self._note_recovery()
-        for change, error in report.failed:
-            self._take_failed(change, error)
+        self._tell_failed(report)
         self._announce(report)
 
     def seen_space(self, *, has_reserve: bool) -> None:
@@ -149,6 +152,12 @@ class Telling:
         else:
             self.note_trouble(error)
         tell(waiting.refused, answer)
+
+    def _tell_failed(self, report: Report) -> None:
+        if why_refused(report) is not None:
+            self._refused()
+        for change, error in report.failed:
+            self._take_failed(change, error)
 
     def _take_failed(self, change: Change, error: Exception) -> None:
         if isinstance(change.what, Answered):

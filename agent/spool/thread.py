@@ -7,11 +7,13 @@ call into the reactor, and the next commit starts before the reactor has written
 
 from __future__ import annotations
 
+import enum
 import queue
 from collections.abc import Callable
 from typing import Final
 
 from agent.spool.batch import Batch, Report
+from agent.spool.inorder import InOrder
 from agent.spool.writer import Writer
 
 MAX_BATCH_EVENTS: Final = 1024
@@ -22,8 +24,15 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """Of one transaction: about 20 to 50 ms on a plain disk, and the log grows by no more than this between checkpoints."""
 
 
+class _Word(enum.Enum):
+    """What is said to the thread between batches."""
+
+    TOLD = enum.auto()
+    END = enum.auto()
+
+
 class WriterLoop:
-    """Runs a `Writer`. `put` and `finish` may be called from any thread, `run` or `step` only in the writer's own.
+    """Runs a `Writer`. `put`, `told` and `finish` may be called from any thread, `run` or `step` only in the writer's.
 
     `tell` is called in the writer's thread with each report, `doubt` with an error that was met when nobody waited.
     """
@@ -32,18 +41,22 @@ class WriterLoop:
         self._writer = writer
         self._tell = tell
         self._doubt = doubt
-        # None asks for the end. A SimpleQueue, because its put never blocks and is safe against signals.
-        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
-        self._left_over: Batch | None = None
-        self._is_finishing = False
+        # A SimpleQueue, because its put never blocks and is safe against signals.
+        self._queue: queue.SimpleQueue[Batch | _Word] = queue.SimpleQueue()
+        self._left_over: Batch | _Word | None = None
+        self._order: Final = InOrder()
 
     def put(self, batch: Batch) -> None:
         """Commit this with the next transaction."""
         self._queue.put(batch)
 
+    def told(self) -> None:
+        """Those whose settlements the disk refused are told now; what is put from now on knows of it."""
+        self._queue.put(_Word.TOLD)
+
     def finish(self) -> None:
         """Commit what was put so far, then end."""
-        self._queue.put(None)
+        self._queue.put(_Word.END)
 
     def run(self, *, before_close: Callable[[], None]) -> None:
         """Work until `finish`, then close the spool."""
@@ -57,38 +70,40 @@ class WriterLoop:
         batch = self._next_batch()
         if batch is None:
             return False
-        self._tell(self._writer.commit(batch))
+        held = self._order.sift(batch)
+        report = self._writer.commit(batch) if batch.accepts or batch.changes else Report()
+        report.failed += held
+        self._order.watch(report)
+        self._tell(report)
         error = self._writer.checkpoint()
         if error is not None:
             self._doubt(error)
         return True
 
     def _next_batch(self) -> Batch | None:
-        """Everything that has queued up, in order, up to the bounds; None after `finish` when all is done."""
-        batch = self._left_over
-        self._left_over = None
-        if batch is None:
-            if self._is_finishing:
-                return None
-            batch = self._queue.get()
-            if batch is None:
-                self._is_finishing = True
-                return None
-        while not self._is_finishing:
+        """Everything that has queued up, in order, up to the bounds or the next word; None when all is done."""
+        batch = self._take()
+        while batch is _Word.TOLD:
+            self._order.told()
+            batch = self._take()
+        if not isinstance(batch, Batch):
+            return None
+        while self._left_over is None:
             try:
                 more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if more is None:
-                self._is_finishing = True
-            elif _fits(batch, more):
+            if isinstance(more, Batch) and _fits(batch, more):
                 batch.accepts += more.accepts
                 batch.changes += more.changes
                 batch.size_bytes += more.size_bytes
             else:
                 self._left_over = more
-                break
         return batch
+
+    def _take(self) -> Batch | _Word:
+        taken, self._left_over = self._left_over, None
+        return self._queue.get() if taken is None else taken
 
 
 def _fits(batch: Batch, more: Batch) -> bool:
