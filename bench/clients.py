@@ -1,4 +1,4 @@
-"""Clients that wrk cannot be: connections that rest, and the first request of a program's life."""
+"""Clients that wrk cannot be: connections that rest, the first request of a program's life, questions to nginx."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 
 from bench.home import Certificate
 from bench.load import PATH, NotMeasured, event_of
@@ -55,3 +56,12 @@ def first_answer_s(program: Program, authorization: str) -> float:
             if time.monotonic() - begun > 30.0:
                 raise NotMeasured(f"{program.name} has not answered 202 within 30 s")
             time.sleep(0.005)
+
+
+def answered_by_nginx(port: int) -> int:
+    """How many requests the nginx of `bench.peers` on this port has answered, this question among them."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", "/count")
+        told = connection.getresponse().read().decode("ascii")
+    # Its third line: connections accepted, connections handled, requests.
+    return int(told.splitlines()[2].split()[2])

@@ -117,10 +117,6 @@ class Home:
         """Requests that are at their end; with the shipped service each event has one."""
         return self._ask("SELECT count(*) FROM request WHERE state = 3")  # `agent.delivery.State.DONE`
 
-    def handled(self) -> int:
-        """Events that are at their end."""
-        return self._ask("SELECT count(*) FROM event WHERE state = 3")
-
     def _ask(self, question: str) -> int:
         path = self.folder / "var" / "spool" / "spool.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:

@@ -46,7 +46,8 @@ class Load:
 
 @attrs.frozen(kw_only=True)
 class Taken:
-    """What came of it. `cpu_us` is per request, of the receiving program."""
+    """What came of it. `cpu_us` is per request, of the receiving program; `worked_off` are requests a second that have
+    reached the sink meanwhile, where there is one."""
 
     rate: float
     good: int
@@ -54,6 +55,7 @@ class Taken:
     p50_ms: float
     p99_ms: float
     max_ms: float
+    worked_off: float = 0.0
 
 
 class NotMeasured(Exception):

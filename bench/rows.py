@@ -17,11 +17,11 @@ from typing import Final
 import attrs
 
 from bench import peers
-from bench.clients import first_answer_s, hold_open
+from bench.clients import answered_by_nginx, first_answer_s, hold_open
 from bench.home import Certificate, Home, compile_ours, make_certificate
 from bench.load import Load, NotMeasured, Taken, send
 from bench.peers import Missing
-from bench.procs import Program, rss_bytes
+from bench.procs import Program, cpu_s, rss_bytes
 
 CONNECTIONS: Final = 64
 IDLE_CONNECTIONS: Final = 1000
@@ -79,7 +79,7 @@ class Bench:
     ) -> Iterator[Ours]:
         home = Home(self.folder / name, certificate=certificate, sink_port=sink_port)
         with home.program() as program:
-            yield Ours(home=home, program=program, is_tls=certificate is not None)
+            yield Ours(home=home, program=program, is_tls=certificate is not None, sink_port=sink_port)
 
 
 @attrs.frozen(kw_only=True)
@@ -89,16 +89,27 @@ class Ours:
     home: Home
     program: Program
     is_tls: bool
+    sink_port: int | None = None
+    """Of the nginx to which the services send."""
 
     def take(self, load: Load) -> Taken:
         """Send, and hold what was answered against what is stored."""
-        before = self._settled()
-        taken = send(self.program, load, authorization=self.home.authorization)
+        before, watch = self._settled(), self.watch()
+        taken = attrs.evolve(send(self.program, load, authorization=self.home.authorization), worked_off=watch())
         stored = self._settled() - before
         # At the end wrk leaves a request on each connection to itself.
         if not taken.good <= stored <= taken.good + load.connections:
             raise NotMeasured(f"{taken.good} events were answered with 202, and {stored} are in the spool")
         return taken
+
+    def watch(self) -> Callable[[], float]:
+        """Begin to count what reaches the sink; what is returned tells how many a second it was."""
+        port = self.sink_port
+        if port is None:
+            return lambda: 0.0
+        before, begun_s = answered_by_nginx(port), time.monotonic()
+        # The second question is a request, too.
+        return lambda: (answered_by_nginx(port) - before - 1) / (time.monotonic() - begun_s)
 
     def _settled(self) -> int:
         """Events in the spool, once those are there that were still under way."""
@@ -269,7 +280,7 @@ def going_on(bench: Bench, wanted: Callable[[str], bool]) -> Iterator[Row]:
     if not wanted(key):
         return
     load = Load(seconds=bench.plan.seconds, connections=CONNECTIONS)
-    latencies: list[float] = []
+    at_half: list[Taken] = []
     with ExitStack() as running:
         try:
             sink = running.enter_context(peers.nginx(bench.folder / "sink"))
@@ -282,12 +293,20 @@ def going_on(bench: Bench, wanted: Callable[[str], bool]) -> Iterator[Row]:
         half = statistics.median(one.rate for one in found["busy"]) / 2
         for _ in range(bench.plan.rounds):
             paced = busy.take(attrs.evolve(load, pause_ms=max(1.0, 1000 * CONNECTIONS / half)))
-            bench.say(f"at half load: {paced.rate:,.0f}/s, p99 {paced.p99_ms:.1f} ms")
-            latencies.append(paced.p99_ms)
-        worked = _work_off(bench, busy)
+            bench.say(f"at half load: {paced.rate:,.0f}/s, p99 {paced.p99_ms:.1f} ms, {paced.worked_off:,.0f}/s sent")
+            at_half.append(paced)
+        left = _work_off(bench, busy)
+    latencies = [one.p99_ms for one in at_half]
     yield attrs.evolve(
         _rates(key, what, against, target, found["busy"], found["alone"]),
-        facts={"p99 ms at half load": statistics.median(latencies), **worked},
+        facts={
+            "accepted/s alone": statistics.median(one.rate for one in found["alone"]),
+            "accepted/s at work": statistics.median(one.rate for one in found["busy"]),
+            "sent/s meanwhile": statistics.median(one.worked_off for one in found["busy"]),
+            "sent/s at half load": statistics.median(one.worked_off for one in at_half),
+            "p99 ms at half load": statistics.median(latencies),
+            **left,
+        },
     )
     yield _figures(
         "half-load",
@@ -322,23 +341,26 @@ def alternate(bench: Bench, contenders: Mapping[str, Callable[[], Taken]]) -> di
         for name in names[number % len(names) :] + names[: number % len(names)]:
             taken = contenders[name]()
             word = f"round {number}" if number else "warm-up"
-            bench.say(f"{word}: {name}: {taken.rate:,.0f}/s, {taken.cpu_us:.1f} us CPU each, p99 {taken.p99_ms:.1f} ms")
+            sent = f", {taken.worked_off:,.0f}/s sent" if taken.worked_off else ""
+            cost = f"{taken.cpu_us:.1f} us CPU each, p99 {taken.p99_ms:.1f} ms"
+            bench.say(f"{word}: {name}: {taken.rate:,.0f}/s, {cost}{sent}")
             if number:
                 found[name].append(taken)
     return found
 
 
 def _work_off(bench: Bench, busy: Ours) -> dict[str, float]:
-    """How many events a second a service handles, and how many requests are delivered, when nothing more comes in."""
-    handled, delivered, begun = busy.home.handled(), busy.home.delivered(), time.monotonic()
+    """What is left is worked off when nothing more comes in: how many a second, and at what CPU time of the agent."""
+    waiting = busy.home.stored() - busy.home.delivered()
+    watch, used_s, begun_s = busy.watch(), cpu_s(busy.program.pids), time.monotonic()
     time.sleep(min(5, bench.plan.seconds))
-    taken_s = time.monotonic() - begun
-    found = {
-        "events handled per second": (busy.home.handled() - handled) / taken_s,
-        "requests delivered per second": (busy.home.delivered() - delivered) / taken_s,
-    }
-    bench.say("with nothing more coming in: " + ", ".join(f"{name} {value:,.0f}" for name, value in found.items()))
-    return found
+    rate, used_s, taken_s = watch(), cpu_s(busy.program.pids) - used_s, time.monotonic() - begun_s
+    if rate * taken_s >= waiting:
+        bench.say(f"nothing more coming in: the last {waiting:,} were worked off at once")
+        return {}
+    cost = used_s / taken_s / rate * 1e6
+    bench.say(f"nothing more coming in: {rate:,.0f}/s sent, {cost:,.0f} us CPU each")
+    return {"sent/s afterwards": rate, "CPU us of each": cost}
 
 
 def _sender(program: Program, load: Load) -> Callable[[], Taken]:
