@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agent.assembly import Agent
-from agent.config import AgentConfig
+from agent.config import AgentConfig, Problem, Severity
 from agent.config.files import load_config
 from agent.config.permissions import exposures
 from agent.control.lock import HomeLock
@@ -132,7 +132,7 @@ def _run(home: Path, *, console: TextIO | None) -> None:
         _raise_descriptor_limit()
         with running_log(config=config.log, path=home / "var" / "log" / "agent.log", console=console) as running:
             try:
-                _react(config, [str(warning) for warning in (*warnings, *exposures(home))], running)
+                _react(config, (*warnings, *exposures(home)), running)
             except (AgentError, OSError):
                 raise
             except Exception:
@@ -150,7 +150,7 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _react(config: AgentConfig, warnings: Sequence[str], running: RunningLog) -> None:
+def _react(config: AgentConfig, problems: Sequence[Problem], running: RunningLog) -> None:
     """Run the reactor for one agent's life; raise what kept it from starting."""
     installReactor(LeanReactor())  # type: ignore[no-untyped-call]
     from twisted.internet import reactor
@@ -158,8 +158,9 @@ def _react(config: AgentConfig, warnings: Sequence[str], running: RunningLog) ->
     # Deadlines and pauses must not follow a wall clock that is set: Twisted's own choice is time.time.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 -- the reactor's interface has no such attribute to set
     life = _Life(config, reactor, running)
-    for warning in warnings:
-        log.warn("{warning}", warning=warning)
+    for problem in problems:
+        say = log.error if problem.severity is Severity.SERVICE else log.warn
+        say("{problem}", problem=str(problem))
     life.run()
 
 

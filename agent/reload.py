@@ -168,7 +168,10 @@ class Reload:
         old = self._config
         stamps = await self._in_thread(lambda: {one.name.client_id: self._files.stamps(one) for one in config.services})
         touched = {*forced, *self._touched(config, stamps)}
-        await self._try_services(config, touched)
+        # What could not run before keeps nobody from changing the rest.
+        stuck = {one.name for one in old.services if one.obstacle}
+        excused = {one.name.client_id for one in config.services if one.obstacle and one.name in stuck}
+        await self._try_services(config, touched - excused.difference(forced))
         await self._try_destinations(config)
         admin = await self._admin.prepare(config.admin)
         is_other = not same(old.services, config.services)
@@ -203,6 +206,7 @@ class Reload:
             one.name.client_id
             for one in config.services
             if one.is_active
+            and not (one.obstacle and one.name in before and same(before[one.name], one))
             and (
                 is_other_for_all
                 or one.name not in before

@@ -58,7 +58,7 @@ class ProcessTrials:
         if within is not None:
             for one in within.services:
                 if Path(one.descriptor) == descriptor:
-                    return TrialService(config=one, home=within.home, within=within)
+                    return _runnable(TrialService(config=one, home=within.home, within=within))
         return _unlisted(descriptor, own or descriptor.parent, within)
 
     def load_apart(self, service: TrialService) -> Loaded:
@@ -183,9 +183,18 @@ def _unlisted(descriptor: Path, home: Path, within: AgentConfig | None) -> Trial
     )
     if read.service is None:
         raise ConfigFaults(read.problems)
-    return TrialService(
-        config=read.service, home=home, within=within, warnings=tuple(str(problem) for problem in read.problems)
+    return _runnable(
+        TrialService(
+            config=read.service, home=home, within=within, warnings=tuple(str(problem) for problem in read.problems)
+        )
     )
+
+
+def _runnable(service: TrialService) -> TrialService:
+    """Return it; raise `OperatorError` (78) where no worker can be started for it."""
+    if service.config.obstacle:
+        raise OperatorError("service-cannot-run", service.config.obstacle, exit_status=ExitStatus.CONFIG)
+    return service
 
 
 def leaving(service: TrialService, request: OutboundRequest) -> Leaving:

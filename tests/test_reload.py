@@ -285,3 +285,20 @@ def test_two_at_a_time_are_one_too_many() -> None:
     assert "busy" == failure.code
     site.held.callback(None)
     assert [] == result_of(first)["changes"]
+
+
+def test_a_service_that_could_not_run_before_keeps_nobody_from_reloading() -> None:
+    """It is left as it is, or gets its new settings; made new, or named alone, it is tried like all."""
+    stuck = service("x", obstacle="it is JavaScript")
+    site = changed(services=(stuck, service("y")))
+    site.broken["a|x"] = "it is JavaScript"
+    assert "a|x: it is JavaScript" in str(failure_of(site.run()))
+
+    site.broken.clear()
+    result_of(site.run())
+    site.broken["a|x"] = "it is JavaScript"
+    site.stamp["a|x"] = 2
+    assert [] == result_of(site.run())["changes"]
+    site.config = attrs.evolve(site.config, services=(attrs.evolve(stuck, hook_timeout_s=3.0), service("y")))
+    assert ["a|x runs"] == result_of(site.run())["changes"]
+    assert "a|x: it is JavaScript" in str(failure_of(site.run("a|x")))

@@ -1,6 +1,7 @@
 """A service descriptor -> `ServiceConfig`.
 
-The original runs JavaScript and JavaClient integrations; both are recognised and refused with what to do instead.
+The original runs JavaScript and JavaClient integrations. Such a service is read as far as it takes to store its events,
+and has a sentence that says why it cannot run and what to do.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from agent.config.document import MAX_FILE_BYTES, local_name, parse_document
+from agent.config.document import MAX_FILE_BYTES, line_of, local_name, parse_document
 from agent.config.filters import Filters, misnamed_files, read_choice, warn_of_old_switch
 from agent.config.grammar import Grammar, check_units, set_aside
 from agent.config.lookup import relative_name, resolved, slashed
@@ -25,7 +26,7 @@ from agent.config.model import (
     ValueType,
 )
 from agent.config.passwords import MAX_PASSWORD_FILE_BYTES
-from agent.config.problem import Problem, has_errors, nearest, shown
+from agent.config.problem import Problem, Severity, has_errors, nearest, shown
 from agent.config.reading_access import read_access
 from agent.config.section import Problems, Section
 from agent.config.sending import DEFAULT_DESTINATION, Surroundings, read_retry
@@ -41,7 +42,9 @@ _TWICE: Final = {
     True: "this one counts, because it overwrites",
     False: "the earlier counts, because this one does not overwrite",
 }
-COUNTERPART: Final = "write a Python counterpart (docs/services.rst), or take the service out of service-configs"
+COUNTERPART: Final = "write a Python counterpart (docs/services.rst), or make the service inactive"
+OF_WORKERS: Final = ("constants/encrypted-constant", "destination", "deduplication")
+"""Places whose faults concern the worker, and not what is taken in for it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -69,8 +72,7 @@ def read_descriptor(
 ) -> Descriptor:
     """Read the descriptor at the absolute `path`. `destinations` are the names it may send to.
 
-    `foreign`: read one that is written for the original's engine as well, all but its script; its `service` can then
-    not be run.
+    Its `service` has an `obstacle` where it is written for the original's engine. `foreign`: the caller tells of that.
     """
     file = relative_name(path, around.home)
     root = parse_document(file, data)
@@ -86,14 +88,17 @@ def read_descriptor(
     domain = section.required_value("domain", service_part)
     own = section.required_value("name", service_part)
     name = ServiceName(domain=domain, name=own) if domain and own else None
-    is_foreign = foreign and not _is_python(section)
-    if not foreign and _refuse_foreign(section, path):
-        return Descriptor(name=name, service=None, problems=tuple(problems.found))
+    obstacle = None if foreign else _find_obstacle(section, path)
+    is_foreign = obstacle is not None or (foreign and not _is_python(section))
     service = _read_service(
         section, name or ServiceName(domain="", name=""), path, around, destinations, filters, is_foreign
     )
     check_units(root, word, grammar, problems)
     found = (*problems.found, *misnamed_files(path.parent, around))
+    if obstacle is not None:
+        service = attrs.evolve(service, obstacle=obstacle.text)
+        severity = Severity.SERVICE if service.is_active else Severity.WARNING
+        found = (attrs.evolve(obstacle, severity=severity), *(_without_worker(one, severity) for one in found))
     return Descriptor(
         name=name,
         service=None if has_errors(found) else service,
@@ -148,8 +153,8 @@ def _is_python(section: Section) -> bool:
     )
 
 
-def _refuse_foreign(section: Section, path: PurePath) -> bool:
-    """Note that a service is written for the original's Java engine; nothing else about it matters then."""
+def _find_obstacle(section: Section, path: PurePath) -> Problem | None:
+    """Tell of a service that is written for the original's Java engine."""
     for name in ("javaclient", "script"):
         for element in section.children(name):
             language = (element.element.get("lang") or "").strip().lower()
@@ -159,9 +164,20 @@ def _refuse_foreign(section: Section, path: PurePath) -> bool:
             file = next(iter(element.children("file")), None)
             text_of_file = "" if file is None else (file.element.text or "").strip()
             named = f" ({shown(text_of_file)})" if text_of_file else ""
-            element.error(f"{path.name} is {kind}{named}, which this agent cannot run; {COUNTERPART}")
-            return True
-    return False
+            section.problems.blamed.add(element.element)
+            return Problem(
+                file=section.problems.file,
+                line=line_of(element.element),
+                where=element.where,
+                text=f"{path.name} is {kind}{named}, which this agent cannot run; {COUNTERPART}",
+            )
+    return None
+
+
+def _without_worker(problem: Problem, severity: Severity) -> Problem:
+    """Return the problem as it weighs for a service that has no worker anyway."""
+    is_milder = problem.severity is Severity.ERROR and problem.where.removeprefix(f"{ROOT}/").startswith(OF_WORKERS)
+    return attrs.evolve(problem, severity=severity) if is_milder else problem
 
 
 def _read_script(section: Section, path: PurePath, around: Surroundings) -> PurePath | None:

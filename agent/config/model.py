@@ -250,6 +250,9 @@ class ServiceConfig:
     name: ServiceName
     descriptor: PurePath
     script: PurePath
+    obstacle: str = ""
+    """Why this agent can run no worker for it, as a sentence; it takes events all the same. `script` is then the
+    descriptor. Empty: it can."""
     initial_state: InitialState = InitialState.ACTIVE
     normal_threads: int = 3
     high_threads: int = 3

@@ -21,9 +21,10 @@ MAX_SHOWN: Final = 80
 
 
 class Severity(enum.StrEnum):
-    """An error keeps the agent from starting; a warning does not."""
+    """An error keeps the agent from starting, the fault of a service only that service; a warning does neither."""
 
     ERROR = "error"
+    SERVICE = "service"
     WARNING = "warning"
 
 

@@ -120,6 +120,9 @@ def service_warnings(services: Sequence[Mapping[str, Any]]) -> list[str]:
         tail = [line for line in service.get("stderr_tail") or () if str(line).strip()]
         said = f'; its stderr ends with "{str(tail[-1]).strip()}"' if tail else ""
         error = str(service.get("last_error") or "no reason is known")
+        if service.get("runnable") is False:
+            sentences.append(f"{service.get('service', '')} cannot run, so its events wait: {error}")
+            continue
         sentences.append(
             f"{service.get('service', '')} does not stay up (started again {_number(restarts, 'time')}), "
             f"so its events wait: {error}{said}"

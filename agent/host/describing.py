@@ -13,7 +13,11 @@ from agent.recent import IDLE
 
 def describe(config: ServiceConfig, service: Service | None) -> Mapping[str, Any]:
     """JSON-able; `service` is None where it is not active."""
-    common = {"service": config.name.client_id, "url_name": config.name.url_name}
+    common = {
+        "service": config.name.client_id,
+        "url_name": config.name.url_name,
+        "runnable": not config.obstacle,
+    }
     if service is None:
         return {
             **common,
@@ -24,7 +28,7 @@ def describe(config: ServiceConfig, service: Service | None) -> Mapping[str, Any
             "restarts": 0,
             "in_hand": 0,
             "waiting": 0,
-            "last_error": "",
+            "last_error": config.obstacle,
             "stderr_tail": [],
             "last_request": None,
             "last_minute": dict(IDLE),

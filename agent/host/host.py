@@ -167,6 +167,8 @@ class WorkerHost:
 
     def trial_of(self, service: ServiceConfig, within: AgentConfig) -> Callable[[], str]:
         """What tries a service's script in a process of its own; it blocks, and returns what is wrong, or empty."""
+        if service.obstacle:
+            return lambda: service.obstacle
         order = load_order(service, self._edges_of(within), counted=())
         return lambda: try_service(order, home=self._home).sentence
 

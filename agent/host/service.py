@@ -120,10 +120,11 @@ class Service:
         return self._counted.count(counted)
 
     def start(self) -> None:
-        """Launch a worker. `first_verdict` tells when the first one is ready or gone."""
+        """Launch a worker where there can be one. `first_verdict` tells when the first one is ready or gone."""
         self._restart = None
-        if self.suspension.is_on:
-            self.state = ServiceState.SUSPENDED
+        self.restarts.last_error = self.config.obstacle or self.restarts.last_error
+        if self.suspension.is_on or self.config.obstacle:
+            self.state = ServiceState.SUSPENDED if self.suspension.is_on else ServiceState.FAILING
             self._tell_first_verdict()
             return
         self.state = ServiceState.STARTING

@@ -116,7 +116,7 @@ def broken_scripts(settings: AgentConfig) -> list[Problem]:
         with contextlib.suppress(OSError):
             data = Path(service.script).read_bytes() if service.is_active else None
             fault = script_fault(data, str(service.script)) if data is not None else None
-            if fault is not None:
+            if fault is not None and not service.obstacle:
                 line, text = fault
                 found.append(Problem(file=str(service.script), line=line, where=service.name.client_id, text=text))
     return found
@@ -160,13 +160,15 @@ def check(tools: Tools, production: bool) -> Outcome:
         if unserved:
             faults = [*faults, *unserved]
             last = Line(f"{_count(len(unserved), 'gateway')} could not speak HTTPS: an agent would not start.", "bad")
-        broken = broken_scripts(settings)
+        broken = [*(one for one in warnings if one.severity is Severity.SERVICE), *broken_scripts(settings)]
         if broken:
             faults = [*faults, *broken]
-            last = Line(f"{_count(len(broken), 'service')} could not start; the agent would come up without.", "bad")
+            warnings = [one for one in warnings if one.severity is Severity.WARNING]
+            number = len({one.file for one in broken})
+            last = Line(f"{_count(number, 'service')} could not start; the agent would come up without.", "bad")
     except ConfigFaults as error:
         warnings = [problem for problem in error.problems if problem.severity is Severity.WARNING]
-        faults = [problem for problem in error.problems if problem.severity is Severity.ERROR]
+        faults = [problem for problem in error.problems if problem.severity is not Severity.WARNING]
         last = Line(f"{_count(len(faults), 'fault')}: an agent would not start with this configuration.", "bad")
     bad = (*faults, *exposed)
     lines = [Line(str(problem), "bad" if problem in bad else "warn") for problem in (*bad, *warnings)]

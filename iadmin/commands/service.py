@@ -110,7 +110,8 @@ def _from_config(one: ServiceConfig) -> dict[str, Any]:
     """The keys of a running service, for one of which only the configuration is known."""
     return {
         "service": one.name.client_id,
-        "state": "stopped" if one.is_active else "inactive",
+        "state": "inactive" if not one.is_active else "failing" if one.obstacle else "stopped",
+        "runnable": not one.obstacle,
         "url_name": one.name.url_name,
         "pid": None,
         "started": None,
@@ -118,6 +119,6 @@ def _from_config(one: ServiceConfig) -> dict[str, Any]:
         "restarts": 0,
         "in_hand": 0,
         "waiting": 0,
-        "last_error": "",
+        "last_error": one.obstacle,
         "last_request": None,
     }

@@ -42,6 +42,8 @@ def look_at_services(services: Sequence[Mapping[str, Any]]) -> Iterator[Finding]
         tail = [str(line).strip() for line in one.get("stderr_tail") or () if str(line).strip()]
         said = f'; its stderr ends with "{tail[-1]}"' if tail else ""
         # Between two ends of a loop it is starting for a moment; the finding must not come and go with that.
+        if one.get("runnable") is False and state == "failing":
+            continue  # `agent.config` tells of it, with file and line
         if state == "crash-loop" or (state == "starting" and one.get("restarts")):
             yield fault(
                 "crash-loop",

@@ -18,7 +18,7 @@ ADD_METHOD: Final = "add <authentication> to it, with what iadmin secret makes: 
 def look_at_problems(problems: Sequence[Problem]) -> Iterator[Finding]:
     """What the parser has found."""
     for one in problems:
-        if one.severity is Severity.ERROR:
+        if one.severity in (Severity.ERROR, Severity.SERVICE):
             yield fault("config-fault", str(one), known=READ, remedy="mend it, then: iadmin config check")
         else:
             yield warning("config-warning", str(one), known=READ, remedy="mend it, then: iadmin config check")

@@ -13,11 +13,13 @@ from agent.config.model import (
     ValueType,
 )
 from agent.config.passwordfile import seal, show_key
+from agent.config.problem import ConfigFaults, Severity
 from agent.names import ServiceName
-from tests.config.memory import DESCRIPTOR, HOME, MemoryFiles, config_of, wrapped_problems
+from tests.config.memory import DESCRIPTOR, HOME, MemoryFiles, config_of, parse, wrapped, wrapped_problems
 
 KEY = bytes(range(32))
 SEALED = {"conf/.pw": seal("geheim", KEY), "conf/.iakey": show_key(KEY)}
+PYTHON = '<script lang="python"><file>pumps.py</file></script>'
 LISTED = "<service-configs><path>p/pumps.xml</path></service-configs>"
 
 
@@ -108,14 +110,34 @@ def test_encrypted_constants_are_also_found_from_the_home():
         ('<javaclient><file>old.xml</file></javaclient><script lang="js"/>', 'a JavaClient integration ("old.xml")'),
     ],
 )
-def test_services_of_the_original_engine_get_one_clear_sentence(inner, kind):
-    """It names the file and says what to do, and nothing else about the service is told."""
-    text = DESCRIPTOR.replace('<script lang="python"><file>pumps.py</file></script>', inner)
-    (problem,) = problems(text.replace("active", "whatever"))
-    assert problem.startswith("services/p/pumps.xml:5: ")
+def test_a_service_of_the_original_engine_takes_events_and_cannot_run(inner, kind):
+    """One sentence names the file and says what to do; the rest of the configuration can be used."""
+    text = DESCRIPTOR.replace(PYTHON, inner)
+    (problem,) = parse(wrapped(LISTED), files(text)).warnings
+    assert (Severity.SERVICE, "services/p/pumps.xml", 5) == (problem.severity, problem.file, problem.line)
     assert (
-        f"pumps.xml is {kind}, which this agent cannot run; write a Python counterpart (docs/services.rst)" in problem
+        f"pumps.xml is {kind}, which this agent cannot run; write a Python counterpart (docs/services.rst)"
+        in problem.text
     )
+    assert (problem.text, HOME / "services/p/pumps.xml") == (service(text).obstacle, service(text).script)
+
+
+def test_without_a_worker_its_faults_weigh_less():
+    """Nearly every descriptor of a site names a password file that nobody can open any more, and it is not read."""
+    inner = '<constants><encrypted-constant name="pw"><file>conf/.pw</file></encrypted-constant></constants>'
+    text = with_inner(inner + "<destination>nowhere</destination>").replace('"python"', '"js"')
+    found = parse(wrapped(LISTED), files(text, **{"conf/.pw": b"QUJDREVGR0g=\n"})).warnings
+    assert [Severity.SERVICE] * 3 == [problem.severity for problem in found]
+    inactive = parse(wrapped(LISTED), files(text.replace(">active", ">inactive"))).warnings
+    assert [Severity.WARNING] * 3 == [problem.severity for problem in inactive]
+
+
+def test_what_is_taken_in_must_be_right_without_a_worker_too():
+    """What a message becomes is decided when it is stored."""
+    text = with_inner("<mapped-input/>").replace('"python"', '"js"')
+    with pytest.raises(ConfigFaults) as caught:
+        parse(wrapped(LISTED), files(text))
+    assert "mapped-input" in caught.value.sentence
 
 
 @pytest.mark.parametrize(

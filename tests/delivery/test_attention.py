@@ -99,6 +99,8 @@ def test_a_service_that_does_not_stay_up_says_why() -> None:
     assert ["a|x does not stay up (started again 1 time), so its events wait: no reason is known"] == service_warnings(
         [{"service": "a|x", "state": "failing", "restarts": 1}]
     )
+    stuck = {"service": "a|x", "state": "failing", "runnable": False, "last_error": "it is JavaScript"}
+    assert ["a|x cannot run, so its events wait: it is JavaScript"] == service_warnings([stuck])
 
 
 @pytest.mark.parametrize(

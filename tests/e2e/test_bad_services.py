@@ -145,3 +145,25 @@ def test_a_poison_message_does_not_stop_its_service(home: LiveHome, later_pass: 
     event = home.event(letter["id"])
     assert ("<event>poison</event>", "dead", 2) == (event["body"], event["state"], event["attempt"])
     assert "SIGABRT" in event["reason"]
+
+
+def test_a_service_of_the_original_waits_for_its_counterpart(home: LiveHome) -> None:
+    """The agent starts with the others; a reload with the counterpart has what waited on disk worked off."""
+    home.add_service("good", GOOD)
+    home.add_service("old", GOOD)
+    descriptor = home.folder / "services" / "old" / "old.xml"
+    counterpart = descriptor.read_text()
+    descriptor.write_text(counterpart.replace('lang="python"', 'lang="js"'))
+    assert 78 == home.iadmin("config", "check").returncode
+    home.start()
+    waiting = home.accept("<event>one</event>", "applications_old")
+    home.settled(home.accept("<event>two</event>", "applications_good"))
+    states = {one["service"]: one for one in home.iadmin_json("service", "list")["services"]}
+    assert "failing" == states["applications|old"]["state"]
+    assert "old.xml is a JavaScript service" in states["applications|old"]["last_error"]
+    assert any("applications|old cannot run" in told for told in home.iadmin_json("status")["warnings"])
+    assert 0 == home.iadmin("reload").returncode
+
+    descriptor.write_text(counterpart)
+    assert 0 == home.iadmin("reload").returncode
+    assert "done" == home.settled(waiting)["state"]

@@ -252,6 +252,7 @@ def test_description_is_complete() -> None:
     assert {
         "service": "applications|pump-alarms",
         "url_name": "applications_pump-alarms",
+        "runnable": True,
         "state": "active",
         "pid": 1000,
         "started": "2023-11-14T22:13:20.000+00:00",

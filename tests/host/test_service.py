@@ -806,3 +806,18 @@ def test_later_events_pass_one_that_waits_where_that_is_wanted() -> None:
     bench.clock.advance(10)
 
     assert ["a1", "a2", "a1"] == worker.ids
+
+
+def test_a_service_that_cannot_run_keeps_its_events() -> None:
+    """No worker is started, now or later; who waits for the first verdict hears it at once."""
+    bench = Bench(obstacle="pumps.xml is a JavaScript service")
+    bench.service.start()
+    bench.spool.put(event("a"))
+    bench.clock.advance(3600)
+    assert bench.service.first_verdict.called
+    assert (ServiceState.FAILING, "pumps.xml is a JavaScript service") == (
+        bench.service.state,
+        bench.service.restarts.last_error,
+    )
+    assert ([], State.RECEIVED) == (bench.launcher.processes, bench.state("a"))
+    result_of(Deferred.fromCoroutine(bench.service.stop(1.0)))

@@ -103,6 +103,7 @@ STATUS: dict[str, Any] = {
             "service": "applications|sample-plan",
             "state": "active",
             "url_name": "applications_sample-plan",
+            "runnable": True,
             "pid": 4712,
             "started": "2025-07-30T09:47:01.000+00:00",
             "hooks": ["on_event"],

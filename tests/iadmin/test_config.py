@@ -78,6 +78,20 @@ def test_a_script_that_cannot_be_used_fails_the_check(world: World, tmp_path: Pa
     assert "2 services could not start; the agent would come up without." == lines[2]
 
 
+def test_a_service_that_cannot_run_fails_the_check(world: World) -> None:
+    """The agent comes up; its faults are one service's."""
+    stuck = Problem(file="a.xml", line=5, text="it is JavaScript", severity=Severity.SERVICE)
+    world.warnings = [WARNING, stuck, attrs.evolve(stuck, line=6, text="no password")]
+    answer = world.run("config", "check")
+    assert ExitStatus.CONFIG == answer.status
+    assert [
+        "a.xml:5: it is JavaScript",
+        "a.xml:6: no password",
+        str(WARNING),
+        "1 service could not start; the agent would come up without.",
+    ] == answer.out.splitlines()
+
+
 def test_a_home_that_is_open_to_others_fails_the_check(world: World) -> None:
     """The agent starts with a warning; whoever asks for a check hears no."""
     world.exposures = [Problem(file="conf", text="other accounts can read it", severity=Severity.WARNING)]

@@ -34,6 +34,7 @@ def test_the_agent(status: dict[str, Any], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("service", "expected"),
     [
+        ({"state": "failing", "runnable": False}, []),
         ({"state": "active"}, []),
         ({"state": "starting"}, []),
         ({"state": "starting", "restarts": 2}, ["crash-loop"]),
