@@ -1,15 +1,20 @@
-"""The name of an integration service in its three spellings."""
+"""The name of an integration service in its spellings."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Final
+from urllib.parse import quote
 
 import attrs
+
+PREFIX: Final = "/http/"
+"""What the path of every service begins with, at the service gateway."""
 
 
 @attrs.frozen(kw_only=True, order=True, cache_hash=True)
 class ServiceName:
-    """`domain` and `name` together identify a service; both are case-sensitive and may hold `_` and `-`.
+    """`domain` and `name` together identify a service; both are case-sensitive and may hold `_`, `-` and blanks.
 
     Because both halves may hold `_`, the URL spelling cannot be split: it is only ever looked up.
     """
@@ -24,8 +29,13 @@ class ServiceName:
 
     @property
     def url_name(self) -> str:
-        """`applications_sample-plan`: the segment behind `/http/` in the service's URL."""
+        """`applications_sample-plan`: the segment behind `/http/` in the service's URL, once that is decoded."""
         return f"{self.domain}_{self.name}"
+
+    @property
+    def path(self) -> str:
+        """`/http/applications_sample-plan`: the path of the service's URL, percent-encoded."""
+        return PREFIX + quote(self.url_name)
 
     def __str__(self) -> str:
         return self.client_id

@@ -326,7 +326,7 @@ class _Site:
 
 
 def _what_works(service: ServiceConfig) -> tuple[str, ...]:
-    works = [f"senders reach it at /http/{service.name.url_name}"]
+    works = [f"senders reach it at {service.name.path}"]
     if service.mapped_input is not None:
         count = len(service.mapped_input.parameters)
         works.append(f"mapped-input: method {service.mapped_input.method}, {count} parameters")

@@ -268,7 +268,7 @@ def _is_new(
     if other == name:
         entry.error(f"the service {shown(name.client_id)} is already defined by {where}")
     else:
-        url = shown(f"/http/{name.url_name}")
+        url = shown(name.path)
         entry.error(f"the services {shown(name.client_id)} and {shown(other.client_id)} ({where}) share the URL {url}")
     return False
 

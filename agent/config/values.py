@@ -173,11 +173,23 @@ def name(value: str) -> str:
 
 
 def service_part(value: str) -> str:
-    """Read the domain or the name of a service: any text that survives in a URL's path and in `domain|name`."""
+    """Read the domain or the name of a service: any text that survives in a URL's path and in `domain|name`.
+
+    Blanks do, percent-encoded; other white space looks like them and is not.
+    """
     text(value)
-    if len(value) <= 128 and value not in {".", ".."} and not set(value) & set("|/\\?#%^ "):
+    if (
+        len(value) <= 128
+        and value.isprintable()
+        and value == value.strip()
+        and value not in {".", ".."}
+        and not set(value) & set("|/\\?#%^")
+    ):
         return value
-    raise Unfit(f"{shown(value)} is not a service name: at most 128 characters, no blanks and none of | / \\ ? # % ^")
+    raise Unfit(
+        f"{shown(value)} is not a service name: at most 128 printable characters, no blank at either end and none of "
+        "| / \\ ? # % ^"
+    )
 
 
 def header_name(value: str) -> str:

@@ -15,9 +15,8 @@ from urllib.parse import quote
 import attrs
 
 from agent.errors import SenderError
-from agent.names import ServiceName
+from agent.names import PREFIX, ServiceName
 
-PREFIX: Final = "/http/"
 APXML_PREFIX: Final = "/apxml/"
 """For ready-made messages and the values of command lines: these are never answered by the service itself."""
 PLATFORM_PATH: Final = "/response"
@@ -59,7 +58,7 @@ class Routes:
         self._by_name = {name.url_name: Route(service=name, is_active=False) for name in inactive}
         self._by_name.update({name.url_name: Route(service=name) for name in active})
         # Most senders post to the bare URL, byte for byte the same each time.
-        self._by_target = {(PREFIX + quote(name)).encode("ascii"): route for name, route in self._by_name.items()}
+        self._by_target = {route.service.path.encode("ascii"): route for route in self._by_name.values()}
 
     def find(self, target: bytes) -> Route:
         """Return the route of a request target; raise `SenderError` 400, or 404 for a service that does not exist."""

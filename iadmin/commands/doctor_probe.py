@@ -60,7 +60,7 @@ def probe(tools: Tools, service: str) -> Road:
     settings, _ = tools.load_config(tools.home)
     name = find_service([one.name for one in settings.services], service)
     where = entrance(tools, settings)
-    url = f"{where.url}/http/{name.url_name}"
+    url = where.url + name.path
     with tools.working(f"following a test event through {name}"):
         began = tools.now()
         answer = tools.post(url, "application/xml", BODY, headers={}, trusted=where.trusted, client=None)

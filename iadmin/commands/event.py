@@ -157,7 +157,7 @@ def send(
     settings, _ = tools.load_config(tools.home)
     name = find_service([one.name for one in settings.services], service)
     body = read_file(tools, file)
-    target = f"/http/{name.url_name}"
+    target = name.path
     headers = header_fields(tools, identity, target=target, body=body)
     client = client_files(tools, identity)
     where = entrance(tools, settings, gateway)

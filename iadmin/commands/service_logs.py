@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 import click
 
 from agent.errors import ExitStatus, OperatorError
+from agent.recent.tidings import LINE
 from iadmin.commands.lazy import Command
 from iadmin.commands.naming import service_filter
 from iadmin.commands.tools import Tools, pass_tools
@@ -125,10 +126,8 @@ class Tail:
 
 def as_facts(line: str) -> dict[str, str]:
     """The columns of a line; a line of a traceback has `text` only."""
-    parts = line.split(None, len(COLUMNS) - 1)
-    if line.startswith(INDENT.decode()) or len(parts) < len(COLUMNS):
-        return {"text": line}
-    return dict(zip(COLUMNS, parts, strict=True))
+    found = LINE.fullmatch(line)
+    return {"text": line} if found is None else dict(zip(COLUMNS, map(str.strip, found.groups()), strict=True))
 
 
 def _chosen(lines: Iterable[bytes], is_own: Callable[[bytes], bool]) -> Iterator[str]:

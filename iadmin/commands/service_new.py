@@ -44,7 +44,7 @@ def new(tools: Tools, name: str, is_added: bool | None) -> Outcome:
     settings, _ = tools.load_config(tools.home)
     for other in (one.name for one in settings.services):
         if other.url_name == wanted.url_name:
-            raise _exists(f"the configuration has the service {other.client_id!r}, with the URL /http/{other.url_name}")
+            raise _exists(f"the configuration has the service {other.client_id!r}, with the URL {other.path}")
     service = new_service(wanted)
     listed_in = services_folder(tools)
     folder = listed_in / wanted.name

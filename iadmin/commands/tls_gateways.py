@@ -79,4 +79,4 @@ def base_url(scheme: str, host: str, port: int) -> str:
 
 def service_urls(settings: AgentConfig, base: str) -> Sequence[str]:
     """The URLs of the active services."""
-    return [f"{base}/http/{service.name.url_name}" for service in settings.services if service.is_active]
+    return [base + service.name.path for service in settings.services if service.is_active]

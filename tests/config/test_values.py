@@ -67,6 +67,7 @@ GOOD = [
     ("web_url", "https://[2001:db8::1]:8443/a?b=c", "https://[2001:db8::1]:8443/a?b=c"),
     ("service_part", "sample-plan", "sample-plan"),
     ("service_part", "Pumpen_Süd.2", "Pumpen_Süd.2"),
+    ("service_part", "Pumpen Süd", "Pumpen Süd"),
     ("header_name", "X-Api-Key", "X-Api-Key"),
 ]
 
@@ -114,7 +115,7 @@ def test_bad_values_are_refused_with_the_value(reader, text, sentence):
     assert sentence == str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["a|b", "a/b", "a b", "..", "a?b", "a%20b", "x" * 129])
+@pytest.mark.parametrize("text", ["a|b", "a/b", " b", "b ", "a\xa0b", "a\u2028b", "..", "a?b", "a%20b", "x" * 129])
 def test_service_names_survive_in_a_url(text):
     """What would break the URL or the agent client id is refused."""
     with pytest.raises(Unfit):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ExitStatus
-from iadmin.commands.service_logs import Tail, of_service
+from iadmin.commands.service_logs import Tail, as_facts, of_service
 from tests.iadmin.fakes import World
 
 NAME = "applications|sample-plan"
@@ -108,3 +108,9 @@ def test_a_name_is_a_whole_word() -> None:
     assert [True, True, False, False, False] == [
         is_own(each) for each in (b"INFO a|x - y", b"for a|x: z", b"a|x-y", b"aa|x", b"a|xy")
     ]
+
+
+def test_a_name_with_a_blank_is_one_column() -> None:
+    """A room is what stands before the event's id."""
+    found = as_facts("2026-11-20T17:25:25.123+01:00 INFO  applications|Pump alarms - one two")
+    assert ("applications|Pump alarms", "-", "one two") == (found["room"], found["event_id"], found["text"])

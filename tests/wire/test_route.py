@@ -26,6 +26,7 @@ ROUTES = Routes(active=(PLAN, TWO, SPACE), inactive=(ASLEEP,))
         (b"/http/my_apps_pump_alarms", TWO, "", ""),
         (b"/http/applications_sample%2Dplan", PLAN, "", ""),
         (b"/http/applications_t%C3%BCr%202", SPACE, "", ""),
+        (SPACE.path.encode("ascii"), SPACE, "", ""),
         (b"http://agent.example:8081/http/applications_sample-plan/x", PLAN, "/x", ""),
         (b"/http/./other/../applications_sample-plan/a/./b/../c", PLAN, "/a/c", ""),
         (b"/http/applications_sample-plan/a%20b", PLAN, "/a b", ""),
