@@ -62,11 +62,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         order = parse(sys.argv[1:] if argv is None else argv)
         if order.help:
-            sys.stdout.write(USAGE)
+            _write(USAGE, is_fault=False)
         elif order.version:
             from importlib.metadata import version
 
-            sys.stdout.write(f"apclient {version('integration-agent')}\n")
+            _write(f"apclient {version('integration-agent')}\n", is_fault=False)
         else:
             _submit(order)
     except Misused as misused:
@@ -129,9 +129,11 @@ def _submission(order: Order, key: str) -> Submission:
 
 
 def _content(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_BODY_BYTES + 1)
+    if file == "-" and sys.stdin is None:
+        raise Failed(NO_INPUT, "standard input is closed; it must hold an APXML message")
     try:
+        if file == "-":
+            return sys.stdin.buffer.read(MAX_BODY_BYTES + 1)
         with open(file, "rb") as opened:
             return opened.read(MAX_BODY_BYTES + 1)
     except OSError as error:
@@ -212,4 +214,17 @@ def _reason(error: OSError) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"apclient: {line}\n")
+    _write(f"apclient: {line}\n", is_fault=True)
+
+
+def _write(text: str, *, is_fault: bool) -> None:
+    """Management systems start programs with closed streams, and full disks behind them: the exit status counts."""
+    stream = sys.stderr if is_fault else sys.stdout
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        # Python would try again at its end, fail again, and end with 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

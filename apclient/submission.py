@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from apclient.commandline import client_id
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -10,6 +12,10 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 _TOKEN = "agent_client_id"
 _PLACE = ["data", _TOKEN]
 """Where the token stands, below the root."""
+_SIGN = ["transaction", "header", "method"]
+"""What the agent knows a message by."""
+_ENCODINGS = (18, 19)
+"""XML_ERROR_UNKNOWN_ENCODING and XML_ERROR_INCORRECT_ENCODING of expat."""
 _ESCAPES = {number: f"\\u{number:04x}" for number in range(32)} | {34: '\\"', 92: "\\\\", 127: "\\u007f"}
 _UNQUOTED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 
@@ -38,7 +44,10 @@ def of_values(values: tuple[str, ...], *, key: str) -> Submission:
 
 
 def of_file(content: bytes, *, service: str, name: str, key: str) -> Submission:
-    """A ready-made message as it is; `service` counts where it has no `agent_client_id`. Raises `Unfit`."""
+    """A ready-made message as it is; `service` counts where it has no `agent_client_id`.
+
+    Raises `Unfit` also for what the agent would refuse, because the agent may be away: nobody would hear of it.
+    """
     if not content.strip():
         raise Unfit(f"{name} is empty; it must hold an APXML message")
     named = _client_id_in(content, name, default=service)
@@ -48,12 +57,19 @@ def of_file(content: bytes, *, service: str, name: str, key: str) -> Submission:
 
 
 def text(value: str) -> str:
-    """An argument as text: UTF-8, else windows-1252, which is what Windows' tools leave behind."""
+    """An argument as text: UTF-8, else windows-1252, which is what Windows' tools leave behind.
+
+    Python has read the bytes in the encoding of the locale, which says nothing about who wrote the alarm: a management
+    system runs in `POSIX` or in a locale of old, and its plug-ins write UTF-8.
+    """
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-    return value
+        octets = os.fsencode(value)
+    except UnicodeEncodeError:  # not from a command line
+        octets = value.encode("utf-8", "replace")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", "replace")
 
 
 def url_name(service: str) -> str:
@@ -69,16 +85,20 @@ def _submission(service: str, content_type: str, body: bytes, key: str) -> Submi
 
 
 def _client_id_in(content: bytes, name: str, *, default: str) -> str:
-    """The service that a message names, `default` where it names none. Raises `Unfit` for what is no XML and names no
-    service: the agent would refuse it, but nothing says at which URL."""
+    """The service that a message names, `default` where it names none. Raises `Unfit` for what is no message."""
     from pyexpat import ExpatError, ParserCreate
 
     path: list[str] = []
     pieces: list[str] = []
+    root = ""
+    is_message = False
     parser = ParserCreate()
 
     def begin(element: str, _: object) -> None:
+        nonlocal root, is_message
         path.append(element.rpartition(":")[2].lower())
+        root = root or element
+        is_message = is_message or path == _SIGN
         if path[1:] == _PLACE:
             pieces.clear()  # of two, the later one counts
             parser.CharacterDataHandler = pieces.append
@@ -93,6 +113,15 @@ def _client_id_in(content: bytes, name: str, *, default: str) -> str:
     try:
         parser.Parse(content, True)
     except (ExpatError, LookupError, ValueError) as error:
-        if not pieces and not default:
+        # The agent reads encodings that expat does not know.
+        if isinstance(error, ExpatError) and error.code not in _ENCODINGS:
             raise Unfit(f"{name} is not well-formed XML: {error}") from None
+        if not pieces and not default:
+            raise Unfit(f'{name} cannot be read ({error}); name its service with --service "DOMAIN|NAME"') from None
+    else:
+        if not is_message:
+            raise Unfit(
+                f"{name} is no APXML message: it begins with <{root[:80]}> and needs <transaction> with a <header> "
+                "and a <method> in it"
+            )
     return "".join(pieces).strip() or default

@@ -1,5 +1,7 @@
 """`apclient` from its arguments to its exit status; the agent is played by a function."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,7 +151,10 @@ def test_credentials_come_from_a_file_or_the_environment(
 
 def test_a_file_is_submitted(agent: Agent, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Or said to be missing."""
-    (home / "m.xml").write_text("<transaction><data><agent_client_id>a|b</agent_client_id></data></transaction>")
+    (home / "m.xml").write_text(
+        "<transaction><header><method>add</method></header><data><agent_client_id>a|b</agent_client_id></data>"
+        "</transaction>"
+    )
     assert 0 == program.main(["--submit-file", str(home / "m.xml")])
     assert "a_b" == agent.sent[0][1].service
     assert program.NO_INPUT == program.main(["--submit-file", str(home / "none.xml")])
@@ -177,3 +182,22 @@ def test_mistakes_on_the_command_line(agent: Agent, home: Path, capsys: pytest.C
     said = capsys.readouterr()
     assert said.out.startswith("usage: apclient")
     assert 3 == len(said.err.splitlines())
+
+
+@pytest.mark.parametrize("stream", ["closed", "full"])
+def test_a_broken_stderr_does_not_change_the_exit_status(agent: Agent, home: Path, tmp_path: Path, stream: str) -> None:
+    """The event is kept; a sender that is told otherwise would send it again."""
+    end = {"closed": "2>&-", "full": "2>/dev/full"}[stream]
+    for argv, status in (("--gateway http://127.0.0.1:9 --map-data 'a|b'", 0), ("--no-spool --map-data ''", 64)):
+        line = f'exec "$1" -c "import sys; from apclient.main import main; sys.exit(main())" {argv} {end}'
+        assert status == subprocess.run(["sh", "-c", line, "sh", sys.executable], check=False).returncode, argv
+    assert 1 == Spool(str(home)).waiting("a_b")
+
+
+def test_a_closed_stdin_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Daemons have none."""
+    monkeypatch.setattr("sys.stdin", None)
+    assert 66 == program.main(["--submit-file", "-"])
+    assert "standard input is closed" in capsys.readouterr().err

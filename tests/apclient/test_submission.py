@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from apclient.submission import MAX_BODY_BYTES, Unfit, of_file, of_values, text, url_name
 
+NAMELESS = "<transaction><header><method>add</method></header><data>%s</data></transaction>"
+
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1))
 def test_values_arrive_as_they_were_given(values: list[str]) -> None:
@@ -20,6 +22,15 @@ def test_values_arrive_as_they_were_given(values: list[str]) -> None:
 def test_bytes_that_are_no_utf8_are_windows() -> None:
     """Old tools on Windows and terminals write it; nothing keeps an alarm back."""
     assert "größe \ufffd" == text("gr\udcf6\udcdfe \udc81")
+    assert "?" == text("\ud800")
+
+
+@pytest.mark.parametrize("locale", ["ascii", "iso8859-1", "utf-8"])
+def test_the_locale_does_not_matter(monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
+    """UTF-8 stays UTF-8 where the system's encoding is another one, and windows-1252 is what is left."""
+    monkeypatch.setattr("os.fsencode", lambda value: value.encode(locale, "surrogateescape"))
+    for octets in ("größe 5 €".encode(), "größe 5 €".encode("cp1252")):
+        assert "größe 5 €" == text(octets.decode(locale, "surrogateescape"))
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -49,30 +60,44 @@ def test_names_are_quoted_as_the_agent_does_it(name: str) -> None:
 def test_a_message_names_its_service(token: str, encoding: str) -> None:
     """And travels as it is."""
     declared = encoding.removesuffix("-sig")
-    content = (
-        f'<?xml version="1.0" encoding="{declared}"?><transaction><data>{token}<m>ä</m></data></transaction>'.encode(
-            encoding
-        )
-    )
+    message = NAMELESS % f"{token}<m>ä</m>"
+    content = f'<?xml version="1.0" encoding="{declared}"?>{message}'.encode(encoding)
     made = of_file(content, service="", name="f", key="k")
     assert ("applications_pumps", content, "application/xml") == (made.service, made.body, made.content_type)
 
 
-@pytest.mark.parametrize("content", [b"<a/>", b"<agent_client_id/>", b"<agent_client_ids>a|b</agent_client_ids>"])
-def test_a_message_without_a_name_needs_one(content: bytes) -> None:
+@pytest.mark.parametrize("token", ["", "<agent_client_id/>", "<agent_client_ids>a|b</agent_client_ids>"])
+def test_a_message_without_a_name_needs_one(token: str) -> None:
     """The sentence says how."""
+    content = (NAMELESS % token).encode()
     assert "a_b" == of_file(content, service="a|b", name="f", key="k").service
     with pytest.raises(Unfit, match="--service"):
         of_file(content, service="", name="f", key="k")
 
 
-def test_a_service_cannot_be_found_in_rubbish() -> None:
-    """With the service named, or found before it goes wrong, the agent says what is wrong."""
-    with pytest.raises(Unfit, match="f is not well-formed XML: mismatched tag: line 1"):
-        of_file(b"<transaction></a>", service="", name="f", key="k")
-    assert "a_b" == of_file(b"<transaction></a>", service="a|b", name="f", key="k").service
-    cut = b"<transaction><data><agent_client_id>a|b</agent_client_id>"
-    assert "a_b" == of_file(cut, service="", name="f", key="k").service
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"<transaction></a>", "f is not well-formed XML: mismatched tag: line 1"),
+        (b"<transaction><data><agent_client_id>a|b</agent_client_id>", "f is not well-formed XML: no element found"),
+        (b"\xff<transaction/>", "f is not well-formed XML"),
+        (b"<event/>", "f is no APXML message: it begins with <event> and needs <transaction> with a <header>"),
+        (b"<transaction><data/></transaction>", "f is no APXML message: it begins with <transaction>"),
+    ],
+)
+def test_rubbish_is_refused_whether_the_agent_is_there_or_not(content: bytes, sentence: str) -> None:
+    """Kept for an agent that refuses it later, it would be lost behind an exit status of 0."""
+    with pytest.raises(Unfit, match=sentence):
+        of_file(content, service="a|b", name="f", key="k")
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "utf-16", "bogus"])
+def test_the_agent_judges_encodings(encoding: str) -> None:
+    """It knows others than the parser here; but the service must then be named."""
+    content = f"<?xml version='1.0' encoding='{encoding}'?>{NAMELESS}".encode()
+    assert "a_b" == of_file(content, service="a|b", name="f", key="k").service
+    with pytest.raises(Unfit, match=r"f cannot be read .*--service"):
+        of_file(content, service="", name="f", key="k")
 
 
 @given(st.binary())
