@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import Final, Protocol
 
 import attrs
@@ -38,6 +39,8 @@ VALUES: Final = "map-data"
 """The only member of the JSON object in which values are sent."""
 
 CONTENT_TYPE: Final = "application/xml"
+READABLE_GROUP: Final = 64
+"""Characters that are left of a process group that is too long, or that cannot be printed."""
 
 
 class Valued(Protocol):
@@ -193,16 +196,16 @@ def _priority(message: Apxml) -> Priority | None:
 
 
 def _group(message: Apxml) -> str | None:
+    """The group, any text in the original. One that no queue here can be named with becomes one that can: equal ones stay
+    equal, different ones different, and no alarm is lost over it."""
     group = message.value(PROCESS_GROUP).strip()
     if not group:
         return None
-    if len(group.encode()) > MAX_GROUP_BYTES or not group.isprintable():
-        raise _refused(
-            "bad-process-group",
-            f"The token {PROCESS_GROUP} is {group[:80]!r}; a process group has at most {MAX_GROUP_BYTES} bytes, and no "
-            "control characters.",
-        )
-    return group
+    octets = group.encode("utf-8", "replace")
+    if len(octets) <= MAX_GROUP_BYTES and group.isprintable():
+        return group
+    readable = "".join(c if c.isprintable() and c.isascii() else "_" for c in group[:READABLE_GROUP])
+    return f"{readable}~{sha256(octets).hexdigest()[:16]}"
 
 
 def _refused(code: str, sentence: str) -> SenderError:

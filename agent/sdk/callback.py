@@ -15,6 +15,8 @@ from agent.sdk.values import MAX_XML_DEPTH, guess_value, local_name, text_of
 TYPE: Final = "xmatters_callback_type"
 MAPS: Final = ("additionaltokens", "eventproperties")
 """Fields that hold names and values: a Java map as XML, a JSON object, or a list of such objects."""
+_ORDER: Final = ("comparator", "no-comparator")
+"""What a sorted map of Java says about its order; no entries."""
 
 
 @attrs.frozen
@@ -89,10 +91,10 @@ def is_callback(message: Apxml) -> bool:
 
 def _map(value: Any, name: str, note: Callable[[str], None]) -> dict[str, Any]:
     text = value.strip() if isinstance(value, str) else ""
-    if value is None or (isinstance(value, str) and not text):
+    if value is None or (isinstance(value, str) and text in ("", "null")):
         return {}
     try:
-        return _java_map(text) if text.startswith("<") else _json_map(guess_value(text) if text else value)
+        return _java_map(text, name, note) if text.startswith("<") else _json_map(guess_value(text) if text else value)
     except ValueError as error:
         note(f"{name} cannot be read and is left empty: {error}")
         return {}
@@ -107,16 +109,19 @@ def _json_map(found: Any) -> dict[str, Any]:
     raise ValueError(f"{found!r:.80} is neither XML nor a JSON object")
 
 
-def _java_map(text: str) -> dict[str, Any]:
+def _java_map(text: str, name: str, note: Callable[[str], None]) -> dict[str, Any]:
     """Read a map as XStream writes it: `<map><entry><string>name</string><string>value</string></entry>...</map>`, or
-    `<properties><property name=".." value=".."/></properties>`. All values are texts; `<null/>` is an empty one."""
+    `<properties><property name=".." value=".."/></properties>`. All values are texts; `<null/>` is an empty one.
+
+    What else stands in it is passed over and told: one strange entry must not take the others along.
+    """
     try:
         root = parse_xml(text.encode(), "utf-8", max_depth=MAX_XML_DEPTH)
     except SenderError as error:
         raise ValueError(error.sentence) from error
     found: dict[str, Any] = {}
     for entry in root:
-        if not isinstance(entry.tag, str):
+        if not isinstance(entry.tag, str) or local_name(entry.tag) in _ORDER:
             continue
         pair = [part for part in entry if isinstance(part.tag, str)]
         if local_name(entry.tag) == "property" and entry.get("name"):
@@ -124,5 +129,5 @@ def _java_map(text: str) -> dict[str, Any]:
         elif len(pair) == 2:
             found[text_of(pair[0])] = text_of(pair[1])
         else:
-            raise ValueError(f"<{local_name(entry.tag)}> is no entry with a name and a value")
+            note(f"{name}: <{local_name(entry.tag)}> is no entry with a name and a value, and is left out")
     return found

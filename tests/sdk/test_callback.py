@@ -41,6 +41,9 @@ def test_fields_of_a_response() -> None:
         (MAP, {"ticket": "INC7", "n": "3"}),
         ("<linked-hash-map><entry><string>a</string><null/></entry></linked-hash-map>", {"a": ""}),
         ("<java.util.HashMap/>", {}),
+        (f"<tree-map><no-comparator/>{MAP[5:-6]}</tree-map>", {"ticket": "INC7", "n": "3"}),
+        (f'<tree-map><comparator class="x"/>{MAP[5:-6]}</tree-map>', {"ticket": "INC7", "n": "3"}),
+        ("null", {}),
         ('<properties><property name="a" value="b"/></properties>', {"a": "b"}),
         ('{"a": "b"}', {"a": "b"}),
         ('[{"a": "b"}, {"c": "d", "a": "e"}]', {"a": "e", "c": "d"}),
@@ -54,7 +57,7 @@ def test_maps_of_java(text: str, expected: object) -> None:
     assert expected == callback_of(message(additionalTokens=text)).additionaltokens
 
 
-@pytest.mark.parametrize("text", ["<map><entry>", "<map><entry><string>a</string></entry></map>", "no map", "[1]"])
+@pytest.mark.parametrize("text", ["<map><entry>", "no map", "[1]"])
 def test_map_that_cannot_be_read_is_noted(text: str) -> None:
     """The news itself is not lost over it."""
     noted: list[str] = []
@@ -62,6 +65,15 @@ def test_map_that_cannot_be_read_is_noted(text: str) -> None:
 
     assert ("active", {}) == (news.status, news.additionaltokens)
     assert noted[0].startswith("additionaltokens cannot be read and is left empty")
+
+
+def test_an_entry_that_cannot_be_read_costs_only_itself() -> None:
+    """The others are there, and a note says what is not."""
+    noted: list[str] = []
+    text = f"{MAP[:-6]}<entry><string>a</string></entry></map>"
+    news = callback_of(message(additionalTokens=text), note=noted.append)
+    assert {"ticket": "INC7", "n": "3"} == news.additionaltokens
+    assert ["additionaltokens: <entry> is no entry with a name and a value, and is left out"] == noted
 
 
 def test_entities_are_refused() -> None:
