@@ -196,8 +196,8 @@ def _priority(message: Apxml) -> Priority | None:
 
 
 def _group(message: Apxml) -> str | None:
-    """The group, any text in the original. One that no queue here can be named with becomes one that can: equal ones stay
-    equal, different ones different, and no alarm is lost over it."""
+    """The group, any text in the original. One that no queue here can be named with is written in another way: equal
+    ones stay equal, different ones different, and no alarm is lost over it."""
     group = message.value(PROCESS_GROUP).strip()
     if not group:
         return None
