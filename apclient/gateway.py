@@ -115,7 +115,8 @@ def read_answer(data: bytes) -> Answer:
     line, *fields = head.split(b"\r\n")
     version, _, rest = line.partition(b" ")
     status = rest[:3]
-    if not blank or not version.startswith(b"HTTP/1.") or not status.isdigit() or rest[3:4] not in (b" ", b""):
+    is_status = len(status) == 3 and status.isdigit() and rest[3:4] in (b" ", b"")
+    if not blank or not version.startswith(b"HTTP/1.") or not is_status:
         raise Unreachable(
             "what answers there does not speak HTTP" if data else "the connection ended without an answer"
         )

@@ -17,7 +17,7 @@ from apclient.commandline import USAGE, Misused, Order, parse
 from apclient.gateway import DEFAULT_URL, LOOPBACK, Answer, BadUrl, Trust, Unreachable, Url, authorization, post
 from apclient.parcel import FOLDER
 from apclient.spool import Full, Spool
-from apclient.submission import MAX_BODY_BYTES, Submission, Unfit, of_file, of_values
+from apclient.submission import MAX_BODY_BYTES, Submission, Unfit, of_file, of_values, text
 
 OK, USAGE_STATUS, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, TEMPORARY, NO_PERMISSION, CONFIG = (
     0, 64, 65, 66, 69, 73, 75, 77, 78,
@@ -121,9 +121,11 @@ def _submission(order: Order, key: str) -> Submission:
             for value in order.values[1:]:
                 if value in ("--gateway", "--home", "--no-spool", "--credentials", "--timeout", "--submit-file"):
                     _say(f"note: {value!r} stands behind --map-data, so it is a value; options stand before it")
-            return of_values(order.values, key=key)
+            # What the shell left: Python has read it in the encoding of the locale.
+            return of_values(tuple(text(os.fsencode(value)) for value in order.values), key=key)
         name = "standard input" if order.file == "-" else order.file
-        return of_file(_content(order.file), service=order.service, name=name, key=key)
+        service = text(os.fsencode(order.service))
+        return of_file(_content(order.file), service=service, name=name, key=key)
     except Unfit as unfit:
         raise Failed(DATA, str(unfit)) from None
 

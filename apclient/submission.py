@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from apclient.commandline import client_id
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -38,9 +36,9 @@ class Submission:
 
 def of_values(values: tuple[str, ...], *, key: str) -> Submission:
     """Values as JSON, which keeps every character."""
-    texts = ",".join(f'"{text(value).translate(_ESCAPES)}"' for value in values)
+    texts = ",".join(f'"{value.translate(_ESCAPES)}"' for value in values)
     body = f'{{"map-data":[{texts}]}}'.encode()
-    return _submission(client_id(text(values[0])), "application/json", body, key)
+    return _submission(client_id(values[0]), "application/json", body, key)
 
 
 def of_file(content: bytes, *, service: str, name: str, key: str) -> Submission:
@@ -56,16 +54,12 @@ def of_file(content: bytes, *, service: str, name: str, key: str) -> Submission:
     return _submission(client_id(named), "application/xml", content, key)
 
 
-def text(value: str) -> str:
+def text(octets: bytes) -> str:
     """An argument as text: UTF-8, else windows-1252, which is what Windows' tools leave behind.
 
-    Python has read the bytes in the encoding of the locale, which says nothing about who wrote the alarm: a management
-    system runs in `POSIX` or in a locale of old, and its plug-ins write UTF-8.
+    Not the encoding of the locale: it says nothing about who wrote the alarm. A management system runs in `POSIX`, or
+    in a locale of old, and its plug-ins write UTF-8.
     """
-    try:
-        octets = os.fsencode(value)
-    except UnicodeEncodeError:  # not from a command line
-        octets = value.encode("utf-8", "replace")
     try:
         return octets.decode()
     except UnicodeDecodeError:

@@ -79,6 +79,7 @@ def test_an_answer_and_its_sentence() -> None:
         b"HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\n\r\nhalf",
         b"HTTP/1.1 202 Accepted\r\n",
         b"HTTP/1.1 2020 x\r\n\r\n",
+        b"HTTP/1.1 2\r\n\r\n",
         b"SSH-2.0-OpenSSH\r\n\r\n",
     ],
 )

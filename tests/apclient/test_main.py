@@ -11,6 +11,7 @@ from apclient.gateway import Answer, Trust, Unreachable, Url
 from apclient.spool import Spool
 from apclient.submission import Submission
 
+ROOT = Path(__file__).parents[2]
 ARGV = ["--map-data", "a|b", "x"]
 
 
@@ -201,3 +202,14 @@ def test_a_closed_stdin_is_told(
     monkeypatch.setattr("sys.stdin", None)
     assert 66 == program.main(["--submit-file", "-"])
     assert "standard input is closed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("locale", ["POSIX", "C", "C.UTF-8"])
+def test_the_locale_does_not_matter(home: Path, locale: str) -> None:
+    """A management system runs in any, and its plug-ins write UTF-8."""
+    code = "import sys; from apclient.main import main; sys.exit(main())"
+    argv = [sys.executable, "-c", code, "--gateway", "http://127.0.0.1:9", "--map-data", "a|b", "größe 5 €"]
+    environ = {"IA_HOME": str(home), "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert 0 == subprocess.run(argv, env=environ, check=False, cwd=ROOT).returncode
+    (path,) = (home / "var/apclient").glob("*.parcel")
+    assert "größe 5 €".encode() in path.read_bytes()
