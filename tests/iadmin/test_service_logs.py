@@ -16,7 +16,7 @@ NAME = "applications|sample-plan"
 
 
 def line(second: int, text: str, room: str = "host") -> str:
-    return f"2025-07-30T10:22:{second:02}.000+00:00 INFO  {room:8} 019dd2b4 {text}\n"
+    return f"2025-07-30T10:22:{second:02}.000+00:00 INFO  {room:8} 019dd2b4-6f03-7c1e-9a53-0d4c6c1f7a10 {text}\n"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_last_lines_reach_into_older_files(world: World, log: Path, count: s
 def test_json_has_the_columns(world: World, log: Path) -> None:
     """And of a traceback the text."""
     lines = json.loads(world.run("--json", "service", "logs", NAME, "--lines", "3").out)["lines"]
-    assert ("INFO", "host", "019dd2b4", f"{NAME} failed") == tuple(
+    assert ("INFO", "host", "019dd2b4-6f03-7c1e-9a53-0d4c6c1f7a10", f"{NAME} failed") == tuple(
         lines[0][key] for key in ("level", "room", "event_id", "text")
     )
     assert {"text": "    KeyError"} == lines[2]

@@ -95,7 +95,7 @@ def test_what_exists_is_refused(world: World, home: Path) -> None:
     assert [] == list((home / "services" / "mine").iterdir())
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "|x", "x|", "a|b|c", ".."])
+@pytest.mark.parametrize("name", ["", "a\xa0b", "a/b", "|x", "x|", "a|b|c", ".."])
 def test_what_is_no_name_is_refused(world: World, home: Path, name: str) -> None:
     """64, with what a name may be."""
     answer = world.run("service", "new", name)
