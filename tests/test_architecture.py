@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "apclient.parcel",
         "agent.credential",
         "agent.errors",
+        "agent.heldback",
         "agent.names",
         "agent.secret",
         "agent.templates",

@@ -5,12 +5,12 @@ One for paused destinations, one for suspended services.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from twisted.logger import Logger
 
 from agent.errors import MachineError
+from agent.heldback import MAX_BYTES, consequence, file_of, names_in
 from agent.wholefile import write_whole
 
 log = Logger(namespace="upstream")
@@ -26,17 +26,18 @@ class PausedBook:
     def write(self, names: frozenset[str]) -> None:
         """Note these names and no others. Raises `MachineError` when the disk refuses; nothing is changed then."""
         try:
-            write_whole(self._path, json.dumps(sorted(names)).encode("ascii"))
+            write_whole(self._path, file_of(names))
         except OSError as error:
             raise MachineError("store-failed", f"{self._path}: {error.strerror}; nothing was changed") from error
         self.names = names
 
     def _read(self) -> frozenset[str]:
         try:
-            found = json.loads(self._path.read_text(encoding="ascii"))
-            return frozenset(str(name) for name in found)
+            with self._path.open("rb") as file:
+                return names_in(file.read(MAX_BYTES + 1))
         except FileNotFoundError:
             return frozenset()
-        except (OSError, ValueError, TypeError) as error:
-            log.warn("{path} cannot be read, nothing is held back by it: {reason}", path=str(self._path), reason=error)
+        except (OSError, ValueError) as error:
+            why = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+            log.error("{path} {why}, {then}", path=str(self._path), why=why, then=consequence(self._path.name))
             return frozenset()

@@ -27,6 +27,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     "the admin gateway": home.see_admin,
     "the folders it writes to": home.see_folders,
     "events that apclient has kept": home.see_kept,
+    "what is held back": home.see_books,
     "who may read and change its files": inside.see_rights,
     "the disk": inside.see_disk,
     "the clock": inside.see_clock,

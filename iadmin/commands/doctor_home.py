@@ -10,11 +10,12 @@ from typing import Final
 
 from agent.config.model import GatewayConfig, OutboxDestination
 from agent.errors import AgentError
+from agent.heldback import BOOKS, MAX_BYTES, names_in
 from iadmin.commands.config import flat, read_admin_key
 from iadmin.commands.doctor_patient import Patient
 from iadmin.commands.keystores import AgentKeystore
 from iadmin.diagnosis import Finding, force
-from iadmin.diagnosis.home import Kept, look_at_clear_secrets, look_at_kept, look_at_path
+from iadmin.diagnosis.home import Kept, look_at_book, look_at_clear_secrets, look_at_kept, look_at_path
 from iadmin.text import moment
 from keystoretools import KeystoreError
 
@@ -63,6 +64,21 @@ def _times(folder: Path) -> Iterator[float]:
             if one.name.endswith(".parcel"):
                 with contextlib.suppress(FileNotFoundError):
                     yield one.stat().st_mtime
+
+
+def see_books(patient: Patient) -> Iterator[Finding]:
+    """What the operator holds back over restarts."""
+    for name in BOOKS:
+        path = patient.home / "var" / name
+        try:
+            with path.open("rb") as file:
+                names_in(file.read(MAX_BYTES + 1))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield from look_at_book(str(path), f"cannot be read: {error.strerror}")
+        except ValueError as error:
+            yield from look_at_book(str(path), str(error))
 
 
 def see_clear_secrets(patient: Patient) -> Iterator[Finding]:

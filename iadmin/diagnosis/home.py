@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import PurePath
 from typing import Final
 
 import attrs
 
 from agent.config.model import AgentConfig, HttpDestination
 from agent.config.show import is_telltale, masked_url
+from agent.heldback import consequence
 from iadmin.diagnosis.finding import Finding, fault, note, warning
 from iadmin.diagnosis.settings import READ
 
@@ -92,6 +94,16 @@ def look_at_kept(kept: Kept, *, folder: str, is_running: bool) -> Iterator[Findi
             known=folder,
             remedy="iadmin start; it fetches them",
         )
+
+
+def look_at_book(path: str, trouble: str) -> Iterator[Finding]:
+    """A file of names that the operator holds back, which the next agent would pass over."""
+    yield warning(
+        "held-back-unreadable",
+        f"{path} {trouble}, {consequence(PurePath(path).name)}",
+        known="reading it as the agent does at its start",
+        remedy=f"rm {path}, and hold back again what shall wait",
+    )
 
 
 def look_at_clear_secrets(config: AgentConfig) -> Iterator[Finding]:

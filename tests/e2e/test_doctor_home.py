@@ -53,6 +53,10 @@ def unknown_element(clinic: Clinic) -> None:
     clinic.add("<service-gatewy/>")
 
 
+def damaged_suspensions(clinic: Clinic) -> None:
+    (clinic.home / "var" / "suspended.json").write_text('{"applications|sample-plan": true}')
+
+
 def broken_script(clinic: Clinic) -> None:
     (clinic.home / "services" / "sample-plan" / "sample_plan.py").write_text("def on_event(:\n")
 
@@ -408,6 +412,7 @@ FAULTS: tuple[tuple[Callable[[Clinic], None], str], ...] = (
     (broken_xml, "config-fault"),
     (unknown_element, "config-warning"),
     (broken_script, "script-broken"),
+    (damaged_suspensions, "held-back-unreadable"),
     (readable_configuration, "home-exposed"),
     (passphrase_in_the_configuration, "not-for-production"),
     (plain_to_the_outside, "plain-outside"),

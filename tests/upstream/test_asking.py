@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from agent.delivery import Answer, OutboundRequest
 from agent.errors import DestinationError
@@ -134,5 +135,11 @@ def test_pauses_survive_a_restart(tmp_path):
     PausedBook(path).write(frozenset({"b", "a"}))
     assert frozenset({"a", "b"}) == PausedBook(path).names
     assert 0o600 == path.stat().st_mode & 0o777
-    path.write_text("[", encoding="ascii")
-    assert frozenset() == PausedBook(path).names
+    for damaged in ("[", '"out"', '{"out": true}', '["out", 1]', "[" * 100_000, "null", "\xff"):
+        path.write_text(damaged, encoding="latin-1")
+        with capturedLogs() as logs:
+            assert frozenset() == PausedBook(path).names
+        [told] = [formatEvent(one) for one in logs]
+        assert told.startswith(f"{path} is not ")
+        assert "so no destination is paused; " in told
+        assert told.endswith('"iadmin destination pause" writes it anew')
