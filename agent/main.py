@@ -29,6 +29,7 @@ from agent.config.permissions import exposures
 from agent.control.lock import HomeLock
 from agent.errors import AgentError, ExitStatus, OperatorError
 from agent.observe.log import RunningLog, running_log
+from agent.streams import fill_streams
 from agent.turning import LeanReactor
 from agent.version import installed_version
 
@@ -48,6 +49,7 @@ ACCOUNT: Final = "run the agent under the account that owns its home, or give th
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal or `iadmin stop`; return the exit status."""
+    fill_streams()
     arguments = _parse(argv)
     os.umask(PRIVATE_UMASK)
     try:

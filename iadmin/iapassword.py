@@ -11,6 +11,7 @@ import hmac
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -20,6 +21,7 @@ from agent.config.homekey import ensure_key, write_secret
 from agent.config.passwordfile import FileKind, kind_of, seal, unseal
 from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
 from agent.errors import AgentError, ExitStatus, OperatorError
+from agent.streams import fill_streams
 
 USAGE: Final = "Usage: iapassword --new <new_password> [--old <old_password>] [--file </path/to/pwd/file>]"
 BAD_ARGUMENT: Final = 35
@@ -68,10 +70,15 @@ class Outside:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit status."""
+    fill_streams()
     outside = Outside(
         environ=os.environ, program=Path(sys.argv[0]), cwd=Path.cwd(), out=sys.stdout, err=sys.stderr, ask=_ask
     )
-    return run(sys.argv[1:] if argv is None else argv, outside)
+    # Passwords are UTF-8, in whatever encoding the locale makes Python read them.
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    given = [os.fsencode(word).decode("utf-8", "surrogateescape") for word in sys.argv[1:]] if argv is None else argv
+    return run(given, outside)
 
 
 def run(argv: Sequence[str], outside: Outside) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agent.errors import AgentError, ExitStatus
+from agent.streams import fill_streams
 from iadmin.commands.lazy import LazyGroup, Switches, switch_options
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ BuildTools = Callable[[Switches], "Tools"]
 def main(argv: Sequence[str] | None = None, *, build: BuildTools | None = None) -> int:
     """Run one command and return its exit status; `build` makes the tools, the real ones where it is None."""
     switches = Switches()
+    fill_streams()
     for stream in (sys.stdout, sys.stderr):
         # An ellipsis on a terminal that cannot show one must not end the command.
         if hasattr(stream, "reconfigure"):

@@ -45,7 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.unit",
     ),
     ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
-    ("agent.mutual", "agent.storepassword", "agent.wholefile", "keystoretools.filelock"),
+    ("agent.mutual", "agent.storepassword", "agent.streams", "agent.wholefile", "keystoretools.filelock"),
     (
         "agent.config.files",
         "agent.config.permissions",

@@ -1,6 +1,9 @@
 """`iapassword`, by its texts and exit statuses."""
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,3 +184,17 @@ def test_no_home_is_told_in_one_sentence(desk: Desk) -> None:
     )
     assert ExitStatus.DATA == desk("--new", "")[0]
     assert ExitStatus.CANNOT_CREATE == desk("--new", "x", "--file", "no/such/folder")[0]
+
+
+def test_a_password_is_read_as_utf_8_in_every_locale(tmp_path: Path) -> None:
+    """On the command line and from standard input: a management system may run in POSIX."""
+    (tmp_path / "conf").mkdir()
+    posix = {**os.environ, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    argv = [sys.executable, "-m", "iadmin.iapassword", "--home", str(tmp_path)]
+    for more, told in (
+        (["--new", "größe 1"], ""),
+        (["--new", "-", "--old", "-"], "größe 2\ngröße 1\n"),
+        (["--new", "größe 3", "--old", "größe 2"], ""),
+    ):
+        done = subprocess.run([*argv, *more], env=posix, input=told.encode(), capture_output=True, check=False)
+        assert 0 == done.returncode, done.stderr
