@@ -60,7 +60,8 @@ def uvicorn(folder: Path, certificate: Certificate | None = None) -> Program:
         raise Missing("uvicorn")
     folder.mkdir()
     port = free_port()
-    argv = [found, "bench.peers.uvicorn_202:app", "--app-dir", ROOT, "--loop", "uvloop", "--http", "httptools"]
+    # Not as bench.peers.uvicorn_202: what the package needs is not installed beside uvicorn.
+    argv = [found, "uvicorn_202:app", "--app-dir", HERE, "--loop", "uvloop", "--http", "httptools"]
     argv += ["--lifespan", "off", "--no-access-log", "--log-level", "error", "--port", str(port)]
     if certificate is not None:
         argv += ["--ssl-certfile", certificate.certificate, "--ssl-keyfile", certificate.key]
