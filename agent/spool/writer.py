@@ -24,9 +24,8 @@ from typing import Final
 import apsw
 
 from agent.config.model import SpoolLimits
-from agent.delivery import State
 from agent.errors import ExitStatus, MachineError
-from agent.spool import found, layout, rows
+from agent.spool import found, layout, newcomers
 from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
 from agent.spool.changes import Changing, ImpossibleChange
 from agent.spool.keys import Accept, Repeat, sort_out
@@ -253,25 +252,14 @@ class Writer:
         assert connection is not None
         stored_us, age_us = self._now_us(), self._ages()
         first_seq, newest_id = self._event_seq + 1, self.last_event_id
-        connection.execute("BEGIN IMMEDIATE")
+        is_one_step = not batch.changes and newcomers.are_one_step(batch.accepts)
+        if not is_one_step:
+            connection.execute("BEGIN IMMEDIATE")
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
         if window_us and [event for event, _ in accepts if event.idempotency_key]:
             accepts, report.repeats = sort_out(connection, accepts, age_us=age_us, window_us=window_us)
-        connection.executemany(
-            rows.INSERT_EVENT,
-            [
-                rows.event_row(seq, event, state=State.RECEIVED, attempt=0, stored_us=stored_us, age_us=age_us)
-                for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
-            ],
-        )
-        large = [
-            (seq, event.body)
-            for seq, (event, _waiting) in enumerate(accepts, start=first_seq)
-            if len(event.body) > rows.LARGE_BYTES
-        ]
-        if large:
-            connection.executemany(rows.INSERT_BODY["event"], large)
+        newcomers.insert(connection, accepts, first_seq=first_seq, stored_us=stored_us, age_us=age_us)
         event_seq, request_seq = self._event_seq + len(accepts), self._request_seq
         if accepts:
             newest_id = max(newest_id, accepts[-1][0].id)
@@ -280,7 +268,8 @@ class Writer:
             self._change(connection, batch.changes, ledger, (stored_us, age_us), report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
-        connection.execute("COMMIT")
+        if not is_one_step:
+            connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         self._mark.write(Mark(event_seq=event_seq, request_seq=request_seq, event_id=newest_id))
         report.first_seq, report.accepts = first_seq, accepts

@@ -1,0 +1,76 @@
+"""Newly accepted events in one statement: the same rows as one by one, whatever their number."""
+
+import apsw
+import pytest
+
+from agent.delivery import State
+from agent.event import Priority
+from agent.spool import layout, newcomers, rows
+from tests.spool.support import START_US, event
+
+EVENTS = [
+    event(number, priority=Priority(number % 2), group=f"g{number % 3}", charset=(None, "UTF-8")[number % 2], path="/p")
+    for number in range(200)
+]
+
+
+@pytest.fixture
+def connection(tmp_path):
+    path = layout.make_files(tmp_path / "spool")
+    opened = layout.open_for_writing(path)
+    layout.migrate(opened, path)
+    yield opened
+    opened.close()
+
+
+def accepts(events):
+    return [(event, None) for event in events]
+
+
+def stored(connection):
+    return connection.execute(f"SELECT {rows.EVENT_COLUMNS} FROM event ORDER BY seq").fetchall()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 63, 64, 65, 129, 200])
+def test_any_number_of_events_becomes_the_rows_that_each_alone_would_be(connection, number):
+    newcomers.insert(connection, accepts(EVENTS[:number]), first_seq=7, stored_us=START_US + 5, age_us=START_US + 9)
+    assert stored(connection) == [
+        rows.event_row(seq, each, state=State.RECEIVED.value, attempt=0, stored_us=START_US + 5, age_us=START_US + 9)
+        for seq, each in enumerate(EVENTS[:number], start=7)
+    ]
+
+
+def test_a_large_body_lies_beside_its_row(connection):
+    large = event(1, body=b"<a>" + b"x" * rows.LARGE_BYTES + b"</a>")
+    newcomers.insert(connection, accepts([event(0), large]), first_seq=1, stored_us=START_US, age_us=START_US)
+    found = connection.execute(f"SELECT body, {rows.BODY['event']} FROM event ORDER BY seq").fetchall()
+    assert found == [(b"<a/>", b"<a/>"), (b"", large.body)]
+
+
+def test_the_usual_batch_is_a_transaction_by_itself(connection):
+    """Nothing of it stays when one event cannot be stored, without a BEGIN before it."""
+    twice = [event(0), event(1), event(0)]
+    assert newcomers.are_one_step(accepts(twice))
+    with pytest.raises(apsw.ConstraintError):
+        newcomers.insert(connection, accepts(twice), first_seq=1, stored_us=START_US, age_us=START_US)
+    assert not connection.in_transaction
+    assert stored(connection) == []
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [],
+        EVENTS[: newcomers.MOST + 1],
+        [event(0), event(1, idempotency_key="k")],
+        [event(0), event(1, body=b"x" * (rows.LARGE_BYTES + 1))],
+    ],
+    ids=["nothing", "many", "key", "large"],
+)
+def test_a_batch_that_needs_more_than_one_statement_says_so(batch):
+    assert not newcomers.are_one_step(accepts(batch))
+
+
+def test_all_statements_of_newcomers_stay_compiled():
+    """One for each number of events, beside some for all the other work of the writer."""
+    assert newcomers.MOST + 50 <= layout.STATEMENTS
