@@ -1,25 +1,19 @@
-"""A home in one file, and a home made of such a file: a gzipped tar, written whole or not at all.
+"""A home in one file: a gzipped tar, written whole or not at all.
 
-Only files and folders go in and come out. What only counts while an agent runs (`var/run`), logs and the spool's own
+Only files and folders go in. What only counts while an agent runs (`var/run`), logs and the spool's own
 files stay out; the spool comes as a copy that is one moment's state.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
-import shutil
-import stat
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import attrs
-
-from agent.errors import ExitStatus, OperatorError
 
 SPOOL_FILE: Final = "var/spool/spool.db"
 LEFT_OUT: Final = ("var/run", "var/log", "var/spool")
@@ -27,7 +21,6 @@ EMPTY: Final = ("var/run", "var/log", "var/spool")
 """Folders that the agent expects, and that are in the archive without what is in them."""
 COMPRESSION: Final = 1
 """Most is XML, which shrinks well at any level, and the machine has other work."""
-READ_BYTES: Final = 1024 * 1024
 PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 
@@ -97,76 +90,6 @@ def _folder(name: str) -> tarfile.TarInfo:
     made = tarfile.TarInfo(name)
     made.type, made.mode = tarfile.DIRTYPE, PRIVATE_FOLDER
     return made
-
-
-def unpack(archive: Path, home: Path, done: Callable[[int], object]) -> int:
-    """Make a home of an archive; return the number of files. `done` hears the bytes of the archive read so far.
-
-    Everything comes to lie in a folder beside `home`, which takes that name when it is whole. Raises `OperatorError`
-    for what is no such archive, and `OSError`.
-    """
-    beside = home.with_name(f".{home.name}.partial")
-    beside.mkdir(mode=PRIVATE_FOLDER)
-    count = 0
-    try:
-        with archive.open("rb") as file, gzip.open(file) as plain:
-            with tarfile.open(fileobj=plain, mode="r:") as tar:
-                for member in tar:
-                    count += _take(tar, member, beside, archive)
-                    done(file.tell())
-            # The checksum stands at the very end, and tells of everything before.
-            while plain.read(READ_BYTES):
-                pass
-        if not (beside / "conf").is_dir():
-            raise _no_archive(archive, "there is no conf/ in it")
-        if home.exists():
-            home.rmdir()
-        beside.rename(home)
-    except gzip.BadGzipFile as error:
-        raise _no_archive(archive, f"it is damaged ({error})") from error
-    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
-        raise _no_archive(archive, str(error)) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return count
-
-
-def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, home: Path, archive: Path) -> int:
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts:
-        raise _no_archive(archive, f"{member.name!r} in it leads out of the home")
-    path = home / name
-    if member.isdir():
-        _make_folders(home, name)
-        return 0
-    source = tar.extractfile(member) if member.isreg() else None
-    if source is None:
-        raise _no_archive(archive, f"{member.name!r} in it is neither a file nor a folder")
-    if path.exists() or any((home / one).is_file() for one in name.parents):
-        raise _no_archive(archive, f"{member.name!r}, or a file in its way, is in it twice")
-    _make_folders(home, name.parent)
-    with path.open("xb") as file:
-        shutil.copyfileobj(source, file)
-        file.flush()
-        os.fsync(file.fileno())
-    # What others may do is the umask's and the operator's business; who may run a script of theirs stays.
-    path.chmod(PRIVATE_FILE | (member.mode & stat.S_IXUSR))
-    return 1
-
-
-def _make_folders(home: Path, name: PurePosixPath) -> None:
-    """Each for its owner only; `mkdir(parents=True)` would leave those on the way to the umask."""
-    for folder in (*reversed(name.parents), name):
-        (home / folder).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-
-
-def _no_archive(archive: Path, found: str) -> OperatorError:
-    return OperatorError(
-        "not-a-backup",
-        f"{archive} is no backup of an agent home, or it was cut off: {found}; name a file that "
-        '"iadmin backup" has written; nothing was made',
-        exit_status=ExitStatus.DATA,
-    )
 
 
 def outside_of(home: Path, settings: object) -> Iterator[Path]:

@@ -9,9 +9,10 @@ from typing import Final
 import click
 
 from agent.errors import AgentError, ExitStatus, OperatorError
-from iadmin.commands.archive import files_of, outside_of, pack, unpack
+from iadmin.commands.archive import files_of, outside_of, pack
 from iadmin.commands.lazy import Command
 from iadmin.commands.tools import Tools, pass_tools
+from iadmin.commands.unpacking import GIB, MAX_GIB, unpack
 from iadmin.model import Outcome
 from iadmin.render import Line
 from iadmin.text import size
@@ -93,8 +94,17 @@ def _copy_spool(tools: Tools, target: Path) -> Path | None:
 @click.command(cls=Command)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--max-size",
+    "max_gib",
+    type=click.IntRange(1, 1024**2),
+    metavar="GIB",
+    default=MAX_GIB,
+    show_default=True,
+    help="The most that the home may take, in GiB.",
+)
 @pass_tools
-def restore(tools: Tools, file: Path, folder: Path) -> Outcome:
+def restore(tools: Tools, file: Path, folder: Path, max_gib: int) -> Outcome:
     """Make a home in DIR of FILE, a backup.
 
     DIR must not exist, or be empty. Events that were open at the time of the backup are processed (again) when an agent
@@ -115,7 +125,7 @@ def restore(tools: Tools, file: Path, folder: Path) -> Outcome:
         )
     try:
         with tools.progress("reading", archive.stat().st_size) as done:
-            count = unpack(archive, home, done)
+            count = unpack(archive, home, done, max_bytes=max_gib * GIB)
     except FileNotFoundError as error:
         raise OperatorError(
             "no-file", f"{error.filename}: there is no such file; name a backup", exit_status=ExitStatus.NO_INPUT

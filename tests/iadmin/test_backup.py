@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import attrs
 import pytest
 
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.archive import files_of, outside_of, pack, unpack
+from iadmin.commands.archive import files_of, outside_of, pack
+from iadmin.commands.unpacking import GIB, unpack
 from tests.iadmin.fakes import World
 
 
@@ -26,6 +29,13 @@ class Upkeep:
             raise OperatorError("spool-missing", "there is no spool here", exit_status=ExitStatus.NO_INPUT)
         target.write_bytes(b"one moment")
         return {"bytes": 10}
+
+
+@attrs.frozen
+class Disk:
+    """As `shutil.disk_usage` tells it."""
+
+    free: int
 
 
 @pytest.fixture
@@ -126,6 +136,60 @@ def test_a_hostile_archive_makes_nothing(full: World, members: list[tuple[str, b
     assert not (full.cwd / "evil").exists()
 
 
+def bomb(path: Path, *, kind: bytes, size: int) -> None:
+    """A member of many zeros, which take no room; only its beginning where it would be too long to write."""
+    member = tarfile.TarInfo("conf/zeros")
+    member.type, member.size = kind, size
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(member.tobuf())
+        for _ in range(min(size, 64 * 1024**2) // 1024**2):
+            file.write(bytes(1024**2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "said"),
+    [
+        (tarfile.REGTYPE, 17 * 1024**3, "unpacks to more than 16 GiB"),
+        (tarfile.XHDTYPE, 1024**3, "it has a name of 1.0 GiB in it"),
+        (tarfile.GNUTYPE_LONGNAME, 1024**3, "it has a name of 1.0 GiB in it"),
+    ],
+)
+def test_a_small_file_does_not_unpack_to_a_large_home(full: World, kind: bytes, size: int, said: str) -> None:
+    """What is claimed is enough: nothing is written, or read into memory, to find out."""
+    bomb(full.cwd / "b.tar.gz", kind=kind, size=size)
+    answer = full.run("restore", "b.tar.gz", "again")
+    assert (ExitStatus.DATA, True) == (answer.status, said in answer.err), answer.err
+    assert not (full.cwd / "again").exists()
+    assert not (full.cwd / ".again.partial").exists()
+
+
+def test_who_knows_better_may_have_a_larger_home(full: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to what the disk has room for."""
+    bomb(full.cwd / "b.tar.gz", kind=tarfile.REGTYPE, size=17 * 1024**3)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(free=17 * 1024**3))
+    answer = full.run("restore", "b.tar.gz", "again", "--max-size", "20")
+    assert (ExitStatus.CANNOT_CREATE, True) == (answer.status, "more than the disk has room for" in answer.err)
+
+
+def test_headers_of_headers_come_to_an_end(full: World) -> None:
+    """Each of them is of no size."""
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.XHDTYPE
+    with gzip.open(full.cwd / "b.tar.gz", "wb") as file:
+        file.write(header.tobuf() * 10_000)
+    answer = full.run("restore", "b.tar.gz", "again")
+    assert (ExitStatus.DATA, True) == (answer.status, "headers speak of headers" in answer.err)
+
+
+def test_what_follows_behind_the_end_is_bounded(full: World) -> None:
+    """Zeros, of which a gigabyte packs into a megabyte, would be read for as long as they last."""
+    full.run("backup", "b.tar.gz")
+    path = full.cwd / "b.tar.gz"
+    path.write_bytes(path.read_bytes() + gzip.compress(bytes(2 * 1024**2)))
+    answer = full.run("restore", "b.tar.gz", "again")
+    assert (ExitStatus.DATA, True) == (answer.status, "follows behind its end" in answer.err)
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00broken"])
 def test_what_is_no_archive_is_said_to_be_none(full: World, content: bytes) -> None:
     """In one sentence."""
@@ -189,4 +253,4 @@ def test_a_file_that_is_gone_meanwhile_is_no_fault(full: World) -> None:
     kept = files_of(full.home)
     (full.home / "var" / "outbox" / "outbox.jsonl").unlink()
     pack(full.cwd / "b.tar.gz", kept, None, lambda _: None)
-    assert len(kept.files) - 1 == unpack(full.cwd / "b.tar.gz", full.cwd / "again", lambda _: None)
+    assert len(kept.files) - 1 == unpack(full.cwd / "b.tar.gz", full.cwd / "again", lambda _: None, max_bytes=GIB)
