@@ -15,7 +15,16 @@ from iadmin.model import Outcome
 from iadmin.render import Line
 
 WHY: Final = "services are suspended and resumed while it does"
-service_argument = click.argument("service", metavar="SERVICE")
+
+
+def _one_name(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> str:
+    """The original's administrators write domain and name, as two words."""
+    if len(words) > 2:
+        raise click.UsageError(f"{' '.join(words)!r} names no service; give DOMAIN|NAME, or DOMAIN NAME, or NAME")
+    return "|".join(words)
+
+
+service_argument = click.argument("service", metavar="SERVICE", nargs=-1, required=True, callback=_one_name)
 refuse_option = click.option(
     "--refuse", is_flag=True, help="Send senders away meanwhile (503); without it events are stored and wait."
 )

@@ -88,6 +88,7 @@ def test_a_far_end_that_is_down_is_not_accepted(world: World) -> None:
         (["suspend", "sample-plan"], ("suspend", SERVICE, False, False)),
         (["suspend", "applications_sample-plan", "--refuse"], ("suspend", SERVICE, False, True)),
         (["suspend-now", SERVICE], ("suspend", SERVICE, True, False)),
+        (["suspend", "applications", "sample-plan"], ("suspend", SERVICE, False, False)),
         (["resume", "sample-plan"], ("resume", SERVICE)),
         (["restart", "sample-plan"], ("restart", SERVICE)),
         (["reload", "sample-plan"], ("reload", SERVICE)),
@@ -217,3 +218,10 @@ def test_restart_looks_at_the_configuration_before_it_stops_anything(world: Worl
     assert 0 == world.run("restart").status
     assert [False] == world.link.stops
     assert [world.home] == world.starts
+
+
+def test_three_words_are_no_service(world: World) -> None:
+    """The sentence says which ways there are."""
+    answer = world.run("resume", "applications", "sample-plan", "x")
+    assert 64 == answer.status
+    assert "'applications sample-plan x' names no service; give DOMAIN|NAME, or DOMAIN NAME, or NAME" in answer.err
