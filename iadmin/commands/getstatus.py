@@ -72,7 +72,7 @@ def _lines(found: Mapping[str, Any], queues: Mapping[str, Any], zone: tzinfo) ->
 def _service(one: Mapping[str, Any], queues: Mapping[str, Any], base: str, zone: tzinfo) -> Iterator[str]:
     yield f"\t\tName: {str(one.get('service', '')).partition('|')[2]}"
     yield "\t\tClients: [MG, APCLIENT]"
-    yield f"\t\tURL: {base}/http/{quote(str(one.get('url_name', '')))}"
+    yield f"\t\tURL: {base}/{quote(str(one.get('url_name', '')))}"
     yield f"\t\tStarted: {java_date(one.get('started'), zone)}"
     yield f"\t\tLast request: {java_date(one.get('last_request'), zone)}"
     state = str(one.get("state", ""))

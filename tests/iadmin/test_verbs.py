@@ -58,7 +58,7 @@ def test_get_status_has_the_layout_of_the_original(world: World) -> None:
     shown = answer.out.splitlines()
     assert "Release date: Jun 25, 2018" in shown
     assert "Agent started: Oct 14, 2018 9:38:19 PM" in shown
-    assert "\t\tURL: http://127.0.0.1:8081/http/applications_sample-plan" in shown
+    assert "\t\tURL: http://127.0.0.1:8081/applications_sample-plan" in shown
     assert "\t\tNormal priority inbound APXML queue size: 2" in shown
     assert "\tConnectivity status: PRIMARY_ACCEPTED" in shown
     assert "\tLast heartbeat attempt: none" in shown
