@@ -2,6 +2,10 @@
 
 A target is decoded and normalised once, and only the result is looked up, so that no spelling reaches a service that
 another spelling does not. Both halves of a name may hold `_`, so names are never split, only compared whole.
+
+What stands behind the name is the sender's and the script's affair: a part of it that has no decoded form of its own
+(an encoded slash, bytes that are no UTF-8, a stray `%`) stays as it is written. No name holds a `%` or a backslash, so
+such a part never is one.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ _ABSOLUTE: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _PLAIN: Final = re.compile(rb"[\x21-\x7e]*")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_DOTS: Final = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
+"""Steps to another folder, behind an encoded slash: whoever stands before us may have taken them."""
 _NOBODY: Final = frozenset({"/", PREFIX, PREFIX.rstrip("/"), APXML_PREFIX, APXML_PREFIX.rstrip("/")})
 _MAX_SUGGESTED_CHARS: Final = 80
 """Longer names are not compared with ours: comparing costs time that a stranger would spend for us."""
@@ -65,7 +71,15 @@ class Routes:
         route = self._by_target.get(target)
         if route is not None:
             return route
-        path, query = _split(target)
+        path, query, trouble = _split(target)
+        try:
+            return self._find(path, query)
+        except SenderError:
+            if trouble:
+                raise _bad_target(target, trouble) from None
+            raise
+
+    def _find(self, path: str, query: str) -> Route:
         if path in _NOBODY:
             raise _nobody_named()
         own = self._by_name.get(path[1:])
@@ -123,8 +137,9 @@ def inactive_service(service: ServiceName) -> SenderError:
     )
 
 
-def _split(target: bytes) -> tuple[str, str]:
-    """The decoded, normalised path and the raw query of a target in origin or absolute form."""
+def _split(target: bytes) -> tuple[str, str, str]:
+    """The decoded, normalised path and the raw query of a target in origin or absolute form, and what is wrong with a
+    part of the path that stays as it is written."""
     absolute = _ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -137,18 +152,31 @@ def _split(target: bytes) -> tuple[str, str]:
     if b"#" in target:
         raise _bad_target(target, "holds a fragment ('#'), which is never sent to a server")
     raw_path, _, query = target.partition(b"?")
-    if _BAD_ESCAPE.search(target):
-        raise _bad_target(target, "holds a '%' that does not begin an escape such as %20")
-    decoded = _ESCAPE.sub(_unescape, raw_path) if b"%" in raw_path else raw_path
-    if decoded.count(b"/") != raw_path.count(b"/") or b"\\" in decoded:
-        raise _bad_target(target, "holds an encoded slash or a backslash, which servers read in different ways")
+    if b"%" not in raw_path and b"\\" not in raw_path:
+        return _without_dots(raw_path.decode("ascii")), query.decode("ascii"), ""
+    parts, trouble = [], ""
+    for raw in raw_path.split(b"/"):
+        text, wrong = _part(raw)
+        if wrong and _DOTS.search(text):
+            raise _bad_target(target, wrong)
+        parts.append(raw.decode("ascii") if wrong else text)
+        trouble = trouble or wrong
+    return _without_dots("/".join(parts)), query.decode("ascii"), trouble
+
+
+def _part(raw: bytes) -> tuple[str, str]:
+    """One part of a path, decoded, and why it cannot be taken in that form."""
+    decoded = _ESCAPE.sub(_unescape, raw)
+    text = decoded.decode("utf-8", "replace")
+    if _BAD_ESCAPE.search(raw):
+        return text, "holds a '%' that does not begin an escape such as %20"
+    if b"/" in decoded or b"\\" in decoded:
+        return text, "holds an encoded slash or a backslash, which servers read in different ways"
     try:
-        path = decoded.decode("utf-8")
+        decoded.decode("utf-8")
     except UnicodeDecodeError:
-        raise _bad_target(target, "is not UTF-8 once its escapes are decoded") from None
-    if not path.isprintable():
-        raise _bad_target(target, "holds an encoded control character")
-    return _without_dots(path), query.decode("ascii")
+        return text, "is not UTF-8 once its escapes are decoded"
+    return text, "" if text.isprintable() else "holds an encoded control character"
 
 
 def _unescape(escape: re.Match[bytes]) -> bytes:

@@ -31,6 +31,10 @@ ROUTES = Routes(active=(PLAN, TWO, SPACE), inactive=(ASLEEP,))
         (b"/http/./other/../applications_sample-plan/a/./b/../c", PLAN, "/a/c", ""),
         (b"/http/applications_sample-plan/a%20b", PLAN, "/a b", ""),
         (b"/../../http/applications_sample-plan", PLAN, "", ""),
+        (b"/http/applications_sample-plan?q=100%&x=%zz", PLAN, "", "q=100%&x=%zz"),
+        (b"/http/applications_sample-plan/event/P%2F17/a%20b", PLAN, "/event/P%2F17/a b", ""),
+        (b"/http/applications_sample-plan/C:\\x/%5C/b", PLAN, "/C:\\x/%5C/b", ""),
+        (b"/http/applications_sample-plan/50%/B%FCro/a%0Ab/../%C3%BC", PLAN, "/50%/B%FCro/ü", ""),
     ],
 )
 def test_finds_the_service(target: bytes, service: ServiceName, path: str, query: str) -> None:
@@ -76,7 +80,10 @@ def test_everything_else_is_unknown(target: bytes) -> None:
         b"/http/%c0%af",
         b"/http/%zz",
         b"/http/%",
-        b"/http/a?%g",
+        b"/http/applications_sample-plan/a%2f..%2f",
+        b"/http/applications_sample-plan/..%5ca",
+        b"/http/applications_sample-plan%2F17",
+        b"/http%5Capplications_sample-plan/x",
         b"/http/a#b",
         b"/http/\xc3\xbc",
         b"/http/a\x1b[2J",
