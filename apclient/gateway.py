@@ -11,6 +11,8 @@ from apclient.submission import Submission
 
 MAX_ANSWER_BYTES = 64 * 1024
 DEFAULT_URL = "http://127.0.0.1:8081"
+PROBLEM = "urn:integration-agent:problem:"
+"""How the types of the agent's refusals begin (`agent.wire.answer`)."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
 """What `getaddrinfo` gives for one address."""
@@ -62,16 +64,31 @@ class Answer:
         self.body = body
 
     @property
+    def is_commit(self) -> bool:
+        """Whether the agent says that the event is on its disk; whoever else has its port may say 202 to everything."""
+        # Not read as JSON, which takes a millisecond to load.
+        return self.status == 202 and b'"requestId"' in self.body
+
+    @property
+    def is_the_agents(self) -> bool:
+        """Whether it is the agent that says no, and not what stands in front of it, or has its port."""
+        return str(self._said.get("type")).startswith(PROBLEM)
+
+    @property
     def detail(self) -> str:
         """The agent's sentence, empty where there is none."""
+        detail = self._said.get("detail")
+        return "".join(c if c.isprintable() else "?" for c in detail) if isinstance(detail, str) else ""
+
+    @property
+    def _said(self) -> dict[str, object]:
         from json import loads
 
         try:
             found = loads(self.body)
         except ValueError:
-            return ""
-        detail = found.get("detail") if isinstance(found, dict) else None
-        return "".join(c if c.isprintable() else "?" for c in detail) if isinstance(detail, str) else ""
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class Trust:

@@ -1,10 +1,10 @@
 """`apclient`: submits one event, and ends with 0 when it is safe.
 
 1. What waits in the home for this service already comes first: the event goes behind it.
-2. Otherwise it is sent to the agent; 202 means that it is on disk there.
-3. When the agent cannot be reached, or says that it cannot take the event now, the event is kept in `var/apclient` of
-   the home, synced, and the agent fetches it from there. It has the same key as what was sent, so an answer that got
-   lost makes no second event.
+2. Otherwise it is sent to the agent; 202 with an id means that it is on disk there.
+3. When the agent cannot be reached, says that it cannot take the event now, or somebody else answers in its place, the
+   event is kept in `var/apclient` of the home, synced, and the agent fetches it from there. It has the same key as what
+   was sent, so an answer that got lost makes no second event.
 4. What the agent refuses for good is said in its own sentence, with an exit status.
 """
 
@@ -100,11 +100,14 @@ def _submit(order: Order) -> None:
     except Unreachable as error:
         why = f"the agent at {url.text} cannot be reached: {error}"
     else:
-        if answer.status == 202:
+        if answer.is_commit:
             return
-        if answer.status < 500 and answer.status not in LATER:
+        if not answer.is_the_agents:
+            why = f"what answers at {url.text} ({answer.status}) is no integration agent"
+        elif answer.status < 500 and answer.status not in LATER:
             raise _refused(answer, url)
-        why = f"the agent at {url.text} says {answer.status}: {answer.detail or 'it cannot take the event now'}"
+        else:
+            why = f"the agent at {url.text} says {answer.status}: {answer.detail or 'it cannot take the event now'}"
     if not may_keep:
         whose = "" if is_own else ", because that is not the agent of this home; name its home with --home"
         raise Failed(UNAVAILABLE, f"{why}. The event was not kept{whose}.")

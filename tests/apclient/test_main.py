@@ -12,14 +12,20 @@ from apclient.spool import Spool
 from apclient.submission import Submission
 
 ROOT = Path(__file__).parents[2]
+TAKEN = Answer(202, b'{"requestId": "1"}')
 ARGV = ["--map-data", "a|b", "x"]
+
+
+def said(status: int) -> Answer:
+    """What the agent says where it does not take an event."""
+    return Answer(status, b'{"type": "urn:integration-agent:problem:x", "detail": "the reason"}')
 
 
 class Agent:
     """What is sent, and what is answered."""
 
     def __init__(self) -> None:
-        self.answer: Answer | Unreachable = Answer(202, b"")
+        self.answer: Answer | Unreachable = TAKEN
         self.sent: list[tuple[str, Submission, str, Trust]] = []
 
     def post(self, url: Url, submission: Submission, *, authorization: str, trust: Trust, timeout_s: float) -> Answer:
@@ -54,7 +60,7 @@ def test_committed_is_0_and_silent(agent: Agent, home: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    "answer", [Unreachable("connection refused"), Answer(503, b""), Answer(500, b""), Answer(429, b"")]
+    "answer", [Unreachable("connection refused"), said(503), said(500), said(429), Answer(503, b"<html>")]
 )
 def test_what_cannot_be_taken_now_is_kept(
     agent: Agent, home: Path, capsys: pytest.CaptureFixture[str], answer: Answer | Unreachable
@@ -67,11 +73,31 @@ def test_what_cannot_be_taken_now_is_kept(
     assert f"key: {agent.sent[0][1].key}\n".encode() in path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, b'{"requestId": "1"}'),
+        Answer(202, b"OK"),
+        Answer(302, b""),
+        Answer(404, b"<html>"),
+        Answer(401, b"[]"),
+    ],
+)
+def test_who_is_no_agent_cannot_take_or_refuse_an_event(
+    agent: Agent, home: Path, capsys: pytest.CaptureFixture[str], answer: Answer
+) -> None:
+    """Another program has the agent's port, or a proxy stands in front of it: the event is kept."""
+    agent.answer = answer
+    assert 0 == program.main(ARGV)
+    assert f"({answer.status}) is no integration agent; the event waits" in capsys.readouterr().err
+    assert 1 == Spool(str(home)).waiting("a_b")
+
+
 def test_a_later_event_of_the_service_does_not_overtake(agent: Agent, home: Path) -> None:
     """It goes behind the first one, although the agent is back."""
     agent.answer = Unreachable("down")
     program.main(ARGV)
-    agent.answer = Answer(202, b"")
+    agent.answer = TAKEN
     assert 0 == program.main(ARGV)
     assert (1, 2) == (len(agent.sent), Spool(str(home)).waiting("a_b"))
     assert 0 == program.main(["--map-data", "c|d"])
@@ -91,7 +117,7 @@ def test_what_is_refused_for_good_is_not_kept(
     agent: Agent, home: Path, capsys: pytest.CaptureFixture[str], status: int, expected: int
 ) -> None:
     """The agent's own sentence says why."""
-    agent.answer = Answer(status, b'{"detail": "the reason"}')
+    agent.answer = said(status)
     assert expected == program.main(ARGV)
     assert f"refused the event ({status}): the reason" in capsys.readouterr().err
     assert [] == list((home / "var/apclient").iterdir())
