@@ -12,7 +12,8 @@ The way of a request, and who has it in hand:
 7. `outlet.Outlet` sends at once what the socket takes, and the rest as the peer reads it.
 
 What a TLS port presents: `identity` reads it from the files that are configured (or `selfsigned` makes it), `served`
-makes OpenSSL contexts of it, `keeper` watches the files, and `presenting` puts the next in the place of the last.
+makes contexts of it and chooses for each connection between two TLS libraries (`tlsside`: `quickside` over Python's
+`ssl`, `fullside` over pyOpenSSL), `keeper` watches the files, and `presenting` puts the next in the place of the last.
 
 Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk (`desk.StrangerDesk`). A
 request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be

@@ -19,7 +19,8 @@ from agent.config.model import GatewayConfig
 from agent.errors import AgentError, OperatorError
 from agent.gateway.keeper import LOOK_S, Keeper, KeySupply, Stamps, Watch
 from agent.gateway.reception import InThread
-from agent.gateway.served import TICKET_LIFE_S, Served
+from agent.gateway.served import Served
+from agent.gateway.tlsside import TICKET_LIFE_S
 
 log = Logger(namespace="gateway")
 

@@ -1,6 +1,6 @@
 """TLS on one connection: a protocol towards the socket, a transport towards the HTTP connection inside.
 
-Our own, over pyOpenSSL's memory BIOs, and not Twisted's `TLSMemoryBIOProtocol`, for four reasons:
+Our own, over a `Side` in memory, and not Twisted's `TLSMemoryBIOProtocol`, for four reasons:
 
 * An answer goes to the socket in the same turn (`Outlet`), as over plain HTTP; Twisted's aggregates and buffers.
 * A sender may end its side (close_notify) and still get its answers; Twisted's layer closes both sides at once.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from OpenSSL import SSL
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
@@ -23,20 +22,14 @@ from zope.interface import implementer
 
 from agent.gateway.census import Worth
 from agent.gateway.outlet import Outlet
-from agent.gateway.served import Served, reasons_of
+from agent.gateway.served import Served
+from agent.gateway.tlsside import RECORD_BYTES, BrokenTls
 from agent.wire.hello import HELLO_BYTES, read_hello
 from agent.wire.misuse import Cause, alert_of, handshake_cause
-from agent.wire.records import Frames
 
 if TYPE_CHECKING:
     from agent.gateway.arrival import House
     from agent.gateway.connection import Connection
-
-RECORD_BYTES: Final = 16 * 1024
-"""Plaintext of one TLS record at most (RFC 8446 section 5.1), and so of one `recv`."""
-
-CIPHERTEXT_BYTES: Final = 32 * 1024
-"""Taken from OpenSSL at a time: a full record with its frame, and whatever was queued before it."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -46,16 +39,11 @@ class TlsTransport(Protocol):
     transport: Any
 
     def __init__(self, *, house: House, served: Served, peer: str, since: float, deadline: float) -> None:
-        self.refusal = ""
-        self.culprit: bytes | None = None
-        """Why the sender's certificate was not accepted, and which of its chain is at fault; set by the verification
-        (`Served`)."""
         self._house = house
         self._served = served
         self._peer = peer
         self._since = since
         self._deadline = deadline
-        self._frames = Frames()
         self._beginning = b""
         """What came first, kept until the first request shows that all went well."""
         self._connection: Connection | None = None
@@ -71,7 +59,7 @@ class TlsTransport(Protocol):
         transport.protocol = self
         self.makeConnection(transport)  # type: ignore[no-untyped-call]
         self._outlet = Outlet(transport, moved=self._output_moved)
-        self._tls = self._served.accept(self)
+        self._side = self._served.accept(first)
         self.dataReceived(first)
 
     # ---- the socket calls these --------------------------------------------------------------------------------
@@ -81,15 +69,13 @@ class TlsTransport(Protocol):
             if self._connection is not None:
                 self._connection.dataReceived(data)  # only to be counted: it lingers
             return
-        is_one_record = self._frames.take(data)
-        self._tls.bio_write(data)
+        self._side.hear(data)
         if self._connection is None:
             if len(self._beginning) < HELLO_BYTES:
                 self._beginning += data
             if not self._shake_hands():
                 return
-            is_one_record = False
-        self._read(is_one_record)
+        self._read()
 
     def readConnectionLost(self) -> None:
         """The peer has closed its side of the socket, with or without a close_notify before.
@@ -117,7 +103,6 @@ class TlsTransport(Protocol):
             if not self._has_been_asked:
                 self._note(self._left_cause())
             self._connection.connectionLost(reason)
-        self._tls.set_app_data(None)  # the circle of the two of us would wait for the garbage collector
 
     # ---- the gateway calls these, before there is a connection -------------------------------------------------
 
@@ -193,54 +178,48 @@ class TlsTransport(Protocol):
     def _shake_hands(self) -> bool:
         """Go on with the handshake; return whether it is over, and went well."""
         try:
-            self._tls.do_handshake()
-        except SSL.WantReadError:
-            self._flush()
-            return False
-        except SSL.Error as error:
+            is_over = self._side.shake_hands()
+        except BrokenTls as error:
             self._refuse(error)
             return False
-        # What OpenSSL has to say now (tickets; in TLS 1.2 the end of the handshake) goes out with what `_read` brings.
-        self._house.count("gateway.handshakes", self._tls.get_protocol_version_name())
+        if not is_over:
+            self._flush()
+            return False
+        # What TLS has to say now (tickets; in TLS 1.2 the end of the handshake) goes out with what `_read` brings.
+        self._house.count("gateway.handshakes", self._side.version)
         self._connection = self._house.welcome(
             self,
             peer=self._peer,
             since=self._house.clock(),
             served=self._served,
-            client_certificate=self._served.client_certificate(self._tls),
+            client_certificate=self._side.client_certificate,
         )
         self._connection.makeConnection(self)  # type: ignore[no-untyped-call]
         return True
 
-    def _read(self, is_one_record: bool) -> None:
-        """Hand everything that can be decrypted to the connection.
-
-        After the only record OpenSSL is not asked for another: pyOpenSSL says no with an exception, which costs a
-        quarter of all that TLS costs for a request.
-        """
+    def _read(self) -> None:
+        """Hand everything that can be decrypted to the connection."""
         connection = self._connection
         assert connection is not None
         while not self._is_gone and not self._is_deaf:
             try:
-                data = self._tls.recv(RECORD_BYTES)
-            except SSL.WantReadError:
+                data = self._side.read()
+            except BrokenTls as error:
+                self._refuse(error)
+                return
+            if data is None:
                 # Tickets, the reply to a change of keys or to a wish to renegotiate: along with the answer, where one
                 # is owed; a packet of their own costs as much as the answer.
-                if connection.worth is not Worth.WAITING:
+                if self._side.has_output and connection.worth is not Worth.WAITING:
                     self._flush()
                 return
-            except SSL.ZeroReturnError:
+            if not data:
                 self._peer_has_ended(connection)
-                return
-            except SSL.Error as error:
-                self._refuse(error)
                 return
             if not self._has_been_asked:
                 self._has_been_asked = True
                 self._beginning = b""
             connection.dataReceived(data)
-            if is_one_record:
-                return
 
     def _peer_has_ended(self, connection: Connection) -> None:
         if not self._has_been_asked:
@@ -250,28 +229,20 @@ class TlsTransport(Protocol):
 
     def _encrypt(self, piece: bytes) -> None:
         try:
-            self._tls.send(piece)
-        except SSL.Error:  # the state after a fault of the peer; the reading side has told it
+            sealed = self._side.seal(piece)
+        except BrokenTls:  # the state after a fault of the peer; the reading side has told it
             self.transport.abortConnection()
         else:
-            self._outlet.send(self._tls.bio_read(CIPHERTEXT_BYTES))
+            self._outlet.send(sealed)
 
     def _flush(self) -> None:
-        """Send what OpenSSL has to say by itself."""
-        size = CIPHERTEXT_BYTES
-        while size == CIPHERTEXT_BYTES:  # fewer bytes were all; asking once more would end in an exception
-            try:
-                waiting = self._tls.bio_read(CIPHERTEXT_BYTES)
-            except SSL.WantReadError:
-                return
+        """Send what TLS has to say by itself."""
+        waiting = self._side.output()
+        if waiting:
             self._outlet.send(waiting)
-            size = len(waiting)
 
     def _close_notify(self) -> None:
-        try:
-            self._tls.shutdown()
-        except SSL.Error:
-            return
+        self._side.end()
         self._flush()
 
     def _output_moved(self) -> None:
@@ -282,15 +253,15 @@ class TlsTransport(Protocol):
             self._close_notify()
             self.transport.loseConnection()
 
-    def _refuse(self, error: SSL.Error) -> None:
-        """OpenSSL does not go on: tell the desk, let the alert reach the peer, close."""
-        reasons = reasons_of(error)
+    def _refuse(self, error: BrokenTls) -> None:
+        """TLS does not go on: tell the desk, let the alert reach the peer, close."""
+        reasons = error.reasons
         if not self._has_been_asked:
             cause = handshake_cause(
                 reasons,
                 covered=self._is_covered(),
                 outdated=self._served.is_outdated(self._asked_for()),
-                verify_error=self.refusal,
+                verify_error=self._side.shown().refusal,
             )
             self._note(cause, reasons=tuple(reasons[-4:]), alert=alert_of(reasons))
         self._is_deaf = True
@@ -303,7 +274,6 @@ class TlsTransport(Protocol):
 
         farewell = Farewell(self._house)
         self._house.replace(self, farewell)
-        self._tls.set_app_data(None)
         farewell.begin(self.transport, b"")
 
     def _left_cause(self) -> Cause:
@@ -320,6 +290,7 @@ class TlsTransport(Protocol):
         if self._is_noted:
             return
         self._is_noted = True
+        shown = self._side.shown()
         self._house.note(
             peer=self._peer,
             expects_tls=True,
@@ -327,9 +298,9 @@ class TlsTransport(Protocol):
             since=self._since,
             tongue="tls",
             hello=read_hello(self._beginning),
-            verify_error=self.refusal,
-            client_certificate=self._served.shown_certificate(self._tls),
-            culprit=self._served.culprit_of(self._tls),
+            verify_error=shown.refusal,
+            client_certificate=shown.certificate,
+            culprit=shown.culprit,
             our_names=self._served.names,
             our_gap=self._served.presented_to(self._asked_for()).gap,
             **facts,
