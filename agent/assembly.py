@@ -35,6 +35,7 @@ from agent.config.model import (
 from agent.config.permissions import exposures
 from agent.config.problem import Problem
 from agent.control import AdminGateway, AdminKeys, ControlGateway
+from agent.delivery.share import Meter
 from agent.emptying import Emptying
 from agent.event.ids import DrawnBits, EventIds
 from agent.gateway import Doors, ExpiryWatch, Gateways, KeySupply, ServiceGateway, StrangerDesk
@@ -47,6 +48,7 @@ from agent.observe.log import RunningLog
 from agent.offering import Offering
 from agent.pickup import Entrance, PickUp
 from agent.reload import Files, Reload
+from agent.sharing import Sharing
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
 from agent.spool.steady import Uptime
@@ -71,10 +73,17 @@ class Agent:
     """One agent, ready to be started. `stop` is called for by `iadmin stop` through `ask_to_stop`."""
 
     def __init__(
-        self, config: AgentConfig, *, reactor: Any, ask_to_stop: Callable[[bool], None], log: RunningLog
+        self,
+        config: AgentConfig,
+        *,
+        reactor: Any,
+        meter: Meter,
+        ask_to_stop: Callable[[bool], None],
+        log: RunningLog,
     ) -> None:
         home = Path(config.home)
         counters = CounterStore()
+        sharing = Sharing(meter=meter, reactor=reactor, counters=counters)
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         ids = EventIds(now_us=wall_clock_us, randbits=DrawnBits(os.urandom))
         spool = SqliteSpool(
@@ -85,6 +94,7 @@ class Agent:
             limits=config.spool,
             uptime=Uptime.of_this_machine(),
         )
+        spool.on_events(lambda _: sharing.came())
         password = find_store_password(os.environ)
         # The worker processes must not inherit it.
         os.environ.pop(PASSWORD_VARIABLE, None)
@@ -98,6 +108,7 @@ class Agent:
             counters=counters,
             paused=PausedBook(home / "var" / "paused.json"),
             feed=log.newest,
+            share=sharing,
             opened=partial(open_secret, home),
             read=lambda path: files.load(Path(path)),
             password=None if password is None else password.secret,
@@ -117,6 +128,7 @@ class Agent:
             is_debug=config.log.level is LogLevel.DEBUG,
             asking=courier,
             feed=log.newest,
+            share=sharing,
             suspended=PausedBook(home / "var" / "suspended.json"),
         )
         offering = Offering(config.services, book=PausedBook(home / "var" / "refusing.json"))
@@ -218,7 +230,7 @@ class Agent:
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
         systemd = SystemdNotices(supervision=take_supervision(os.environ, pid=os.getpid()), clock=reactor)
         parts: tuple[Part, ...] = (
-            *(doors, spool, _NewestId(spool, ids), courier, host, desk, gateways, pickup, expiry, admin),
+            *(doors, spool, _NewestId(spool, ids), sharing, courier, host, desk, gateways, pickup, expiry, admin),
             *(host.first_tries, control, systemd),
         )
         self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)

@@ -9,6 +9,7 @@ Everything here is called in the reactor thread. An `Awaitable` returned by an e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import attrs
@@ -273,6 +274,20 @@ class Asking(Protocol):
         Fails with `DestinationError` where there is no answer within `timeout_s` seconds; not `retryable` where the
         request could never be sent. `event_id` is what the log names, and may be empty.
         """
+
+
+class WorkShare(Protocol):
+    """Says when events and requests may be begun: at once, or later while senders keep the agent busy."""
+
+    @property
+    def meter(self) -> AbstractContextManager[None]:
+        """What is done with this as a context is counted as work."""
+
+    def may_begin(self) -> bool:
+        """Whether one more event or request may be begun now."""
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, once, when something may be begun again. Whoever waits already keeps his place."""
 
 
 class Counters(Protocol):

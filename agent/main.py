@@ -27,6 +27,7 @@ from agent.config import AgentConfig, Problem, Severity
 from agent.config.files import load_config
 from agent.config.permissions import exposures
 from agent.control.lock import HomeLock
+from agent.delivery.share import Meter
 from agent.errors import AgentError, ExitStatus, OperatorError
 from agent.observe.log import RunningLog, running_log
 from agent.streams import fill_streams
@@ -154,12 +155,13 @@ def _raise_descriptor_limit() -> None:
 
 def _react(config: AgentConfig, problems: Sequence[Problem], running: RunningLog) -> None:
     """Run the reactor for one agent's life; raise what kept it from starting."""
-    installReactor(LeanReactor())  # type: ignore[no-untyped-call]
+    meter = Meter(time.monotonic)
+    installReactor(LeanReactor(meter))  # type: ignore[no-untyped-call]
     from twisted.internet import reactor
 
     # Deadlines and pauses must not follow a wall clock that is set: Twisted's own choice is time.time.
     setattr(reactor, "seconds", time.monotonic)  # noqa: B010 -- the reactor's interface has no such attribute to set
-    life = _Life(config, reactor, running)
+    life = _Life(config, reactor, meter, running)
     for problem in problems:
         say = log.error if problem.severity is Severity.SERVICE else log.warn
         say("{problem}", problem=str(problem))
@@ -169,10 +171,10 @@ def _react(config: AgentConfig, problems: Sequence[Problem], running: RunningLog
 class _Life:
     """From the reactor's first turn to its last: starts the agent, listens to signals, stops in order."""
 
-    def __init__(self, config: AgentConfig, reactor: Any, running: RunningLog) -> None:
+    def __init__(self, config: AgentConfig, reactor: Any, meter: Meter, running: RunningLog) -> None:
         self._config = config
         self._reactor = reactor
-        self._agent = Agent(config, reactor=reactor, ask_to_stop=self._ask_to_stop, log=running)
+        self._agent = Agent(config, reactor=reactor, meter=meter, ask_to_stop=self._ask_to_stop, log=running)
         self._failure: BaseException | None = None
         self._is_stopping = False
         self._is_over = False

@@ -9,21 +9,38 @@ from __future__ import annotations
 from typing import Any, Final
 
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.process import ProcessReader, ProcessWriter
+from twisted.internet.tcp import Client
 from twisted.logger import Logger
+
+from agent.delivery.share import Meter
 
 log = Logger(namespace="agent")
 
 USED: Final = ("_poller", "_selectables", "_doReadOrWrite")
 """What Twisted does not promise to keep; `tests/test_turning.py` notices when it changes."""
 
+WORK: Final = frozenset({Client, ProcessReader, ProcessWriter})
+"""What services and deliveries are talked to by: connections that the agent opens, and the pipes of its workers."""
+
 
 class LeanReactor(EPollReactor):
-    """As `EPollReactor`; only `doPoll` differs."""
+    """As `EPollReactor`; only `doPoll` differs. `meter` is told how long it has waited, and worked."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._meter = meter
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait for connections to become ready, at most `timeout` seconds, and let each read or write."""
+        meter = self._meter
         try:
-            ready = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+            if timeout == 0:
+                ready = self._poller.poll(0, len(self._selectables))
+            else:
+                begun_s = meter.seconds()
+                ready = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+                meter.idle_s += meter.seconds() - begun_s
         except InterruptedError:
             return
         for number, event in ready:
@@ -31,7 +48,11 @@ class LeanReactor(EPollReactor):
             if selectable is None:
                 continue  # it has been closed in this turn
             try:
-                self._doReadOrWrite(selectable, number, event)  # type: ignore[no-untyped-call]
+                if type(selectable) in WORK:
+                    with meter:
+                        self._doReadOrWrite(selectable, number, event)  # type: ignore[no-untyped-call]
+                else:
+                    self._doReadOrWrite(selectable, number, event)  # type: ignore[no-untyped-call]
             except Exception:
                 log.failure("a connection could not be read or written")
 

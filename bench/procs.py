@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -94,6 +96,18 @@ class Program:
     @property
     def pids(self) -> list[int]:
         return family(self.pid) if self._with_children else [self.pid]
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Meanwhile it does nothing, nor do its children."""
+        pids = family(self.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def until(self, what: str, look: Callable[[], bool]) -> None:
         """Look until it is so; raise `RuntimeError` when it has ended before, or with patience."""

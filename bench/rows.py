@@ -289,7 +289,13 @@ def going_on(bench: Bench, wanted: Callable[[str], bool]) -> Iterator[Row]:
             return
         alone = running.enter_context(bench.ours("alone"))
         busy = running.enter_context(bench.ours("busy", sink_port=sink.port))
-        found = alternate(bench, {"busy": lambda: busy.take(load), "alone": lambda: alone.take(load)})
+
+        def take_alone() -> Taken:
+            # What has come in is still being worked off, for minutes: that must not count as accepting alone.
+            with busy.program.standing_still():
+                return alone.take(load)
+
+        found = alternate(bench, {"busy": lambda: busy.take(load), "alone": take_alone})
         half = statistics.median(one.rate for one in found["busy"]) / 2
         for _ in range(bench.plan.rounds):
             paced = busy.take(attrs.evolve(load, pause_ms=max(1.0, 1000 * CONNECTIONS / half)))

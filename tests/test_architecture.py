@@ -58,6 +58,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.offering",
         "agent.pickup",
         "agent.reload",
+        "agent.sharing",
         "agent.spool",
         "agent.systemd",
         "agent.turning",

@@ -2,10 +2,16 @@
 
 import inspect
 import os
+import time
 from typing import Any
 
+import pytest
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.process import ProcessReader, ProcessWriter
+from twisted.internet.tcp import Client
 
+from agent import turning
+from agent.delivery.share import Meter
 from agent.turning import USED, LeanReactor
 
 
@@ -40,7 +46,7 @@ class Pipe:
 
 def test_what_is_ready_is_read() -> None:
     """One turn reads from all that are ready, and from nobody else; a turn with nothing to do ends in time."""
-    reactor = LeanReactor()
+    reactor = LeanReactor(Meter(time.monotonic))
     ready, idle = Pipe(reactor), Pipe(reactor)
     for pipe in (ready, idle):
         reactor.addReader(pipe)
@@ -53,9 +59,38 @@ def test_what_is_ready_is_read() -> None:
         pipe.close()
 
 
+def test_work_is_told_from_the_rest_and_from_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What workers and far ends say is metered as work, what senders say is not, and waiting is waiting."""
+
+    class WorkersPipe(Pipe):
+        pass
+
+    monkeypatch.setattr(turning, "WORK", frozenset({WorkersPipe}))
+    now_s = iter(range(100))
+    meter = Meter(lambda: float(next(now_s)))
+    reactor = LeanReactor(meter)
+    senders, workers = Pipe(reactor), WorkersPipe(reactor)
+    for pipe in (senders, workers):
+        reactor.addReader(pipe)
+    for pipe, worked_s in ((senders, 0.0), (workers, 1.0)):
+        os.write(pipe.theirs, b"x")
+        reactor.doPoll(0.0)
+        assert (worked_s, 0.0) == (meter.worked_s(0.0), meter.idle_s)
+    reactor.doPoll(0.001)
+    assert (1.0, 1.0) == (meter.worked_s(0.0), meter.idle_s)
+    reactor.removeAll()
+    for pipe in (senders, workers):
+        pipe.close()
+
+
+def test_work_is_what_is_sent_and_what_workers_say() -> None:
+    """The classes of Twisted that the agent's own connections and its workers' pipes have, exactly."""
+    assert {Client, ProcessReader, ProcessWriter} == turning.WORK
+
+
 def test_a_fault_of_one_ends_that_one_only() -> None:
     """Whoever raises while reading is disconnected; the others go on."""
-    reactor = LeanReactor()
+    reactor = LeanReactor(Meter(time.monotonic))
     wrong, right = Pipe(reactor, ValueError("x")), Pipe(reactor)
     for pipe in (wrong, right):
         reactor.addReader(pipe)

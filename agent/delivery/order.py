@@ -5,6 +5,7 @@ How a host drives it (all calls in one thread; times are seconds on any clock th
     lineup = Lineup[StoredEvent](threads={Priority.NORMAL: 3, Priority.HIGH: 3})
 
     lineup.add(Ticket(seq=..., ...))           each event that the spool announces, in order of seq, without gaps
+    lineup.has_next(now_s) -> bool             whether there is one to begin
     lineup.next(now_s) -> Ticket | None        begin this one; ask again until it says None
     lineup.settled(seq)                        it came to an end (done, suppressed, dead)
     lineup.postponed(seq, due_s=, item=)       try again from `due_s` on (now: it was interrupted)
@@ -136,6 +137,10 @@ class Lineup(Generic[Item]):
         """Whether a newcomer is left on disk; then it is done with, and need not be made a ticket of for `add`."""
         return self._lanes[priority].leaves(group, seq)
 
+    def has_next(self, now_s: float) -> bool:
+        """Whether `next` would begin one."""
+        return any(lane.first(now_s) is not None for lane in self._lanes.values())
+
     def next(self, now_s: float) -> Ticket[Item] | None:
         """Begin the next event; None when all threads are busy or nothing may run now."""
         for lane in self._lanes.values():
@@ -240,21 +245,29 @@ class _Lane(Generic[Item]):
             self.cut.read_to = ticket.seq
             self._take(ticket)
 
-    def next(self, now_s: float) -> Ticket[Item] | None:
+    def first(self, now_s: float) -> _Group[Item] | None:
+        """The group whose first event is next."""
         self._release(now_s)
         if self.busy >= self.threads:
             return None
         while self.ready:
-            seq, name = heapq.heappop(self.ready)
+            seq, name = self.ready[0]
             group = self.groups.get(name)
-            if group is None or self._is_blocked(group) or not group.line or group.line[0][0] != seq:
-                continue
-            _, ticket = heapq.heappop(group.line)
-            group.busy = True
-            self.busy += 1
-            self._count(ticket, -1)
-            return ticket
+            if group is not None and not self._is_blocked(group) and group.line and group.line[0][0] == seq:
+                return group
+            heapq.heappop(self.ready)
         return None
+
+    def next(self, now_s: float) -> Ticket[Item] | None:
+        group = self.first(now_s)
+        if group is None:
+            return None
+        heapq.heappop(self.ready)
+        _, ticket = heapq.heappop(group.line)
+        group.busy = True
+        self.busy += 1
+        self._count(ticket, -1)
+        return ticket
 
     def settled(self, ticket: Ticket[Item]) -> None:
         group = self._put_down(ticket)

@@ -69,6 +69,11 @@ class Backlog:
             if not self._lineup.leaves(stored.event.priority, stored.event.group, stored.seq):
                 self._lineup.add(self._ticket(stored))
 
+    @property
+    def has_next(self) -> bool:
+        """Whether `next` would begin one."""
+        return self._lineup.has_next(self._reactor.seconds())
+
     def next(self) -> Ticket[Job] | None:
         """Begin the next event; None when all threads are busy or none may run now."""
         return self._lineup.next(self._reactor.seconds())

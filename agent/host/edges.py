@@ -8,8 +8,9 @@ from types import MappingProxyType
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from agent.boundaries import Asking, Counters, Feed, Spool
+from agent.boundaries import Asking, Counters, Feed, Spool, WorkShare
 from agent.config.model import DedupFilter
+from agent.delivery.share import Unshared
 from agent.host.bootclock import BootClock
 from agent.host.launch import Launcher
 
@@ -32,5 +33,7 @@ class Edges:
     filters: tuple[DedupFilter, ...] = ()
     asking: Asking | None = None
     """Who carries questions of services; None: nobody."""
+    share: WorkShare = attrs.field(factory=Unshared)
+    """Who says when an event may be begun."""
     feed: Feed | None = None
     """Who is told what becomes of events; None: nobody."""

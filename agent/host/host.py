@@ -11,9 +11,20 @@ import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from agent.boundaries import Asking, Counters, EventSettlement, Feed, HttpRequest, HttpResponse, Spool, StoredEvent
+from agent.boundaries import (
+    Asking,
+    Counters,
+    EventSettlement,
+    Feed,
+    HttpRequest,
+    HttpResponse,
+    Spool,
+    StoredEvent,
+    WorkShare,
+)
 from agent.config.model import AgentConfig, DedupFilter, LogLevel, ServiceConfig
 from agent.delivery import Outcome
+from agent.delivery.share import Unshared
 from agent.errors import AgentError, OperatorError, ServiceError
 from agent.event import Event
 from agent.host.bootclock import BootClock
@@ -75,12 +86,14 @@ class WorkerHost:
         suspended: Book | None = None,
         launcher: Launcher | None = None,
         clock: BootClock | None = None,
+        share: WorkShare | None = None,
     ) -> None:
         """`destinations`: the names there are, so that a service that misspells one fails in its hook; empty for not
         known. `urls`: of those that have one. `filters`: those of `deduplicator-filter.xml`. `is_debug`: debug lines
         are written. `asking` carries what services ask. `feed` is told what becomes of events. `suspended` keeps which
-        services the operator has suspended; without it that is forgotten at the end. `launcher` and `clock` are for
-        tests; without, real processes are started, with `home` as their working directory."""
+        services the operator has suspended; without it that is forgotten at the end. `share` says when events may be
+        begun; without, always. `launcher` and `clock` are for tests; without, real processes are started, with `home`
+        as their working directory."""
         edges = Edges(
             launcher=launcher if launcher is not None else ProcessLauncher(reactor=reactor, home=home),
             spool=spool,
@@ -95,6 +108,7 @@ class WorkerHost:
             filters=tuple(filters),
             asking=asking,
             feed=feed,
+            share=share or Unshared(),
             clock=clock if clock is not None else BootClock(now_us=now_us),
         )
         self._configs = {config.name.client_id: config for config in services}

@@ -284,8 +284,9 @@ class Service:
             return
         worker = self._worker
         if worker is not None:
-            while self._may_begin(worker) and self._begin(worker):
-                pass
+            with self._edges.share.meter:
+                while self._may_begin(worker) and self._begin(worker):
+                    pass
             # Where nothing may be begun, what ends that comes back here.
             if self._may_begin(worker):
                 self._backlog.set_alarm()
@@ -295,14 +296,20 @@ class Service:
         return worker.takes_calls and self._record.takes_more and not (self._hand.has_suspects and worker.in_hand)
 
     def _begin(self, worker: Worker) -> bool:
-        """Begin one call; False when there is none to begin."""
+        """Begin one call; False when there is none to begin, or not now."""
         asked = self._asks.next(lambda: next(self._numbers))
         if asked is not None:
+            # Its sender waits, as those do for whom events stand back.
             try:
                 worker.call(asked, self._edges.now_us())
             except FrameError as error:
                 self._asks.failed(asked.call, error)
             return True
+        if not self._backlog.has_next:
+            return False
+        if not self._edges.share.may_begin():
+            self._edges.share.wait(self._feed)
+            return False
         ticket = self._backlog.next()
         if ticket is None:
             return False

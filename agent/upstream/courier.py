@@ -10,11 +10,12 @@ from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, Feed, Spool, StoredRequest
+from agent.boundaries import Counters, Feed, Spool, StoredRequest, WorkShare
 from agent.config.changes import changed_destinations, same
 from agent.config.model import Destination
 from agent.delivery import Answer, OutboundRequest
 from agent.delivery.attention import stranger_sentence
+from agent.delivery.share import Unshared
 from agent.errors import AgentError, DestinationError
 from agent.secret import Secret
 from agent.upstream.login import OpenSecret, plain_secret
@@ -47,6 +48,7 @@ class Courier:
     `senders` replaces the ways out by name; for tests. `paused` keeps which destinations the operator holds back;
     without it that is forgotten at the end. `read` gives the octets of keystores and truststores, and blocks;
     `password` is the environment's, for those that have no password file. `feed` is told what becomes of requests.
+    `share` says when one may be begun; without, always.
     """
 
     name: Final = "upstream"
@@ -67,7 +69,9 @@ class Courier:
         senders: Callable[[Destination], Sender] | None = None,
         paused: PausedBook | None = None,
         feed: Feed | None = None,
+        share: WorkShare | None = None,
     ) -> None:
+        self._share = share or Unshared()
         self._spool = spool
         self._reactor = reactor
         self._paused = paused
@@ -199,7 +203,7 @@ class Courier:
         if self._paused is not None and name in self._paused.names:
             log.warn('{name} is paused: nothing is sent there until "iadmin destination resume"', name=name)
             way.lane.hold(True)
-        way.lane.open()
+        way.lane.open(self._share)
 
     def _closing(self, way: Way, patience_s: float) -> Deferred[None]:
         """Fires when the way has let go of everything; never fails."""

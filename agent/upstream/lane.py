@@ -23,10 +23,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from agent.boundaries import RequestSettlement, Spool, StoredRequest
+from agent.boundaries import RequestSettlement, Spool, StoredRequest, WorkShare
 from agent.config.model import RetryPolicy
 from agent.delivery import Lineup, Outcome, Refill, State, Ticket
 from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
+from agent.delivery.share import Unshared
 from agent.errors import DestinationError
 from agent.upstream.gate import Gate
 from agent.upstream.health import Health, Verdict, event_id_of
@@ -77,14 +78,16 @@ class Lane:
         self._paused_until_s = 0.0
         self._is_held = False
         self._is_open = False
+        self._share: WorkShare = Unshared()
         self._idle: list[Deferred[None]] = []
         self._is_going_on = False
         self._is_asked_again = False
         self._read_from_s = 0.0
         self._coming_back = 0
 
-    def open(self) -> None:
-        """Begin to send; the first thing is to read what the spool still has."""
+    def open(self, share: WorkShare) -> None:
+        """Begin to send, each request when `share` says so; the first thing is to read what the spool still has."""
+        self._share = share
         self._is_open = True
         self._go_on()
 
@@ -177,14 +180,25 @@ class Lane:
         self._is_going_on = True
         self._is_asked_again = True
         try:
-            while self._is_asked_again and self._is_open:
-                self._is_asked_again = False
-                while self._may_begin() and (ticket := self._lineup.next(self._reactor.seconds())) is not None:
-                    self._begin(ticket.item)
-                self._read_on()
+            with self._share.meter:
+                while self._is_asked_again and self._is_open:
+                    self._is_asked_again = False
+                    while (ticket := self._next()) is not None:
+                        self._begin(ticket.item)
+                    self._read_on()
         finally:
             self._is_going_on = False
         self._set_timer()
+
+    def _next(self) -> Ticket[_Job] | None:
+        """What is to be begun now."""
+        now_s = self._reactor.seconds()
+        if not self._may_begin() or not self._lineup.has_next(now_s):
+            return None
+        if not self._share.may_begin():
+            self._share.wait(self._go_on)
+            return None
+        return self._lineup.next(now_s)
 
     def _may_begin(self) -> bool:
         now_s = self._reactor.seconds()

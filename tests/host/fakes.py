@@ -11,9 +11,18 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from agent.boundaries import EventSettlement, HttpRequest, Remembered, RequestSettlement, StoredEvent, StoredRequest
+from agent.boundaries import (
+    EventSettlement,
+    HttpRequest,
+    Remembered,
+    RequestSettlement,
+    StoredEvent,
+    StoredRequest,
+    WorkShare,
+)
 from agent.config.model import DedupFilter, RetryPolicy, ServiceConfig
 from agent.delivery import LIFE, OPEN_STATES, OutboundRequest, Outcome, State, next_state
+from agent.delivery.share import Unshared
 from agent.errors import MachineError
 from agent.event import BodyKind, Event, Priority
 from agent.host.bootclock import BootClock
@@ -279,6 +288,7 @@ class Bench:
         filters: tuple[DedupFilter, ...] = (),
         spool: MemorySpool | None = None,
         jump_s: float = 0.0,
+        share: WorkShare | None = None,
         **config: Any,
     ) -> None:
         """`spool`: one of an earlier agent. `jump_s`: how far the wall clock is ahead of where it would be."""
@@ -298,6 +308,7 @@ class Bench:
             agent_id="plant7",
             clock=BootClock(now_us=self.now_us, seconds=self.clock.seconds, id="boot"),
             filters=filters,
+            share=share or Unshared(),
         )
         self.service = Service(service_config(**config), self.edges)
         self.spool.on_events(self.service.add)

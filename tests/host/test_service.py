@@ -20,6 +20,7 @@ from agent.host.messages import Ready, Verdict
 from agent.host.process import DUMP_PATIENCE_S, START_PATIENCE_S
 from agent.host.state import ServiceState
 from tests.host.fakes import NOW_US, SERVICE, Bench, event, http_request
+from tests.support.fake_share import FakeShare
 from tests.support.twisted_results import failure_of, is_waiting, result_of
 
 FULL_DISK = MachineError("disk-full", "the disk is full")
@@ -821,3 +822,43 @@ def test_a_service_that_cannot_run_keeps_its_events() -> None:
     )
     assert ([], State.RECEIVED) == (bench.launcher.processes, bench.state("a"))
     result_of(Deferred.fromCoroutine(bench.service.stop(1.0)))
+
+
+def test_events_stand_back_until_they_may_begin() -> None:
+    """In their order, as many as may be begun; a sender who waits for the service's own answer does not stand back."""
+    share = FakeShare()
+    bench = Bench(share=share)
+    worker = bench.running("on_event", "on_http")
+    bench.spool.put(event("a"), event("b", group="other"), event("c"))
+    assert [] == worker.ids
+    bench.service.ask(event("d"), http_request())
+    assert ["d"] == worker.ids
+    share.give(1)
+    assert ["d", "a"] == worker.ids
+    share.give(9)
+    assert ["d", "a", "b"] == worker.ids
+    worker.done("a")
+    assert ["d", "a", "b", "c"] == worker.ids
+
+
+def test_who_has_nothing_to_begin_does_not_wait_for_it() -> None:
+    """Nobody is woken for a group that is in hand."""
+    share = FakeShare()
+    bench = Bench(share=share)
+    bench.running()
+    share.give(1)
+    bench.spool.put(event("a"), event("b"))
+    share.waiting.clear()
+    bench.service.add(bench.spool.put(event("c"), announce=False))
+    assert {} == share.waiting
+
+
+def test_a_service_that_was_stopped_meanwhile_begins_nothing() -> None:
+    """Its turn comes when it has nothing to begin any more."""
+    share = FakeShare()
+    bench = Bench(share=share)
+    worker = bench.running()
+    bench.spool.put(event("a"))
+    Deferred.fromCoroutine(bench.service.stop(5.0))
+    share.give(1)
+    assert [] == worker.ids

@@ -16,6 +16,7 @@ from agent.upstream import Courier, Refusal
 from agent.upstream.settling import MAX_AHEAD
 from agent.upstream.trust import MACHINES_TRUST
 from tests.support.fake_sender import FakeSender
+from tests.support.fake_share import FakeShare
 from tests.support.fake_spool import FakeSpool
 from tests.support.twisted_results import is_waiting, result_of
 
@@ -36,6 +37,7 @@ class Desk:
         exchange_size=0,
         exchange_interval_s=5.0,
         paused=None,
+        share=None,
         **sender,
     ):
         self.clock = Clock()
@@ -64,6 +66,7 @@ class Desk:
             counters=self.counters,
             senders=self.sender_for,
             paused=paused,
+            share=share,
         )
 
     def sender_for(self, destination):
@@ -516,3 +519,20 @@ def test_ignored_tls_errors_are_told_again_and_again(captured):
     assert "pin the certificate with SSL/fingerprint" in told[0]
     result_of(desk.stop())
     assert [] == desk.clock.getDelayedCalls()
+
+
+def test_requests_stand_back_until_they_may_begin():
+    """In their order, as many as may be begun, and not after a stop."""
+    share = FakeShare()
+    desk = Desk(share=share).start()
+    for group in ("a", "a", "b", "c"):
+        desk.spool.store(group=group)
+    assert [] == desk.sender.sent
+    share.give(2)
+    assert [1, 3] == desk.sender.in_hand
+    share.give(1)
+    desk.sender.answer(1)
+    assert [3, 4] == desk.sender.in_hand
+    desk.stop()
+    share.give(9)
+    assert [3, 4] == desk.sender.in_hand

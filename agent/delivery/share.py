@@ -1,0 +1,121 @@
+"""How much of the agent's time services and deliveries get while events come in. Pure: the time is passed in.
+
+The agent has one thread for all of them, and to store and answer an event comes first. The rules, in their order:
+
+1. Where no event was taken in lately, what waits is begun as fast as it goes. Lately: within `WINDOW_S`, in which time
+   that work took is not counted, because none could be taken in then.
+2. The same where the agent had time left: where it has waited for something to do for more than `SPARE` of the time.
+3. Else events and requests are begun until the work on them has taken `SHARE` of the time. What it took more than that,
+   because what had been begun had to be brought to its end, is missing to it afterwards, up to `MAX_DEBT_S`.
+
+So neither ever stands still for the sake of the other: of each second in which senders keep the agent busy, work has
+`SHARE`, and what they do not need is its, too.
+
+Time is looked at in windows of `WINDOW_S`, and only when somebody wants to begin something.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+import attrs
+
+WINDOW_S: Final = 0.005
+"""Long enough to begin some events in, and short beside the 50 ms in which 99 of 100 senders shall be answered."""
+
+SHARE: Final = 0.33
+"""Of the agent's time. Storing needs, beside this thread, the writer's, which waits for the interpreter as long as work
+runs: with a third for work, senders keep at least half of the rate they have alone."""
+
+SPARE: Final = 0.25
+"""Of the agent's time. While the writer commits there is nothing to do now and then even where senders wait for it."""
+
+MAX_DEBT_S: Final = 0.05
+"""The work of a single event can take longer than this (a body of megabytes), and whatever stops the whole agent for
+seconds may look like it: work is begun again after 150 ms at the latest."""
+
+
+@attrs.define
+class Meter:
+    """What the agent's thread has spent its time with. `seconds` is a clock that only goes forward.
+
+    With it as a context, time counts as work; contexts in one another count once.
+    """
+
+    seconds: Callable[[], float]
+    idle_s: float = 0.0
+    """In which it waited for something to do."""
+    _worked_s: float = 0.0
+    _since_s: float = 0.0
+    _depth: int = 0
+
+    def __enter__(self) -> None:
+        if not self._depth:
+            self._since_s = self.seconds()
+        self._depth += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._worked_s += self.seconds() - self._since_s
+
+    def worked_s(self, now_s: float) -> float:
+        """The time of all work, that which is just going on included."""
+        return self._worked_s + (now_s - self._since_s if self._depth else 0.0)
+
+
+class Unshared:
+    """Where there is nobody to stand back for; implements `agent.boundaries.WorkShare`."""
+
+    meter: Final[AbstractContextManager[None]] = nullcontext()
+
+    def may_begin(self) -> bool:
+        """Always."""
+        return True
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Nobody has to."""
+
+
+class Share:
+    """The rule, over one meter."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._begun_s = meter.seconds()
+        self._idle_s = meter.idle_s
+        self._worked_s = meter.worked_s(self._begun_s)
+        self._came_s = -math.inf
+        self._is_free = True
+        self._debt_s = 0.0
+
+    def came(self) -> None:
+        """Events have been taken in."""
+        self._came_s = self._others_s(self._meter.seconds())
+
+    def may_begin(self) -> bool:
+        """Whether an event or a request may be begun now."""
+        now_s = self._meter.seconds()
+        if now_s - self._begun_s >= WINDOW_S:
+            self._next_window(now_s)
+        worked_s = self._meter.worked_s(now_s) - self._worked_s
+        return self._is_free or self._debt_s + worked_s < SHARE * WINDOW_S
+
+    def _next_window(self, now_s: float) -> None:
+        length_s = now_s - self._begun_s
+        idle_s, worked_s = self._meter.idle_s, self._meter.worked_s(now_s)
+        if self._is_free:
+            self._debt_s = 0.0
+        else:
+            more_s = worked_s - self._worked_s - SHARE * length_s
+            self._debt_s = min(max(0.0, self._debt_s + more_s), MAX_DEBT_S)
+        is_quiet = self._others_s(now_s) - self._came_s >= WINDOW_S
+        self._is_free = is_quiet or idle_s - self._idle_s > SPARE * length_s
+        self._begun_s, self._idle_s, self._worked_s = now_s, idle_s, worked_s
+
+    def _others_s(self, now_s: float) -> float:
+        """All time that was not work."""
+        return now_s - self._meter.worked_s(now_s)
