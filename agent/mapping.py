@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import attrs
 from lxml import etree
 
-from agent.config.model import Constant, MappedInput, ServiceConfig, ValueType
+from agent.config.model import NO_CONSTANTS, Constant, MappedInput, ServiceConfig, ValueType
 from agent.errors import SenderError
 from agent.event import BodyKind, Event, Priority
 from agent.event.apxml import (
@@ -132,8 +132,9 @@ class InputRules:
         return Apxml(method=self.mapped.method, subclass=self.mapped.subclass, tokens=tuple(tokens))
 
     def _take(self, message: Apxml) -> Submission:
-        # The submitter's password has done its work, or none: it is not kept.
-        whole = add_constants(message.without(PASSWORD), self.constants)
+        # Who is meant is known by now, and the submitter's password has done its work: no constant brings it back.
+        constants = [each for each in self.constants if each.name.lower() not in NO_CONSTANTS]
+        whole = add_constants(message.without(PASSWORD), constants)
         return Submission(body=write_apxml(whole), priority=_priority(whole), group=_group(whole))
 
 

@@ -129,6 +129,16 @@ def test_the_password_of_a_submitter_is_not_stored() -> None:
     assert b"geheim" not in BARE.take_message(Apxml(method="a", tokens=(Token("apia_password", "geheim"),))).body
 
 
+def test_no_constant_changes_who_is_meant_or_brings_a_password_back() -> None:
+    """The name is that of the descriptor, and what is stored holds no password of a submitter."""
+    constants = tuple(
+        Constant(name=name, value="geheim|x", overwrite=True) for name in ("Agent_client_id", "apia_password", "a")
+    )
+    message = Apxml(method="a", tokens=(Token("apia_password", "geheim"),))
+    body = InputRules(service=PUMPS, constants=constants).take_message(message).body
+    assert {"agent_client_id": PUMPS.client_id, "a": "geheim|x"} == texts(read_apxml(body))
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

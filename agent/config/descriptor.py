@@ -6,6 +6,7 @@ and has a sentence that says why it cannot run and what to do.
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import Final
 
@@ -16,6 +17,7 @@ from agent.config.filters import Filters, misnamed_files, read_choice, warn_of_o
 from agent.config.grammar import Grammar, check_units, set_aside
 from agent.config.lookup import relative_name, resolved, slashed
 from agent.config.model import (
+    NO_CONSTANTS,
     SERVICE_RETRY,
     Constant,
     EncryptedConstant,
@@ -208,7 +210,7 @@ def _read_mapped_input(section: Section) -> MappedInput | None:
     parameters: list[MappedParameter] = []
     for parameter in mapped.children("parameter"):
         name = parameter.text(_key, "")
-        if name in {earlier.name for earlier in parameters if name}:
+        if name and _token_of(name) in {_token_of(earlier.name) for earlier in parameters}:
             parameter.warning(f"{shown(name)} stands twice; the later value will replace the earlier")
         kind = parameter.attribute("type", choice(ValueType), ValueType.AUTO)
         parameters.append(MappedParameter(name=name, type=kind))
@@ -230,6 +232,8 @@ def _read_constants(
         name = constant.required_attribute("name", _key) or ""
         kind = constant.attribute("type", choice(ValueType), ValueType.AUTO)
         overwrite = constant.attribute("overwrite", boolean, False)
+        if name.lower() in NO_CONSTANTS:
+            constant.warning(f"{shown(name)} has no effect: it is never taken from a constant", at="@name")
         if name and name.lower() in known:
             constant.warning(f"{shown(name)} stands twice; {_TWICE[overwrite]}", at="@name")
             if not overwrite:
@@ -280,6 +284,11 @@ def _key(value: str) -> str:
     if len(value) > MAX_KEY:
         raise Unfit(f"{shown(value)} is {len(value)} characters long, a token's name has at most {MAX_KEY}")
     return value
+
+
+def _token_of(name: str) -> str:
+    """Names that become the same token (`agent.event.apxml.token_key`), near enough for a warning."""
+    return re.sub(r"[^\w.-]", "_", name.lower())
 
 
 def _any_text(value: str) -> str:

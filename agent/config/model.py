@@ -185,6 +185,10 @@ class MappedInput:
     parameters: tuple[MappedParameter, ...] = ()
 
 
+NO_CONSTANTS: Final = frozenset({"agent_client_id", "apia_password"})
+"""Tokens that a constant has no effect on: the service's own name, and a password, which is never stored."""
+
+
 @attrs.frozen(kw_only=True)
 class Constant:
     """A token added to what is submitted: only when absent, or replacing what is there with `overwrite`."""

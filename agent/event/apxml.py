@@ -145,7 +145,7 @@ def token_key(text: str) -> str:
     where nothing is left, or too much."""
     key = _NOT_REST.sub("_", text.strip().lower())
     if key and _NOT_FIRST.match(key):
-        key = f"_{key}"
+        key = f"_{key}"[:MAX_KEY]
     if not key or len(key) > MAX_KEY:
         raise ValueError(f"{text[:80]!r} cannot be the key of a token, which has 1 to {MAX_KEY} characters")
     return key

@@ -192,6 +192,22 @@ def test_of_two_constants_one_counts(constants: str, value: str, told: str):
     assert any(f"stands twice; {told}" in problem for problem in problems(descriptor))
 
 
+@pytest.mark.parametrize("pair", ["Pump pump", "Pump|Name pump_name", "a:b a_b"])
+def test_two_parameters_of_one_token_are_told(pair: str):
+    """In whatever spelling: the later value replaces the earlier, and an alarm has lost one of its columns."""
+    first, second = pair.replace("|", "\xa0").split(" ")
+    inner = f'<mapped-input method="a"><parameter>{first}</parameter><parameter>{second}</parameter></mapped-input>'
+    (problem,) = problems(with_inner(inner.replace("\xa0", " ")))
+    assert f'"{second}" stands twice; the later value will replace the earlier' in problem
+
+
+@pytest.mark.parametrize("name", ["agent_client_id", "APIA_password"])
+def test_a_constant_that_has_no_effect_is_told(name: str):
+    """Who is meant does not depend on it, and a password is never stored."""
+    (problem,) = problems(with_inner(f'<constants><constant name="{name}">x</constant></constants>'))
+    assert f'"{name}" has no effect' in problem
+
+
 def test_an_encrypted_constant_may_stand_in_for_a_plain_one():
     """The plain one is not in the message beside it, where a hook could take it for the other."""
     pair = '<constant name="pw">x</constant><encrypted-constant name="PW" overwrite="true"><file>.pw</file>'

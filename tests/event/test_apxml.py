@@ -69,6 +69,7 @@ def test_nothing_cannot_be_made_a_key() -> None:
     """There is no word to keep."""
     with pytest.raises(ValueError, match="cannot be the key"):
         token_key("  ")
+    assert "_1" + "x" * 254 == token_key("1" + "x" * 255)  # the longest name that a descriptor may have
 
 
 @pytest.mark.parametrize(
