@@ -6,7 +6,7 @@ In the original every one of these is silent: duplicates get through, and nobody
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -134,13 +134,20 @@ def read_choice(
         hint = nearest(name, [each.name for each in filters.found])
         choice.error(f"there is no filter {shown(name)} in {FILE_NAME}{hint}", at="@filter")
         return ""
-    if mapped is not None:
-        known = {each.name.lower() for each in (*mapped.parameters, *constants)}
-        for predicate in chosen.predicates:
-            if predicate.lower() not in known:
-                told = f"the predicate {shown(predicate)} of the filter is neither a parameter nor a constant here"
-                choice.warning(f"{told}: an event of APClient will never be held to be a duplicate", at="@filter")
+    for told in never_found(chosen, mapped, constants):
+        choice.warning(told, at="@filter")
     return name
+
+
+def never_found(
+    chosen: DedupFilter, mapped: MappedInput | None, constants: Sequence[Constant | EncryptedConstant]
+) -> Iterator[str]:
+    """A sentence for each predicate that no message of APClient has."""
+    known = {each.name.lower() for each in (*(() if mapped is None else mapped.parameters), *constants)}
+    for predicate in chosen.predicates if mapped is not None else ():
+        if predicate.lower() not in known:
+            told = f"the predicate {shown(predicate)} of the filter is neither a parameter nor a constant here"
+            yield f"{told}: an event of APClient will never be held to be a duplicate"
 
 
 def warn_of_old_switch(section: Section, source: bytes) -> None:

@@ -68,6 +68,31 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Globals of a script that its library reads, and what stands for them here."""
 
+_ASKING: Final = "xmio, or context.request(...)"
+JAVA: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        r"com\.alarmpoint\..*deduplicat": "context.dedup(filter)",
+        r"com\.alarmpoint\..*retriable": "raise RetryableError(reason)",
+        r"com\.alarmpoint\..*(password|crypt|secur)": "<encrypted-constant> in the descriptor, context.secrets[name]",
+        r"com\.alarmpoint\..*soap": "agent.sdk.soap, and context.request(...)",
+        r"com\.alarmpoint\..*(http|rest)": _ASKING,
+        r"com\.alarmpoint\..*(apxml|token|message)": "Apxml and Token",
+        r"com\.alarmpoint\..*config": "context.agent_id, context.service, context.setting(...)",
+        r"com\.alarmpoint\..*log": "context.log",
+        r"com\.alarmpoint\.": "",
+        r"com\.thoughtworks\.xstream": "callback_of(message), whose additionaltokens are a dict",
+        r"org\.mule\..*httpresponse": "HttpResponse",
+        r"org\.mule\.": "",
+        r"org\.apache\.commons\.httpclient\.(httpversion|header)": "HttpResponse, and request.header(name)",
+        r"org\.apache\.(commons\.httpclient|http)\b|java\.net\b|javax\.net\b": _ASKING,
+        r"org\.apache\.log4j": "context.log",
+        r"javax\.xml|org\.w3c|org\.xml": "read_xml(text)",
+        r"javax?\.": "Python's own library",
+        r"org\.apache\.commons\.": "Python's own library",
+    }
+)
+"""Java in scripts, in lower case, and what stands for it here; the first that fits counts, other jars have nothing."""
+
 STOCK: Final = frozenset({"log.js", "xmutil.js", "apxml.js", "xmio.js", "event.js"})
 """The script library itself: services load it, and nobody has to rewrite it."""
 
@@ -142,6 +167,11 @@ def read_javascript(data: bytes) -> JavaScript:
 def counterpart(call: str) -> str:
     """What our library has for a member of the original's; empty where it has nothing."""
     return LIBRARY.get(call) or LIBRARY.get(call.partition(".")[0], "")
+
+
+def java_counterpart(name: str) -> str:
+    """What is written here instead of a Java class or package; empty where nothing is known."""
+    return next((ours for pattern, ours in JAVA.items() if re.match(pattern, name.lower())), "")
 
 
 def _firsts(text: str, found: Iterator[tuple[re.Match[str], str]]) -> tuple[Place, ...]:

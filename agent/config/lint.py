@@ -17,9 +17,18 @@ from lxml import etree
 
 from agent.config import descriptor, filters
 from agent.config.document import MAX_FILE_BYTES, NAMESPACE, line_of, local_name, parse_document
-from agent.config.filters import FILE_NAME, Filters, filters_in
+from agent.config.filters import FILE_NAME, Filters, filters_in, never_found
 from agent.config.grammar import Grammar
-from agent.config.javascript import HOOKS, SETTINGS, STOCK, JavaScript, Place, counterpart, read_javascript
+from agent.config.javascript import (
+    HOOKS,
+    SETTINGS,
+    STOCK,
+    JavaScript,
+    Place,
+    counterpart,
+    java_counterpart,
+    read_javascript,
+)
 from agent.config.lookup import Files, relative_name, resolved
 from agent.config.model import DedupFilter, ServiceConfig
 from agent.config.parse import parse_config
@@ -170,7 +179,7 @@ class Lint:
         script = root.find(f"{{{NAMESPACE}}}script")
         if script is None or (script.get("lang") or "").strip().lower() not in descriptor.JAVASCRIPT:
             return attrs.evolve(self._with_python(checked, read.service), home=around.home)
-        return self._with_javascript(checked, script, path, site)
+        return self._with_javascript(checked, script, path, site, read.draft)
 
     def _with_python(self, checked: Checked, service: ServiceConfig | None) -> Checked:
         if service is None:
@@ -185,7 +194,9 @@ class Lint:
             loadable=None if problems else service,
         )
 
-    def _with_javascript(self, checked: Checked, script: etree._Element, path: PurePath, site: _Site) -> Checked:
+    def _with_javascript(
+        self, checked: Checked, script: etree._Element, path: PurePath, site: _Site, draft: ServiceConfig | None
+    ) -> Checked:
         """Whatever the script loads counts with it: the hooks are often in another file."""
         file = (script.findtext(f"{{{NAMESPACE}}}file") or "").strip().replace("\\", "/")
         line = line_of(script)
@@ -203,6 +214,7 @@ class Lint:
             of_file = f" in {script_path.name}" if script_path != first else ""
             needs += [attrs.evolve(need, name=need.name + of_file) for need in _needs(found)]
             problems += _filter_faults(found, relative_name(script_path, site.home_of(path)), site)
+            problems += _predicate_faults(found, checked.file, site, draft)
         return attrs.evolve(checked, needs=tuple(needs), problems=tuple(problems), notes=tuple(notes))
 
     def _javascript(self, path: PurePath, name: str, data: bytes, site: _Site) -> Checked:
@@ -346,7 +358,7 @@ def _needs(found: JavaScript) -> tuple[Need, ...]:
         *made("hook", found.hooks, [HOOKS.get(one.name, "") for one in found.hooks]),
         *made("library", found.calls, [counterpart(one.name) for one in found.calls]),
         *made("setting", found.settings, [SETTINGS[one.name] for one in found.settings]),
-        *made("java", found.java, ["Python's own library" for _ in found.java]),
+        *made("java", found.java, [java_counterpart(one.name) for one in found.java]),
     )
 
 
@@ -365,6 +377,16 @@ def _filter_faults(found: JavaScript, file: str, site: _Site) -> list[Problem]:
                 Problem(file=file, line=place.line, text=f"there is no filter {shown(value)} in {FILE_NAME}{where}")
             )
     return problems
+
+
+def _predicate_faults(found: JavaScript, file: str, site: _Site, draft: ServiceConfig | None) -> Iterator[Problem]:
+    """A filter that compares what no message has suppresses nothing, and says nothing about it."""
+    for place, value in found.filters:
+        chosen = site.filters.named(value)
+        if draft is None or chosen is None or place.name != FILTER_GLOBAL:
+            continue
+        for told in never_found(chosen, draft.mapped_input, (*draft.constants, *draft.encrypted_constants)):
+            yield Problem(file=file, text=f"filter {shown(value)}: {told}", severity=Severity.WARNING)
 
 
 def _python(name: str, data: bytes) -> Checked:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config.javascript import HOOKS, LIBRARY, SETTINGS, Place, counterpart, read_javascript
+from agent.config.javascript import HOOKS, LIBRARY, SETTINGS, Place, counterpart, java_counterpart, read_javascript
 
 SCRIPT = b"""\
 load("lib/integrationservices/javascript/event.js"); // load("not/this.js");
@@ -95,6 +95,25 @@ def test_each_member_has_a_counterpart() -> None:
         counterpart("XMIO.post"),
         counterpart("XMIO.unknown"),
     )
+
+
+def test_classes_of_the_agent_have_counterparts_of_their_own() -> None:
+    """Python's own library has no deduplicator; of a jar that is not known nothing is promised."""
+    named = {
+        "com.alarmpoint.integrationagent.apxml.APXMLMessageImpl": "Apxml and Token",
+        "com.alarmpoint.integrationagent.security.EncryptionUtils": "context.secrets[name]",
+        "com.alarmpoint.integrationagent.exceptions.retriable.RetriableException": "raise RetryableError(reason)",
+        "com.alarmpoint.integrationagent.util.EventDeduplicator": "context.dedup(filter)",
+        "com.alarmpoint.integrationagent.soap.SOAPMessage": "agent.sdk.soap",
+        "com.alarmpoint.integrationagent.soap.exchange.messages.AddEventRequest": "agent.sdk.soap",
+        "com.thoughtworks.xstream.XStream": "additionaltokens are a dict",
+        "org.apache.commons.httpclient.Header": "request.header(name)",
+        "org.apache.commons.lang.StringEscapeUtils": "Python's own library",
+        "java.util.HashMap": "Python's own library",
+        "java.io": "Python's own library",
+    }
+    assert [] == [name for name, ours in named.items() if ours not in java_counterpart(name)]
+    assert ("", "") == (java_counterpart("com.example.Ticket"), java_counterpart("com.alarmpoint.unknown.Thing"))
 
 
 @given(st.text("\"'`/*\\\n a(=function apia_x"))

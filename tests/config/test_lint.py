@@ -84,6 +84,17 @@ def test_the_wrong_variable_is_wrong() -> None:
     assert "the script sets DEDUPLICATOR_FILTER; the library reads DEDUPLICATION_FILTER_NAME" in said(found)
 
 
+def test_a_filter_that_compares_what_is_not_sent_is_told() -> None:
+    """Also where a script chooses it: in the original it never suppresses anything, and nobody knows why."""
+    filters = (FILTERS % "pumps").replace("</predicates>", "<predicate>hall</predicate></predicates>")
+    found = checked({**SITE, "conf/deduplicator-filter.xml": filters})["integrationservices/a/pumps.xml"]
+    assert 'filter "pumps": the predicate "hall" of the filter is neither a parameter nor a constant here' in said(
+        found
+    )
+    assert Verdict.COUNTERPART == found.verdict
+    assert "predicate" not in said(checked(SITE)["integrationservices/a/pumps.xml"])
+
+
 def test_old_secrets_and_slashes_are_told() -> None:
     """What was encrypted by the original must be entered again."""
     descriptor = EVERYTHING.replace("<file>pumps.js", "<file>/pumps.js")
