@@ -1,4 +1,4 @@
-"""The name of an integration service in its spellings."""
+"""Names that many parts know: an integration service's in its spellings, and that of the configuration."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import attrs
 
+CONFIGURATION_FILES: Final = ("iaconfig.xml", "IAConfig.xml")
+"""What the configuration in `conf/` may be called, ours first; one of them makes a folder a home."""
 PREFIX: Final = "/http/"
 """What the path of every service begins with, at the service gateway."""
 

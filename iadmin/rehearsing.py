@@ -12,7 +12,7 @@ import attrs
 from agent.boundaries import StoredRequest
 from agent.config.descriptor import ROOT, read_descriptor
 from agent.config.document import MAX_FILE_BYTES, local_name, parse_document
-from agent.config.files import NAMES, DiskFiles, load_config, load_schema
+from agent.config.files import DiskFiles, load_config, load_schema
 from agent.config.filters import Filters
 from agent.config.grammar import Grammar
 from agent.config.model import AgentConfig, HttpDestination, OutboxDestination
@@ -25,6 +25,7 @@ from agent.host.messages import Ask, HttpCall, Told, Verdict
 from agent.host.orders import Configured, call_for, load_order
 from agent.host.rehearsal import rehearse
 from agent.host.trial import try_service
+from agent.names import CONFIGURATION_FILES
 from agent.upstream.message import body_of, headers_of, method_of, url_of
 from iadmin.trials import Leaving, Loaded, StubAnswer, TrialService, Tried
 
@@ -52,7 +53,11 @@ class ProcessTrials:
         `OperatorError` (66), and `ConfigFaults` with all that is wrong.
         """
         descriptor = _descriptor_at(Path(path))
-        around = (folder for folder in descriptor.parents if any((folder / "conf" / name).is_file() for name in NAMES))
+        around = (
+            folder
+            for folder in descriptor.parents
+            if any((folder / "conf" / name).is_file() for name in CONFIGURATION_FILES)
+        )
         own = next(around, None if home is None else Path(home))
         within = None if own is None else self._config(own)
         if within is not None:

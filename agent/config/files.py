@@ -7,17 +7,14 @@ import socket
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
-from typing import Final
 
 from agent.config.document import MAX_FILE_BYTES
 from agent.config.lookup import Found
 from agent.config.model import AgentConfig
 from agent.config.parse import parse_config
 from agent.config.problem import ConfigFaults, Problem
+from agent.names import CONFIGURATION_FILES
 from agent.templates import template
-
-NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
-"""Ours, and the original's."""
 
 
 class DiskFiles:
@@ -72,14 +69,15 @@ class DiskFiles:
 def find_config(home: Path) -> Path:
     """Return the configuration file of a home; raise `ConfigFaults` where there is none, or one too many."""
     folder = home / "conf"
-    found = [folder / name for name in NAMES if (folder / name).exists()]
+    found = [folder / name for name in CONFIGURATION_FILES if (folder / name).exists()]
     if not found:
         text = f"there is no configuration in {folder}; make a home with: iadmin init {home}"
-        raise ConfigFaults([Problem(file=NAMES[0], text=text)])
+        raise ConfigFaults([Problem(file=CONFIGURATION_FILES[0], text=text)])
     # On a file system that does not tell cases apart both names are one file.
     if len(found) > 1 and not found[0].samefile(found[1]):
-        text = f"both {NAMES[0]} and {NAMES[1]} are in {folder}; keep the one that counts and move the other away"
-        raise ConfigFaults([Problem(file=NAMES[0], text=text)])
+        both = " and ".join(CONFIGURATION_FILES)
+        text = f"both {both} are in {folder}; keep the one that counts and move the other away"
+        raise ConfigFaults([Problem(file=CONFIGURATION_FILES[0], text=text)])
     return found[0]
 
 

@@ -35,8 +35,8 @@ from agent.config.parse import parse_config
 from agent.config.problem import ConfigFaults, Problem, Severity, nearest, shown
 from agent.config.scripts import hooks_in, script_fault
 from agent.config.sending import DEFAULT_DESTINATION, Surroundings
+from agent.names import CONFIGURATION_FILES
 
-CONFIGURATIONS: Final = ("iaconfig.xml", "IAConfig.xml")
 MAX_FILES: Final = 5000
 """A site has some hundred; a path that was mistyped may be a whole disk."""
 MAX_DEPTH: Final = 16
@@ -150,7 +150,7 @@ class Lint:
             return self._descriptor(path, name, read.data, root, site)
         if local_name(root) == filters.ROOT:
             return self._filters(path, name, read.data, site)
-        if path.name in CONFIGURATIONS:
+        if path.name in CONFIGURATION_FILES:
             return self._configuration(path, name, read.data)
         if not is_named:
             return None
@@ -296,7 +296,7 @@ class _Site:
         """The home that a file belongs to: the nearest folder above with a configuration, else the folder that was
         named, else the file's own."""
         for folder in path.parents:
-            if any(not self.files.trouble(folder / "conf" / name) for name in CONFIGURATIONS):
+            if any(not self.files.trouble(folder / "conf" / name) for name in CONFIGURATION_FILES):
                 return folder
         return next((root for root in self.roots if path != root and path.is_relative_to(root)), path.parent)
 
@@ -307,7 +307,7 @@ class _Site:
     def destinations(self, path: PurePath, root: etree._Element) -> frozenset[str]:
         """The names in the configuration, whatever else is wrong with it; without one, whatever a descriptor names."""
         names, is_known = {DEFAULT_DESTINATION}, False
-        for name in CONFIGURATIONS:
+        for name in CONFIGURATION_FILES:
             read = self.files.read(self.home_of(path) / "conf" / name, max_bytes=MAX_FILE_BYTES)
             found = None if read.trouble else parse_document(name, read.data)
             if found is not None and not isinstance(found, Problem):

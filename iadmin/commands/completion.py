@@ -30,6 +30,9 @@ def completion(ctx: click.Context, shell: str) -> Outcome:
     made = kind(ctx.find_root().command, {}, "iadmin", "_IADMIN_COMPLETE")
     # Bash's class starts a bash to look at its version, which need not be the one the script is for.
     script = made.source_template % made.source_vars() if isinstance(made, BashComplete) else made.source()
+    if shell == "bash":
+        # Names with blanks come escaped, and `read` would take the escapes away.
+        script = script.replace("read type value", "read -r type value", 1)
     if shell == "zsh":
         # Loaded from $fpath, the file is the function: its second call would find itself loaded, and complete nothing.
         script = script.replace(

@@ -14,6 +14,7 @@ from agent.config.model import AgentConfig, Destination, HttpDestination
 from agent.config.outbound import Proxy, ProxyScheme
 from agent.errors import ExitStatus, MachineError, OperatorError
 from agent.secret import Secret
+from iadmin.commands.completing import destination_names
 from iadmin.commands.lazy import Command, Group
 from iadmin.commands.sending import content_type_of, read_file
 from iadmin.commands.tools import Tools, pass_tools
@@ -69,7 +70,7 @@ def list_destinations(tools: Tools) -> Outcome:
 
 
 @destination.command(cls=Command)
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=destination_names)
 @click.option(
     "--send",
     "file",
@@ -119,7 +120,7 @@ def check(tools: Tools, name: str | None, file: str | None) -> Outcome:
 
 
 @destination.command(cls=Command)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=destination_names)
 @pass_tools
 def pause(tools: Tools, name: str) -> Outcome:
     """Send nothing more there until "resume"; what services send is stored and waits, also over restarts."""
@@ -127,7 +128,7 @@ def pause(tools: Tools, name: str) -> Outcome:
 
 
 @destination.command(cls=Command)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=destination_names)
 @pass_tools
 def resume(tools: Tools, name: str) -> Outcome:
     """Send again what is for this destination."""
@@ -135,7 +136,7 @@ def resume(tools: Tools, name: str) -> Outcome:
 
 
 @destination.command(cls=Command)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=destination_names)
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--path", default="", metavar="PATH", help="Appended to the URL of the destination, as by services.")
 @click.option("--method", default="", metavar="WORD", help="Instead of the destination's method.")

@@ -8,6 +8,7 @@ from typing import cast
 import click
 
 from agent.errors import ExitStatus
+from iadmin.commands.completing import service_names
 from iadmin.commands.doctor_checks import CHECKS, examine
 from iadmin.commands.doctor_patient import Patient
 from iadmin.commands.doctor_probe import probe
@@ -27,6 +28,7 @@ TONES: dict[Severity, Tone] = {Severity.FAULT: "bad", Severity.WARNING: "warn", 
     "--probe",
     "service",
     metavar="SERVICE",
+    shell_complete=service_names,
     help="Also send a marked test event to SERVICE (domain|name) and time each hop; its destination really gets it.",
 )
 @pass_tools

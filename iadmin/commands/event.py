@@ -11,6 +11,7 @@ import click
 
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.arguments import find_service
+from iadmin.commands.completing import service_names
 from iadmin.commands.eventchoice import EventChoice, event_filters
 from iadmin.commands.identifying import Given, client_files, header_fields, identifying_options
 from iadmin.commands.lazy import Command, Group
@@ -139,7 +140,7 @@ def export(tools: Tools, /, is_all: bool, target: str | None, **said: str | None
 
 
 @event.command(cls=Command)
-@click.argument("service", metavar="SERVICE")
+@click.argument("service", metavar="SERVICE", shell_complete=service_names)
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--content-type", metavar="TYPE", help="Content-Type to send (default: from the first characters).")
 @click.option("--gateway", type=click.IntRange(1, 65535), metavar="PORT", help="Of several service gateways, this one.")

@@ -12,6 +12,7 @@ import click
 
 from agent.delivery import State
 from iadmin.commands.arguments import find_moment
+from iadmin.commands.completing import service_names
 from iadmin.commands.matching import Fits, matcher
 from iadmin.commands.naming import service_filter
 from iadmin.commands.records import Records
@@ -21,7 +22,9 @@ from iadmin.text import moment
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FILTERS: Final = (
-    click.option("--service", metavar="NAME", default="", help="Only events of this service."),
+    click.option(
+        "--service", metavar="NAME", default="", shell_complete=service_names, help="Only events of this service."
+    ),
     click.option("--state", type=click.Choice([state.label for state in State]), help="Only events that stand there."),
     click.option("--since", metavar="TIME", default="", help="Only events received since: 15m, 2h, today, or a time."),
     click.option("--before", metavar="TIME", default="", help="Only events received before."),

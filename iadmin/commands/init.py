@@ -13,8 +13,9 @@ import click
 
 from agent.config.edit import set_attribute
 from agent.errors import ExitStatus, OperatorError
+from agent.names import CONFIGURATION_FILES
 from iadmin.commands.lazy import Command
-from iadmin.commands.tools import CONFIG_NAMES, Tools, is_home, pass_tools
+from iadmin.commands.tools import Tools, is_home, pass_tools
 from iadmin.model import Outcome
 from iadmin.render import Facts, Line
 
@@ -22,7 +23,7 @@ TEMPLATES: Final = ("conf", "services")
 WORKING_FOLDERS: Final = ("var", "var/spool", "var/log", "var/run", "var/outbox", "var/apclient")
 KEYSTORE: Final = PurePath("conf/.keystore")
 ROOT: Final = PurePath()
-CONFIGURATION: Final = PurePath("conf", CONFIG_NAMES[0])
+CONFIGURATION: Final = PurePath("conf", CONFIGURATION_FILES[0])
 DEFAULT_PASSWORD: Final = "alarmpoint"
 NOT_COPIED: Final = frozenset({"__pycache__", "__init__.py", "py.typed"})
 

@@ -103,7 +103,7 @@ def switch_options() -> Sequence[click.Option]:
 
     def option(names: Sequence[str], attribute: str, sentence: str, **kwargs: Any) -> click.Option:
         def note(ctx: click.Context, _: click.Parameter, value: Any) -> None:
-            switches = _switches(ctx)
+            switches = switches_of(ctx)
             if value and switches is not None:
                 setattr(switches, attribute, value)
 
@@ -124,7 +124,7 @@ def switch_options() -> Sequence[click.Option]:
     )
 
 
-def _switches(ctx: click.Context) -> Switches | None:
+def switches_of(ctx: click.Context) -> Switches | None:
     """The switches of this run: the context's object until the root command has made the tools that hold them."""
     found = ctx.find_root().obj
     switches = getattr(found, "switches", found)

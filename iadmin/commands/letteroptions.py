@@ -7,12 +7,22 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from iadmin.commands.completing import destination_names, service_names
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 FILTERS: Final = (
-    click.option("--service", metavar="NAME", default="", help="Only those of this service."),
-    click.option("--destination", metavar="NAME", default="", help="Only requests for this destination."),
+    click.option(
+        "--service", metavar="NAME", default="", shell_complete=service_names, help="Only those of this service."
+    ),
+    click.option(
+        "--destination",
+        metavar="NAME",
+        default="",
+        shell_complete=destination_names,
+        help="Only requests for this destination.",
+    ),
     click.option("--since", metavar="TIME", default="", help="Only those that died since: 15m, 2h, today, or a time."),
     click.option("--before", metavar="TIME", default="", help="Only those that died before."),
     click.option(

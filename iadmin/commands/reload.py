@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from iadmin.commands.arguments import find_service, running_service
+from iadmin.commands.completing import reloadable_names
 from iadmin.commands.lazy import Command
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
@@ -14,7 +15,7 @@ ALL = "all"
 
 
 @click.command(cls=Command)
-@click.argument("service", metavar="[all|SERVICE]", default=ALL)
+@click.argument("service", metavar="[all|SERVICE]", default=ALL, shell_complete=reloadable_names)
 @pass_tools
 def reload(tools: Tools, service: str) -> Outcome:
     """Let the running agent take over what has changed.

@@ -10,6 +10,7 @@ import click
 
 from agent.errors import ExitStatus, MachineError
 from iadmin.commands.arguments import running_service
+from iadmin.commands.completing import service_names
 from iadmin.commands.edges import AgentLink
 from iadmin.commands.lazy import Command
 from iadmin.commands.records import NOT_RUNNING
@@ -69,7 +70,7 @@ def start(tools: Tools, patience_s: float) -> Outcome:
 
 
 @click.command(cls=Command)
-@click.argument("service", metavar="[SERVICE]", required=False)
+@click.argument("service", metavar="[SERVICE]", required=False, shell_complete=service_names)
 @now_option
 @patience_option
 @pass_tools

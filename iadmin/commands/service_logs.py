@@ -15,6 +15,7 @@ import click
 
 from agent.errors import ExitStatus, OperatorError
 from agent.recent.tidings import LINE
+from iadmin.commands.completing import service_names
 from iadmin.commands.lazy import Command
 from iadmin.commands.naming import service_filter
 from iadmin.commands.tools import Tools, pass_tools
@@ -29,7 +30,7 @@ COLUMNS: Final = ("at", "level", "room", "event_id", "text")
 
 
 @click.command(cls=Command)
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=service_names)
 @click.option("--lines", type=click.IntRange(0, MAX_LINES), default=50, show_default=True, help="How many of the last.")
 @click.option("--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @pass_tools

@@ -9,6 +9,7 @@ import click
 
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.arguments import running_service
+from iadmin.commands.completing import service_names
 from iadmin.commands.lazy import Command
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
@@ -24,7 +25,9 @@ def _one_name(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> 
     return "|".join(words)
 
 
-service_argument = click.argument("service", metavar="SERVICE", nargs=-1, required=True, callback=_one_name)
+service_argument = click.argument(
+    "service", metavar="SERVICE", nargs=-1, required=True, callback=_one_name, shell_complete=service_names
+)
 refuse_option = click.option(
     "--refuse", is_flag=True, help="Send senders away meanwhile (503); without it events are stored and wait."
 )

@@ -16,6 +16,7 @@ from agent.errors import MachineError, OperatorError
 from agent.recent import Wanted
 from agent.recent.tidings import KINDS, LEVELS, line_shown
 from iadmin.commands.arguments import find_moment
+from iadmin.commands.completing import service_names
 from iadmin.commands.edges import Screen
 from iadmin.commands.lazy import Command
 from iadmin.commands.naming import service_filter
@@ -62,7 +63,13 @@ class Reading:
 
 
 @click.command(cls=Command)
-@click.option("--service", metavar="SERVICE", default="", help="Only what one service says, or what names it.")
+@click.option(
+    "--service",
+    metavar="SERVICE",
+    default="",
+    shell_complete=service_names,
+    help="Only what one service says, or what names it.",
+)
 @click.option("--state", type=click.Choice([one.label for one in State]), help="Only events that come to this state.")
 @click.option("--level", type=click.Choice(LEVELS), help="Only log lines of this level and above.")
 @click.option("--match", metavar="TEXT", default="", help="Only what contains this text, whatever its case.")

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 import click
@@ -19,6 +19,7 @@ from agent.config.model import AgentConfig, GatewayConfig, HttpDestination, Serv
 from agent.config.outbound import Proxy
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, MachineError, OperatorError
+from agent.names import CONFIGURATION_FILES
 from agent.secret import Secret
 from iadmin.commands.edges import (
     AgentLink,
@@ -41,9 +42,6 @@ from iadmin.commands.lazy import Switches
 if TYPE_CHECKING:
     from agent.config.lint import Checked
     from iadmin.trials import Trials
-
-CONFIG_NAMES: Final = ("iaconfig.xml", "IAConfig.xml")
-"""What the configuration file in `conf/` may be called; one of them makes a folder a home."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,7 +128,7 @@ class Tools:
             return home
         if named:
             source = "--home" if self.switches.home else "IA_HOME"
-            found = f"{source} names {str(home)!r}, which is no agent home (it has no conf/{CONFIG_NAMES[0]})"
+            found = f"{source} names {str(home)!r}, which is no agent home (it has no conf/{CONFIGURATION_FILES[0]})"
         else:
             found = "neither --home nor IA_HOME names an agent home, and there is none in ./home"
         raise OperatorError("no-home", f'{found}; "iadmin init DIR" makes a new one', exit_status=ExitStatus.NO_INPUT)
@@ -139,7 +137,7 @@ class Tools:
     def config_file(self) -> Path:
         """The configuration file of the home."""
         folder = self.home / "conf"
-        return next(folder / name for name in CONFIG_NAMES if (folder / name).is_file())
+        return next(folder / name for name in CONFIGURATION_FILES if (folder / name).is_file())
 
     @property
     def is_remote(self) -> bool:
@@ -175,7 +173,7 @@ class Tools:
 
 def is_home(folder: Path) -> bool:
     """Whether a folder is an agent home. A folder that we may not look into is not."""
-    return any((folder / "conf" / name).is_file() for name in CONFIG_NAMES)
+    return any((folder / "conf" / name).is_file() for name in CONFIGURATION_FILES)
 
 
 pass_tools = click.make_pass_decorator(Tools)

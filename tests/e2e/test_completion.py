@@ -41,6 +41,35 @@ def test_bash(tmp_path: Path) -> None:
     assert "debug" == said("bash", "-c", ask % ("set-log-level d", 2))[0]
 
 
+@pytest.fixture
+def tank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home with a service whose name has blanks."""
+    home = tmp_path / "home"
+    run(command("iadmin"), "init", home)
+    run(command("iadmin"), "--home", home, "service", "new", "Tank (2)", "--add")
+    monkeypatch.setenv("IA_HOME", str(home))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_names(tmp_path: Path, tank: None) -> None:
+    """A name is one word of the command line, also when some of it is there already."""
+    path = script("bash", tmp_path, "iadmin.bash")
+    ask = f"source {path}; COMP_WORDS=(iadmin suspend '%s'); COMP_CWORD=2; _iadmin_completion iadmin; "
+    ask += "echo ${COMPREPLY[@]}"
+    for begun in ("Ta", r"Tank\ "):
+        assert r"Tank\ \(2\)" == said("bash", "-c", ask % begun)[0]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_names(tmp_path: Path, tank: None) -> None:
+    """It quotes what it inserts."""
+    path = script("fish", tmp_path, "iadmin.fish")
+    assert (
+        r"Tank\ \(2\)"
+        == said("fish", "-c", f"source {path}; complete -C 'iadmin suspend Ta' --escape")[0].partition("\t")[0]
+    )
+
+
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
 def test_fish(tmp_path: Path) -> None:
     """With the sentences of the commands."""
@@ -50,7 +79,7 @@ def test_fish(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh(tmp_path: Path) -> None:
+def test_zsh(tmp_path: Path, tank: None) -> None:
     """A terminal, and the TAB key: the first time, when the function is loaded, and every time after."""
     script("zsh", tmp_path, "_iadmin")
     pid, terminal = pty.fork()
@@ -63,11 +92,16 @@ def test_zsh(tmp_path: Path) -> None:
         shell.shows("ready>")
         shell.type(f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; PS1=$((6 * 7))\\>\n")
         shell.shows("42>")
-        for typed, shown in (("iadmin susp\t", "suspend"), ("iadmin set-log-level de\t", "level debug")):
+        for typed, shown in (
+            ("iadmin susp\t", "suspend"),
+            ("iadmin set-log-level de\t", "level debug"),
+            ("iadmin suspend Ta\t", r"suspend Tank\ \(2\)"),
+        ):
             shell.type(typed)
             shell.shows(shown)
-            shell.type("\x03")
-            shell.shows("42>")
+            # Ctrl-C would be lost while the completion ends; this is read when it has.
+            shell.type("\x15echo $((6 * 8))\n")
+            shell.shows("48")
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
