@@ -26,6 +26,8 @@ OK, USAGE_STATUS, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, TEMPORARY, NO_PERM
 
 CREDENTIALS = ("conf", "apclient.credentials")
 MAX_CREDENTIALS = 4096
+MAX_LINKS = 8
+"""From the name that was called to the program; more are a circle."""
 LATER = (408, 429)
 """Statuses below 500 after which the same event may be taken later."""
 REFUSALS = {401: NO_PERMISSION, 403: NO_PERMISSION, 404: CONFIG, 405: CONFIG}
@@ -205,12 +207,21 @@ def _refused(answer: Answer, url: Url) -> Failed:
 
 
 def _found_home() -> str:
-    # A link in the home's bin/ counts for the home, wherever the program itself is.
-    beside = os.path.dirname(os.path.abspath(sys.argv[0])) if sys.argv and sys.argv[0] else ""
-    candidates = [os.path.dirname(beside)] if os.path.basename(beside) == "bin" else []
-    for candidate in (*candidates, ".", "home"):
-        if os.path.isdir(os.path.join(candidate, "conf")) and os.path.isdir(os.path.join(candidate, "var")):
-            return os.path.abspath(candidate)
+    # A link in the home's bin/ counts for the home, wherever the program itself is, and wherever a link to it is.
+    try:
+        beside = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else ""
+        candidates = []
+        for _ in range(MAX_LINKS):
+            folder = os.path.dirname(beside)
+            candidates += [os.path.dirname(folder)] if os.path.basename(folder) == "bin" else []
+            if not os.path.islink(beside):
+                break
+            beside = os.path.normpath(os.path.join(folder, os.readlink(beside)))
+        for candidate in (*candidates, ".", "home"):
+            if os.path.isdir(os.path.join(candidate, "conf")) and os.path.isdir(os.path.join(candidate, "var")):
+                return os.path.abspath(candidate)
+    except OSError:
+        pass  # the folder that it was started in is gone
     return ""
 
 

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; return the exit status."""
     fill_streams()
     outside = Outside(
-        environ=os.environ, program=Path(sys.argv[0]), cwd=Path.cwd(), out=sys.stdout, err=sys.stderr, ask=_ask
+        environ=os.environ, program=Path(sys.argv[0]), cwd=_cwd(), out=sys.stdout, err=sys.stderr, ask=_ask
     )
     # Passwords are UTF-8, in whatever encoding the locale makes Python read them.
     if isinstance(sys.stdin, TextIOWrapper):
@@ -184,6 +184,13 @@ def _known(data: bytes, home: Path, environ: Mapping[str, str]) -> str:
         return unseal(data, ensure_key(home, environ), name="").reveal()
     except ValueError:
         raise ValueError("was not made with the key of this home, or is damaged") from None
+
+
+def _cwd() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")  # the folder that it was started in is gone
 
 
 def _existing(path: Path) -> bytes | None:

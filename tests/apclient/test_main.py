@@ -188,12 +188,17 @@ def test_a_file_is_submitted(agent: Agent, home: Path, capsys: pytest.CaptureFix
     assert program.DATA == program.main(["--submit-file", "/dev/null"])
 
 
-def test_a_link_in_bin_belongs_to_its_home(agent: Agent, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_a_link_in_bin_belongs_to_its_home(
+    agent: Agent, home: Path, monkeypatch: pytest.MonkeyPatch, is_direct: bool
+) -> None:
     """The original's path goes on working."""
     monkeypatch.delenv("IA_HOME")
     (home / "bin").mkdir()
     (home / "bin/APClient.bin").symlink_to("/bin/true")
-    monkeypatch.setattr("sys.argv", [str(home / "bin/APClient.bin")])
+    (home / "elsewhere").symlink_to("bin/APClient.bin")
+    called = home / ("bin/APClient.bin" if is_direct else "elsewhere")
+    monkeypatch.setattr("sys.argv", [str(called)])
     monkeypatch.chdir("/")
     agent.answer = Unreachable("down")
     assert 0 == program.main(ARGV)
@@ -239,3 +244,16 @@ def test_the_locale_does_not_matter(home: Path, locale: str) -> None:
     assert 0 == subprocess.run(argv, env=environ, check=False, cwd=ROOT).returncode
     (path,) = (home / "var/apclient").glob("*.parcel")
     assert "größe 5 €".encode() in path.read_bytes()
+
+
+def test_a_folder_that_is_gone_is_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A management system may have removed the folder in which it started the program."""
+    monkeypatch.delenv("IA_HOME", raising=False)
+    monkeypatch.setattr("sys.argv", ["apclient"])
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert program.UNAVAILABLE == program.main(["--gateway", "http://127.0.0.1:9", *ARGV])
+    assert "There is no agent home to keep the event in" in capsys.readouterr().err
