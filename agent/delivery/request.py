@@ -34,3 +34,5 @@ class Answer:
     content_type: str = ""
     is_cut: bool = False
     """Whether `body` is not the whole: over the limit, or the connection broke off."""
+    after_s: float | None = None
+    """Seconds of patience that a 429 or a 5xx asks for (`Retry-After`)."""

@@ -59,6 +59,7 @@ class Errands:
                     content_type=answer.content_type,
                     is_cut=answer.is_cut,
                     body=answer.body,
+                    after_s=answer.after_s,
                 )
             )
 
@@ -66,7 +67,7 @@ class Errands:
             if self._open.pop(number, None) is None or isinstance(error, CancelledError):
                 return
             if isinstance(error, DestinationError):
-                reply(Told(number=number, trouble=error.sentence, may_pass=error.retryable))
+                reply(Told(number=number, trouble=error.sentence, may_pass=error.retryable, after_s=error.after_s))
                 return
             log.error("a fault of the agent while asking: {error!r}", error=error, event_id=event_id)
             reply(Told(number=number, trouble=f"a fault of the agent: {type(error).__name__}, see its log"))

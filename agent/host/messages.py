@@ -312,6 +312,8 @@ class Told:
     body: bytes = b""
     trouble: str = ""
     may_pass: bool = True
+    after_s: float | None = None
+    """Seconds of patience that is asked for."""
 
     def frame(self) -> Frame:
         return Frame({"kind": "told", **attrs.asdict(self, filter=lambda field, _: field.name != "body")}, (self.body,))

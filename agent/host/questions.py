@@ -51,7 +51,7 @@ class Questions:
         if future is None or not future.set_running_or_notify_cancel():
             return
         if told.trouble:
-            future.set_exception(RequestFailed(told.trouble) if told.may_pass else ValueError(told.trouble))
+            future.set_exception(_failure(told))
             return
         future.set_result(
             Answer(
@@ -60,5 +60,10 @@ class Questions:
                 content_type=told.content_type,
                 where=told.where,
                 is_cut=told.is_cut,
+                after_s=told.after_s,
             )
         )
+
+
+def _failure(told: Told) -> Exception:
+    return RequestFailed(told.trouble, after_s=told.after_s) if told.may_pass else ValueError(told.trouble)

@@ -24,13 +24,17 @@ class RequestFailed(RetryableError):
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What a destination said to `context.request`, whatever the status. `is_cut`: more than `max-answer-bytes`."""
+    """What a destination said to `context.request`, whatever the status. `is_cut`: more than `max-answer-bytes`.
+
+    `after_s` are the seconds of patience that a 429 or a 5xx asks for (`Retry-After`), None where it does not.
+    """
 
     status: int
     body: bytes = attrs.field(default=b"", repr=False)
     content_type: str = ""
     where: str = ""
     is_cut: bool = False
+    after_s: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -54,12 +58,15 @@ class Answer:
         return json.loads(self.body)
 
     def raise_for_status(self) -> None:
-        """Raise where the status is not 200 to 299: `RequestFailed` for one that may pass, else `RejectEvent`."""
+        """Raise where the status is not 200 to 299: `RequestFailed` for one that may pass, else `RejectEvent`.
+
+        The next attempt then comes after the patience that was asked for, at the earliest.
+        """
         if self.ok:
             return
         reason = f"{self.where} answered {self.status}"
         if self.status in PASSING or self.status >= 500:
-            raise RequestFailed(reason)
+            raise RequestFailed(reason, after_s=self.after_s)
         raise RejectEvent(reason)
 
 

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable
 from typing import Final
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -121,7 +122,8 @@ class Asker:
         except DestinationError as error:
             self._gate.judge(error)
             if isinstance(error, Refusal):
-                return error.answer
+                asked_s = error.after_s if error.code == "answered-retryable" else None
+                return attrs.evolve(error.answer, after_s=asked_s)
             raise
         finally:
             self._in_hand -= 1

@@ -36,11 +36,11 @@ def test_a_question_ends_before_its_hook() -> None:
     errands.ask(Ask(number=1, call=7, request=REQUEST), event_id="e", left_s=10.0, reply=told.append)
     errands.ask(Ask(number=2, call=7, request=REQUEST, timeout_s=2.0), event_id="e", left_s=10.0, reply=told.append)
     assert [("e", 9.5), ("e", 2.0)] == far.asked
-    far.answers[1].callback(Answer(status=200, where="w", body=b"x", is_cut=True))
-    far.answers[0].errback(DestinationError("refused", "nobody", retryable=False))
+    far.answers[1].callback(Answer(status=503, where="w", body=b"x", is_cut=True, after_s=9.0))
+    far.answers[0].errback(DestinationError("refused", "nobody", retryable=False, after_s=7.0))
     assert [
-        Told(number=2, status=200, where="w", body=b"x", is_cut=True),
-        Told(number=1, trouble="nobody", may_pass=False),
+        Told(number=2, status=503, where="w", body=b"x", is_cut=True, after_s=9.0),
+        Told(number=1, trouble="nobody", may_pass=False, after_s=7.0),
     ] == told
 
 

@@ -55,6 +55,13 @@ def test_a_refusal_becomes_what_follows(status: int, error: type[Exception]) -> 
     Answer(status=204).raise_for_status()
 
 
+def test_the_patience_that_was_asked_for_is_kept() -> None:
+    """`Retry-After` of an answer that was waited for is that of the next attempt."""
+    with pytest.raises(RequestFailed) as caught:
+        Answer(status=503, after_s=90.0).raise_for_status()
+    assert 90.0 == caught.value.after_s
+
+
 def test_text_and_json_of_an_answer() -> None:
     """In the charset it names; what was cut is no JSON."""
     assert "\u00fc" == Answer(status=200, body=b"\xfc", content_type="text/plain; charset=ISO-8859-1").text

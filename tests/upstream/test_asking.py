@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
@@ -90,6 +91,15 @@ def test_an_answer_that_refuses_is_an_answer(desk):
     found = Answer(status=404, where=desk.sender.target)
     desk.sender.fail(0, Refusal("answered-final", "not found", answer=found, retryable=False))
     assert found == result_of(asked)
+
+
+@pytest.mark.parametrize(("code", "after_s"), [("answered-retryable", 90.0), ("access-refused", None)])
+def test_an_answer_tells_what_patience_it_asks_for(desk, code, after_s):
+    """As `Retry-After` says; our own pause after a refused login is no such wish."""
+    asked = ask(desk)
+    refusal = Answer(status=503, where=desk.sender.target)
+    desk.sender.fail(0, Refusal(code, "not now", answer=refusal, after_s=90.0))
+    assert attrs.evolve(refusal, after_s=after_s) == result_of(asked)
 
 
 def test_the_deadline_ends_it_also_in_line(desk):
