@@ -1,12 +1,13 @@
 """How much of the agent's time services and deliveries get while events come in. Pure: the time is passed in.
 
-The agent has one thread for all of them, and to store and answer an event comes first. The rules, in their order:
+The agent has one thread for all of them, and to store and answer an event comes first. The rules:
 
 1. Where no event was taken in lately, what waits is begun as fast as it goes. Lately: within `WINDOW_S`, in which time
    that work took is not counted, because none could be taken in then.
-2. The same where the agent had time left: where it has waited for something to do for more than `SPARE` of the time.
-3. Else events and requests are begun until the work on them has taken `SHARE` of the time. What it took more than that,
-   because what had been begun had to be brought to its end, is missing to it afterwards, up to `MAX_DEBT_S`.
+2. Else events and requests are begun until the work on them has taken its share of the time. What it took more than
+   that, because what had been begun had to be brought to its end, is missing to it afterwards, up to `MAX_DEBT_S`.
+3. The share grows by `STEP` in each window in which the agent has waited for something to do for more than `SPARE` of
+   the time, and shrinks by as much in each other one, down to `SHARE`.
 
 So neither ever stands still for the sake of the other: of each second in which senders keep the agent busy, work has
 `SHARE`, and what they do not need is its, too.
@@ -30,8 +31,12 @@ SHARE: Final = 0.33
 """Of the agent's time. Storing needs, beside this thread, the writer's, which waits for the interpreter as long as work
 runs: with a third for work, senders keep at least half of the rate they have alone."""
 
-SPARE: Final = 0.25
-"""Of the agent's time. While the writer commits there is nothing to do now and then even where senders wait for it."""
+SPARE: Final = 0.1
+"""Of the agent's time. There is nothing to do now and then even where senders wait: while the writer commits, and until
+they have read their answers."""
+
+STEP: Final = 0.1
+"""Of the agent's time: within seven windows, 35 ms, work takes what senders leave, or gives it back."""
 
 MAX_DEBT_S: Final = 0.05
 """The work of a single event can take longer than this (a body of megabytes), and whatever stops the whole agent for
@@ -89,7 +94,7 @@ class Share:
         self._idle_s = meter.idle_s
         self._worked_s = meter.worked_s(self._begun_s)
         self._came_s = -math.inf
-        self._is_free = True
+        self._share = 1.0
         self._debt_s = 0.0
 
     def came(self) -> None:
@@ -102,18 +107,18 @@ class Share:
         if now_s - self._begun_s >= WINDOW_S:
             self._next_window(now_s)
         worked_s = self._meter.worked_s(now_s) - self._worked_s
-        return self._is_free or self._debt_s + worked_s < SHARE * WINDOW_S
+        return self._share >= 1.0 or self._debt_s + worked_s < self._share * WINDOW_S
 
     def _next_window(self, now_s: float) -> None:
         length_s = now_s - self._begun_s
         idle_s, worked_s = self._meter.idle_s, self._meter.worked_s(now_s)
-        if self._is_free:
-            self._debt_s = 0.0
-        else:
-            more_s = worked_s - self._worked_s - SHARE * length_s
-            self._debt_s = min(max(0.0, self._debt_s + more_s), MAX_DEBT_S)
-        is_quiet = self._others_s(now_s) - self._came_s >= WINDOW_S
-        self._is_free = is_quiet or idle_s - self._idle_s > SPARE * length_s
+        more_s = worked_s - self._worked_s - self._share * length_s
+        self._debt_s = min(max(0.0, self._debt_s + more_s), MAX_DEBT_S)
+        is_spare = idle_s - self._idle_s > SPARE * length_s
+        step = STEP * length_s / WINDOW_S
+        self._share = min(max(SHARE, self._share + (step if is_spare else -step)), 1.0)
+        if self._others_s(now_s) - self._came_s >= WINDOW_S:
+            self._share, self._debt_s = 1.0, 0.0
         self._begun_s, self._idle_s, self._worked_s = now_s, idle_s, worked_s
 
     def _others_s(self, now_s: float) -> float:
