@@ -184,7 +184,7 @@ class Agent:
             admin=lambda: admin.describe(),
             kept=lambda: pickup.warnings(),
             offering=offering,
-            emptying=Emptying(spool=spool, services=host, now_us=wall_clock_us),
+            emptying=Emptying(spool=spool, services=host, feed=log.newest, now_us=wall_clock_us),
             log=log,
             newest=log.newest,
             address=this_machine().partition("/")[2],

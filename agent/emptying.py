@@ -14,9 +14,10 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from agent.boundaries import EventSettlement, StoredEvent
+from agent.boundaries import EventSettlement, Feed, StoredEvent
 from agent.delivery import Outcome
 from agent.errors import OperatorError
+from agent.recent import PURGED, Happening
 
 log = Logger(namespace="agent")
 
@@ -48,9 +49,10 @@ class Services(Protocol):
 class Emptying:
     """Call it with an agent client id; gives how many events were deleted. Raises `OperatorError`."""
 
-    def __init__(self, *, spool: Spool, services: Services, now_us: Callable[[], int]) -> None:
+    def __init__(self, *, spool: Spool, services: Services, feed: Feed, now_us: Callable[[], int]) -> None:
         self._spool = spool
         self._services = services
+        self._feed = feed
         self._now_us = now_us
 
     async def __call__(self, service: str) -> int:
@@ -64,6 +66,8 @@ class Emptying:
                 self._spool.began_event(one.seq)
             await gatherResults([_deferred(self._spool.settle_event(self._given_up(one))) for one in old])
             count += await self._spool.purge([one.event.id for one in old]) if old else 0
+            now_us = self._now_us()
+            self._feed.tell([Happening(now_us, one.event.id, service, "", PURGED, REASON) for one in old])
         if has_worker:
             await self._services.restart(service)
         log.info("{count} events that waited for {service} were purged by the operator", count=count, service=service)

@@ -13,6 +13,7 @@ from agent.delivery import Outcome
 from agent.emptying import REASON, Emptying
 from agent.errors import OperatorError
 from agent.event import Event
+from agent.recent import Happening
 from tests.spool.support import event as make_event
 from tests.support.twisted_results import failure_of, result_of
 
@@ -41,6 +42,9 @@ class Site:
         self.done.append(("purged", tuple(ids)))
         return succeed(len(ids))
 
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        self.done += [("told", one.event_id, one.state, one.text) for one in happenings]
+
     def describe(self) -> Sequence[Mapping[str, Any]]:
         return [{"service": "a|x", "state": self.state}]
 
@@ -49,7 +53,7 @@ class Site:
         return succeed("")
 
     def run(self, service: str = "a|x") -> Deferred[int]:
-        return Deferred.fromCoroutine(Emptying(spool=self, services=self, now_us=lambda: NOW_US)(service))
+        return Deferred.fromCoroutine(Emptying(spool=self, services=self, feed=self, now_us=lambda: NOW_US)(service))
 
 
 def stored(seq: int, received_us: int = 0) -> StoredEvent:
@@ -64,6 +68,7 @@ def test_everything_that_waited_goes_page_by_page() -> None:
     assert ("began", 1) == site.done[0]
     assert (Outcome.GIVE_UP, 1, REASON) in site.done
     assert [("purged", ("id-1", "id-2")), ("purged", ("id-3",))] == [one for one in site.done if one[0] == "purged"]
+    assert [("told", f"id-{n}", "purged", REASON) for n in (1, 2, 3)] == [one for one in site.done if one[0] == "told"]
     assert "restarted" == site.done[-1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -32,6 +33,7 @@ class Parts:
         self.findings: list[str] = []
         self.services: list[dict[str, Any]] = [{"service": "a|x", "state": "active"}]
         self.dead = 0
+        self.letters: list[dict[str, Any]] = []
         self.looks = 0
         self.orders: list[Any] = []
         self.failure: Exception | None = None
@@ -97,8 +99,14 @@ class Parts:
         self.orders.append(("replay", ids))
         return succeed(len(ids))
 
+    def dead_named(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        if self.failure:
+            raise self.failure
+        return [one for one in self.letters if one["id"] in ids]
+
     def purge(self, ids: Sequence[str]) -> Deferred[int]:
         self.dead = 0
+        self.letters = [one for one in self.letters if one["id"] not in ids or one.get("stays")]
         return succeed(len(ids))
 
     def edit(self, letter_id: str, *, body: bytes) -> Deferred[int]:
@@ -368,3 +376,43 @@ def test_a_watcher_does_not_keep_the_agent(bench: Bench) -> None:
     bench.view.stopping()
     bench.clock.advance(TAIL_LOOK_S)
     assert [] == found[0]["entries"]
+
+
+def letters() -> list[dict[str, Any]]:
+    return [
+        {"id": "e", "service": "a|x", "destination": ""},
+        {"id": "e/1", "service": "a|x", "destination": "out"},
+        {"id": "f", "service": "a|x", "destination": "", "stays": True},
+    ]
+
+
+def told(bench: Bench) -> list[tuple[object, ...]]:
+    """What those who watch have seen."""
+    since = datetime.fromtimestamp(0, UTC)
+    return [
+        tuple(one[key] for key in ("event_id", "service", "destination", "state", "text"))
+        for one in bench.newest.read("", Wanted(since=since)).entries
+    ]
+
+
+def test_who_watches_sees_what_the_operator_deletes(bench: Bench) -> None:
+    """With whose it was; not what has stayed, and not what was never there."""
+    bench.parts.letters = letters()
+    result(bench.view.purge(["e", "e/1", "f", "nothing"]))
+    assert [
+        ("e", "a|x", "", "purged", "deleted by the operator"),
+        ("e/1", "a|x", "out", "purged", "deleted by the operator"),
+    ] == told(bench)
+
+
+def test_who_watches_sees_what_the_operator_replays(bench: Bench) -> None:
+    """The requests: that an event is received again, its host tells."""
+    bench.parts.letters = letters()
+    result(bench.view.replay(["e", "e/1"]))
+    assert [("e/1", "a|x", "out", "received", "replayed by the operator")] == told(bench)
+
+
+def test_orders_are_carried_out_unseen(bench: Bench) -> None:
+    """Where it cannot be read whose they are."""
+    bench.parts.failure = OperatorError("spool-damaged", "the spool cannot be read")
+    assert (2, []) == (result(bench.view.replay(["1", "2"])), told(bench))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from agent.delivery import OutboundRequest, State
 from agent.errors import SenderError
-from agent.recent import Wanted
+from agent.recent import PURGED, Wanted
 from agent.recent.tidings import KINDS, LEVELS
 
 DEFAULT_LISTED: Final = 50
@@ -81,7 +81,7 @@ def letter_query(query: str) -> dict[str, str]:
 def tail_query(query: str) -> tuple[str, Wanted, float]:
     """Read from where on a reader reads, what he wants, and how many seconds he waits for it."""
     filters = _filters(query, TAIL_FILTERS, listed=False)
-    for name, choices in (("kind", KINDS), ("state", STATES), ("level", LEVELS)):
+    for name, choices in (("kind", KINDS), ("state", (*STATES, PURGED)), ("level", LEVELS)):
         if filters.get(name, choices[0]) not in choices:
             raise bad_query(f"there is no {name} {filters[name][:40]!r}; there are {', '.join(choices)}")
     if "after" in filters and not TAIL_PLACE.fullmatch(filters["after"]):

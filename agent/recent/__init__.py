@@ -7,6 +7,6 @@ what `iadmin tail` shows. Pure: the clock is passed in.
 from agent.recent.daily import Daily
 from agent.recent.pace import IDLE, Pace
 from agent.recent.ring import Ring
-from agent.recent.tidings import Happening, Tiding, Wanted
+from agent.recent.tidings import PURGED, Happening, Tiding, Wanted
 
-__all__ = ["IDLE", "Daily", "Happening", "Pace", "Ring", "Tiding", "Wanted"]
+__all__ = ["IDLE", "PURGED", "Daily", "Happening", "Pace", "Ring", "Tiding", "Wanted"]

@@ -11,6 +11,8 @@ import attrs
 
 LEVELS: Final = ("debug", "info", "warn", "error")
 KINDS: Final = ("log", "event")
+PURGED: Final = "purged"
+"""What a happening says instead of a state where the operator has deleted an event or a request."""
 
 LINE: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\S+) (DEBUG|INFO |WARN |ERROR) (.*?) +([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|-) (.*)",

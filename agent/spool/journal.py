@@ -7,7 +7,7 @@ Blocks; imports neither Twisted nor anything that takes long. The shapes are des
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from agent.event.model import Priority
 from agent.spool import layout, rows
 from agent.spool.ages import oldest
 from agent.spool.deliveries import deliveries
-from agent.spool.letters import dead_letters, letter_body, moment_us
+from agent.spool.letters import dead_letters, dead_named, letter_body, moment_us
 from agent.spool.shapes import Shape, dictionaries, event_road, request, summary, text
 from agent.spool.wholes import with_wholes
 
@@ -163,6 +163,11 @@ class Journal:
                 roads=roads,
                 limit=max(1, min(limit, MAX_LIMIT)),
             )
+
+    def dead_named(self, ids: Sequence[str]) -> list[Shape]:
+        """Those of `ids` that are dead letters: `id`, `service` and `destination`, which is empty for an event."""
+        with self.reading() as connection:
+            return dead_named(connection, ids)
 
     def body(self, letter_id: str) -> bytes | None:
         """The whole body of a dead event, or of a dead request (`<event id>/<number>`); None where there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -78,6 +78,25 @@ def dead_letters(
     pages = [f"SELECT * FROM (SELECT * FROM ({half}) WHERE {' AND '.join(conditions)} {_ORDER})" for half in halves]
     found = [_letter(row) for row in connection.execute(f"{' UNION ALL '.join(pages)} {_ORDER}", bindings)]
     return _whole(connection, found, bodies=bodies, roads=roads) if bodies or roads else found
+
+
+def dead_named(connection: apsw.Connection, ids: Iterable[str]) -> list[Shape]:
+    """See `Journal.dead_named`."""
+    found = []
+    for one in ids:
+        event_id, _, number = one.partition("/")
+        if number:
+            query = (
+                "SELECT event.service, request.destination FROM event JOIN request ON request.event_seq = event.seq "
+                f"WHERE event.id = ? AND request.number = ? AND request.state = {State.DEAD.value}"
+            )
+            row = connection.execute(query, (event_id, number)).fetchone()
+        else:
+            query = f"SELECT service, '' FROM event WHERE id = ? AND state = {State.DEAD.value}"
+            row = connection.execute(query, (event_id,)).fetchone()
+        if row is not None:
+            found.append({"id": one, "service": row[0], "destination": row[1]})
+    return found
 
 
 def letter_body(connection: apsw.Connection, letter_id: str) -> bytes | None:

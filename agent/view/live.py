@@ -19,9 +19,10 @@ from agent.config import AgentConfig
 from agent.config.model import LogLevel
 from agent.config.show import show_config
 from agent.delivery import Answer, OutboundRequest, attention
-from agent.errors import AgentError, SenderError
+from agent.errors import AgentError
 from agent.recent import Wanted
 from agent.version import installed_version
+from agent.view.letters import LetterOrders
 from agent.view.machine import Disk, disk_under, memory_of
 from agent.view.parts import (
     Counted,
@@ -131,6 +132,7 @@ class LiveView:
         self._courier = courier
         self._gateways = gateways
         self._spool = spool
+        self._letters = LetterOrders(spool=spool, journal=journal, feed=newest, in_thread=in_thread, now_us=now_us)
         self._folder = Path(config.home) / "var" / "spool"
         self._journal = journal
         self._counters = counters
@@ -214,16 +216,13 @@ class LiveView:
         return self._in_thread(lambda: self._journal.body(letter_id))
 
     async def replay(self, ids: Sequence[str]) -> int:
-        return self._changed(await self._spool.replay(ids))
+        return self._changed(await self._letters.replay(ids))
 
     async def purge(self, ids: Sequence[str]) -> int:
-        return self._changed(await self._spool.purge(ids))
+        return self._changed(await self._letters.purge(ids))
 
     async def edit(self, letter_id: str, body: bytes) -> bool:
-        try:
-            return self._changed(await self._spool.edit(letter_id, body=body)) == 1
-        except ValueError as error:
-            raise SenderError("bad-letter", str(error), status=422, title="Bad body of an event") from error
+        return self._changed(await self._letters.edit(letter_id, body))
 
     async def tail(self, after: str, wanted: Wanted, *, wait_s: float) -> Mapping[str, object]:
         """Looked for a few times a second, so that whoever writes need not know of readers."""
@@ -293,10 +292,10 @@ class LiveView:
             for one in self._services.describe()
         ]
 
-    def _changed(self, count: int) -> int:
+    def _changed(self, outcome: Result) -> Result:
         """After a change, the next status looks anew: what was purged must not be warned of."""
         self._looked_s = -SPOOL_KEPT_S
-        return count
+        return outcome
 
     async def _look(self) -> SpoolState:
         """Ask the disk, unless it was asked a moment ago."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from agent.boundaries import Feed
 from agent.config.model import LogLevel
 from agent.delivery import Answer, OutboundRequest
 from agent.recent import Wanted
@@ -71,7 +72,7 @@ class NewestPage(Protocol):
     def is_more(self) -> bool: ...
 
 
-class NewestRead(Protocol):
+class NewestRead(Feed, Protocol):
     """The newest log lines and happenings, page by page."""
 
     def read(self, after: str, wanted: Wanted) -> NewestPage: ...
@@ -101,6 +102,9 @@ class EventJournal(Protocol):
         until: str = "",
         bodies: bool = False,
     ) -> list[dict[str, Any]]: ...
+
+    def dead_named(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Those of these dead letters that there are: `id`, `service` and `destination`."""
 
     def counts(self) -> dict[str, Any]: ...
 

@@ -13,7 +13,7 @@ import click
 
 from agent.delivery import State
 from agent.errors import MachineError, OperatorError
-from agent.recent import Wanted
+from agent.recent import PURGED, Wanted
 from agent.recent.tidings import KINDS, LEVELS, line_shown
 from iadmin.commands.arguments import find_moment
 from iadmin.commands.completing import service_names
@@ -70,7 +70,11 @@ class Reading:
     shell_complete=service_names,
     help="Only what one service says, or what names it.",
 )
-@click.option("--state", type=click.Choice([one.label for one in State]), help="Only events that come to this state.")
+@click.option(
+    "--state",
+    type=click.Choice([*(one.label for one in State), PURGED]),
+    help="Only events that come to this state.",
+)
 @click.option("--level", type=click.Choice(LEVELS), help="Only log lines of this level and above.")
 @click.option("--match", metavar="TEXT", default="", help="Only what contains this text, whatever its case.")
 @click.option("--events", "kind", flag_value="event", help="Only what happens to events and requests.")

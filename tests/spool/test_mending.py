@@ -409,3 +409,12 @@ def test_large_bodies_go_with_their_rows(writer, folder):
     assert order(writer, Purge(ids=(letter(1), letter(2, 1))))[1].count == 2
     assert books_balance(folder)
     assert look(folder, "SELECT seq FROM request_body") == [(2,)]
+
+
+def test_dead_letters_are_found_by_their_ids(dead, folder):
+    """With whose they are; others are not there."""
+    first = Journal(folder).dead_letters(limit=50)
+    ids = [one["id"] for one in first]
+    assert [{name: one[name] for name in ("id", "service", "destination")} for one in first] == Journal(
+        folder
+    ).dead_named([*ids, "nobody", "nobody/1", f"{ids[0]}/9"])
