@@ -46,6 +46,8 @@ _STRING_ENCODINGS: Final = {
     PRINTABLE_STRING: "ascii",
     IA5_STRING: "ascii",
 }
+TEXT_TYPES: Final = frozenset({*_STRING_ENCODINGS, 0x14, 0x1B})
+"""The string types that names are shown in: those above, TeletexString and GeneralString."""
 
 
 def context(number: int, *, constructed: bool = True) -> int:

@@ -36,7 +36,7 @@ def general_name(kind: str, value: str) -> bytes:
             _require_mailbox(value)
             return der.encode(der.context(1, constructed=False), _ascii(value))
         case "uri":
-            _require_uri(value)
+            require_uri(value)
             return der.encode(der.context(6, constructed=False), _ascii(value))
         case "oid":
             try:
@@ -108,7 +108,8 @@ def _require_mailbox(value: str) -> None:
         raise _wrong("RFC822Name domain may not be just .")
 
 
-def _require_uri(value: str) -> None:
+def require_uri(value: str) -> None:
+    """A scheme, and behind it what may stand in an address.  Raises OperationError in Java's words."""
     scheme, colon, rest = value.partition(":")
     if not colon and (not value or _BEHIND_SCHEME.match(value)):
         raise _wrong(f"URI name must include scheme:{value}")

@@ -111,18 +111,29 @@ def _as_listed(keystore: Keystore) -> Sequence[object]:
     return [by_alias[alias] for alias in hashtable_order(list(by_alias))]
 
 
-def hashtable_order(aliases: Sequence[str]) -> list[str]:
+FIRST_SIZE: Final = 11
+"""Places of a new `Hashtable`."""
+
+
+def hashtable_order(aliases: Sequence[str], size: int = FIRST_SIZE) -> list[str]:
     """The order in which a `Hashtable` enumerates names put in in the given order.
 
-    11 places, doubled plus one when three quarters are taken; a new name goes to the head of its place; growing
-    re-inserts from the highest place down, along each chain; enumeration runs from the highest place down.
+    `size` places at first, doubled plus one when three quarters are taken; a new name goes to the head of its place;
+    growing re-inserts from the highest place down, along each chain; enumeration runs from the highest place down.
     """
-    places: list[list[str]] = [[] for _ in range(11)]
+    places: list[list[str]] = [[] for _ in range(size)]
     for count, alias in enumerate(aliases):
         if count >= len(places) * 3 // 4:
             places = _grown(places)
         places[_place(alias, len(places))].insert(0, alias)
     return [alias for place in reversed(places) for alias in place]
+
+
+def grown_size(count: int, size: int = FIRST_SIZE) -> int:
+    """How many places such a table has after `count` names."""
+    while count > size * 3 // 4:
+        size = 2 * size + 1
+    return size
 
 
 def _grown(places: list[list[str]]) -> list[list[str]]:

@@ -16,15 +16,19 @@ from keystoretools.errors import KeystoreError
 
 @attrs.frozen(kw_only=True)
 class NameAttribute:
-    """One `keyword=value` of a name: `oid` dotted, `value` decoded text."""
+    """One `keyword=value` of a name: `oid` dotted, `value` decoded text.
+
+    `other`: the DER of a value that has none of the usual string types, shown as # and hex.
+    """
 
     oid: str
     value: str
+    other: bytes | None = None
 
     def text(self) -> str:
         """`CN=value`, quoted where keytool quotes."""
         keyword = oids.NAME_KEYWORDS.get(self.oid, "OID." + self.oid)
-        return f"{keyword}={_quoted_value(self.value)}"
+        return f"{keyword}={_quoted_value(self.value) if self.other is None else '#' + self.other.hex()}"
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +43,7 @@ class Name:
         found = []
         for rdn in der.parse(self.der).sequence():
             parts = [part.sequence(2, "name attribute") for part in rdn.expect(der.SET, "SET").children()]
-            found.append(tuple(NameAttribute(oid=part[0].oid(), value=part[1].text()) for part in parts))
+            found.append(tuple(_attribute(part[0].oid(), part[1]) for part in parts))
         return tuple(found)
 
     def text(self, separator: str = ", ") -> str:
@@ -93,6 +97,13 @@ def read_general_name(element: der.Element) -> AlternativeName:
     return AlternativeName(kind="other", value=content.hex())
 
 
+def _attribute(oid: str, value: der.Element) -> NameAttribute:
+    is_text = value.tag & ~der.CONSTRUCTED in der.TEXT_TYPES
+    return NameAttribute(oid=oid, value=value.text(), other=None if is_text else value.raw)
+
+
 def _quoted_value(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':  # taken for quoted already, as Java does
+        return '"' + value[1:-1].replace("\\", "\\\\").replace('"', '\\"') + '"'
     special = any(c in ',+=<>#;"\\\n' for c in value) or value != value.strip(" ") or "  " in value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if special else value

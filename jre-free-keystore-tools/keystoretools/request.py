@@ -18,8 +18,16 @@ from keystoretools.names import AlternativeName, Name, read_general_name
 from keystoretools.publickey import PublicKey, read_public_key
 
 EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"
-# Microsoft's certreq writes the same under its own number.
-_MICROSOFT_EXTENSIONS: Final = "1.3.6.1.4.1.311.2.1.14"
+MICROSOFT_EXTENSIONS: Final = "1.3.6.1.4.1.311.2.1.14"
+"""The same as Microsoft's certreq writes it, under a number of its own."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestAttribute:
+    """Something else that stands in a request (a challenge password, what made it); `values` are whole DER elements."""
+
+    oid: str
+    values: tuple[bytes, ...] = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +36,7 @@ class _Fields:
     subject: Name = attrs.field(factory=lambda: Name(der=der.sequence()))
     public_key: PublicKey | None = None
     extensions: tuple[Extension, ...] = ()
+    attributes: tuple[RequestAttribute, ...] = ()
     signature_oid: str = ""
     problem: str | None = None
 
@@ -66,6 +75,11 @@ class CertificateRequest:
         return self._fields.extensions
 
     @property
+    def attributes(self) -> tuple[RequestAttribute, ...]:
+        """All attributes in the order of the request, that with the extensions too."""
+        return self._fields.attributes
+
+    @property
     def signature_algorithm(self) -> str:
         """Java's name (SHA256withRSA), else the dotted OID."""
         return oids.SIGNATURES.get(self._fields.signature_oid, self._fields.signature_oid)
@@ -98,16 +112,22 @@ def _read(octets: bytes) -> _Fields:
             signature_oid=whole[1].sequence(1, "signature algorithm")[0].oid(),
         )
         fields = attrs.evolve(fields, public_key=read_public_key(parts[2]))
-        return attrs.evolve(fields, extensions=_extensions(parts[3:]))
+        found = parts[3].children() if len(parts) > 3 and parts[3].tag == der.context(0) else []
+        return attrs.evolve(fields, extensions=_extensions(found), attributes=_attributes(found))
     except KeystoreError as error:
         return attrs.evolve(fields, problem=error.sentence)
 
 
-def _extensions(rest: list[der.Element]) -> tuple[Extension, ...]:
+def _attributes(elements: list[der.Element]) -> tuple[RequestAttribute, ...]:
+    parts = [element.sequence(2, "attribute") for element in elements]
+    return tuple(RequestAttribute(oid=one[0].oid(), values=tuple(v.raw for v in one[1].children())) for one in parts)
+
+
+def _extensions(attributes: list[der.Element]) -> tuple[Extension, ...]:
     found: list[Extension] = []
-    for attribute in rest[0].children() if rest and rest[0].tag == der.context(0) else []:
+    for attribute in attributes:
         parts = attribute.sequence(2, "attribute")
-        if parts[0].oid() not in (EXTENSION_REQUEST, _MICROSOFT_EXTENSIONS):
+        if parts[0].oid() not in (EXTENSION_REQUEST, MICROSOFT_EXTENSIONS):
             continue
         for extensions in parts[1].expect(der.SET, "SET").children()[:1]:
             for extension in extensions.sequence():

@@ -115,6 +115,10 @@ def _hash(name: str) -> HashAlgorithm:
         "SHA512": hashes.SHA512,
         "SHA512/224": hashes.SHA512_224,
         "SHA512/256": hashes.SHA512_256,
+        "SHA3-224": hashes.SHA3_224,
+        "SHA3-256": hashes.SHA3_256,
+        "SHA3-384": hashes.SHA3_384,
+        "SHA3-512": hashes.SHA3_512,
     }
     if name not in known:
         raise ValueError("unknown hash")

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 _OIDS: Final[Mapping[str, tuple[str, str]]] = {
-    name.upper(): (oid, name) for oid, name in oids.SIGNATURES.items() if not name.startswith("MD2")
+    spelling.upper(): (oid, name)
+    for oid, name in oids.SIGNATURES.items()
+    for spelling in (name, oid)
+    if not name.startswith("MD2")
 }
 _FAMILIES: Final = {"RSA": "RSA", "DSA": "DSA", "ECDSA": "EC"}
-_HASHES: Final = {"MD5": "MD5", "SHA512/224": "SHA512_224", "SHA512/256": "SHA512_256"}
 _HASH_OIDS: Final = {
     "SHA256": "2.16.840.1.101.3.4.2.1",
     "SHA384": "2.16.840.1.101.3.4.2.2",
@@ -127,5 +129,5 @@ def sign_octets(octets: bytes, key: PrivateKey, scheme: Scheme) -> bytes:
 def _hash(name: str) -> HashAlgorithm:
     from cryptography.hazmat.primitives import hashes
 
-    made: HashAlgorithm = getattr(hashes, _HASHES.get(name, name))()
+    made: HashAlgorithm = getattr(hashes, name.replace("/", "_").replace("-", "_"))()
     return made

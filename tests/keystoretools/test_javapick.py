@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keystoretools import Format, Keystore, PrivateKeyEntry, TrustedCertificateEntry, open_keystore, save_keystore
-from keystoretools.javapick import hashtable_order, java_hash, java_order, java_would_pick
+from keystoretools.javapick import grown_size, hashtable_order, java_hash, java_order, java_would_pick
 from tests.keystoretools.conftest import SAMPLES, manifest
 from tests.keystoretools.material import identity
 
@@ -123,6 +123,19 @@ def test_hash_of_java() -> None:
     """Known values of String.hashCode, also beyond the basic plane."""
     assert [java_hash(text) for text in ("", "a", "Aa", "BB", "apia")] == [0, 97, 2112, 2112, 3000711]
     assert java_hash("🔑") == (31 * 0xD83D + 0xDD11) & 0xFFFFFFFF
+
+
+@given(st.lists(st.text(max_size=6), unique=True, max_size=60))
+def test_a_table_that_has_grown_stays_so(aliases: list[str]) -> None:
+    """With room for all from the start nothing is moved: within a place the last one stands first."""
+    size = grown_size(len(aliases))
+    assert len(aliases) <= size * 3 // 4
+    found = hashtable_order(aliases, size)
+    places = [java_hash(alias) % 2**31 % size for alias in found]
+    assert sorted(places, reverse=True) == places
+    for place in set(places):
+        here = [alias for alias, its in zip(found, places, strict=True) if its == place]
+        assert sorted(here, key=aliases.index, reverse=True) == here
 
 
 @given(st.lists(st.text(max_size=6), unique=True, max_size=60))

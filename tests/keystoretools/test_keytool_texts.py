@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -45,13 +46,28 @@ def other_extensions() -> list[Extension]:
             x509.PolicyInformation(x509.ObjectIdentifier("1.3.5.8"), ["http://cps/", x509.UserNotice(None, "hi")]),
         ]
     )
-    subtree = x509.NameConstraints([x509.DNSName("a.b")], None)
+    network = x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))
+    host = x509.UniformResourceIdentifier(".evil.example")
+    subtree = x509.NameConstraints([x509.DNSName("a.b"), network], [x509.RFC822Name("x.y"), host])
+    fresh = x509.FreshestCRL([x509.DistributionPoint([x509.UniformResourceIdentifier("http://f/")], None, None, None)])
     found = [
         Extension(oid=one.oid.dotted_string, critical=False, value=one.public_bytes())
-        for one in (policies, subtree, x509.PolicyConstraints(3, 1), x509.OCSPNoCheck(), x509.InhibitAnyPolicy(2))
+        for one in (
+            policies,
+            subtree,
+            x509.PolicyConstraints(3, 1),
+            fresh,
+            x509.OCSPNoCheck(),
+            x509.InhibitAnyPolicy(2),
+        )
     ]
-    netscape = der.encode(der.BIT_STRING, b"\x06\xc0")
-    return [*found, Extension(oid="2.16.840.1.113730.1.1", critical=False, value=netscape)]
+    netscape = der.encode(der.BIT_STRING, b"\x00\xc1")
+    period = der.sequence(*(der.encode(tag, b"20260101000000Z") for tag in (0x80, 0x81)))
+    return [
+        *found,
+        Extension(oid="2.16.840.1.113730.1.1", critical=False, value=netscape),
+        Extension(oid="2.5.29.16", critical=False, value=period),
+    ]
 
 
 @pytest.mark.parametrize("rich", [False, True])
@@ -66,6 +82,53 @@ def test_every_extension_is_laid_out_as_keytool_does(
     )
     (tmp_path / "c.pem").write_text(pem("CERTIFICATE", made.der))
     assert keytool("-printcert", "-file", str(tmp_path / "c.pem")).stdout == certificate_text(made, UTC)
+
+
+ODD_VALUES = [
+    ("2.5.29.19", "3003010100"),
+    ("2.5.29.19", "30060101ff0201ff"),
+    ("2.5.29.19", "30090101ff02047fffffff"),
+    ("2.5.29.19", "30030101ff0000"),
+    ("2.5.29.19", "0500"),
+    ("2.5.29.14", "3000"),
+    ("2.5.29.14", "0404aa"),
+    ("2.5.29.17", "3000"),
+    ("2.5.29.17", "0500"),
+    ("2.5.29.17", "30078605612062"),
+    ("2.5.29.17", "30058603616263"),
+    ("2.5.29.17", "300787050102030405"),
+    ("2.5.29.17", "3012871000000000000000000000ffff0a010203"),
+    ("2.5.29.17", "30058203c3bc78"),
+    ("2.5.29.17", "3002a300"),
+    ("2.5.29.30", "30023000"),
+    ("2.5.29.31", "30023000"),
+    ("2.5.29.36", "0500"),
+    ("2.5.29.37", "3000"),
+    ("2.5.29.46", "0500"),
+    ("1.3.6.1.5.5.7.1.1", "3000"),
+    ("1.3.6.1.5.5.7.1.1", "0500"),
+]
+
+
+@pytest.mark.parametrize("oids", [sorted({oid for oid, _ in ODD_VALUES})])
+def test_odd_values_are_laid_out_as_keytool_does(
+    oids: list[str], tmp_path: Path, keytool: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """What Java reads leniently, and its words for what it does not read; those stand last, by number."""
+    key = make.generate_key("EC")
+    texts, expected = [], []
+    for turn in range(max(sum(one == oid for one, _ in ODD_VALUES) for oid in oids)):
+        values = {oid: [value for one, value in ODD_VALUES if one == oid] for oid in oids}
+        odd = [
+            Extension(oid=oid, critical=False, value=bytes.fromhex(found[turn]))
+            for oid, found in values.items()
+            if turn < len(found)
+        ]
+        made = make.self_signed(key, parse_name("CN=x"), start=NOW, end=NOW, extensions=odd)
+        (tmp_path / "c.pem").write_text(pem("CERTIFICATE", made.der))
+        texts.append(certificate_text(made, UTC))
+        expected.append(keytool("-printcert", "-file", str(tmp_path / "c.pem")).stdout)
+    assert expected == texts
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,14 @@ def test_parts_of_several_attributes() -> None:
     assert ("x, y", [1, 2, 2]) == (name.common_name, [len(rdn) for rdn in name.rdns])
 
 
+def test_values_that_java_shows_in_its_own_way() -> None:
+    """No text type: its octets; quotation marks around the whole are taken for keytool's own."""
+    number = der.sequence(der.oid("2.5.4.5"), der.encode(0x12, b"123"))
+    assert "SERIALNUMBER=#1203313233" == Name(der=der.sequence(der.set_of(number))).text()
+    assert 'CN="a"' == parse_name('CN="\\"a\\""').text()
+    assert 'CN="a \\" b"' == parse_name('CN="\\"a \\" b\\""').text()
+
+
 def test_names_compare_without_case_and_blanks() -> None:
     """As RFC 5280 7.1 has it; the octets tell them apart all the same."""
     one, two = parse_name("CN=Example  Root, C=CA"), parse_name("cn=example root,c=ca")

@@ -9,8 +9,11 @@ from subprocess import CompletedProcess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystoretools import CertificateRequest, read_anything, write_pem
+from keystoretools import CertificateRequest, PrivateKey, der, make, read_anything, write_pem
+from keystoretools.dname import parse_name
+from keystoretools.keytool.texts import request_text
 from keystoretools.pkcs7 import write_pkcs7
+from keystoretools.request import RequestAttribute
 from tests.keystoretools.authority import family
 from tests.keystoretools.conftest import SAMPLES
 
@@ -25,6 +28,35 @@ def test_recorded_request() -> None:
     assert RECORDED.signature_algorithm == "SHA256withRSA"
     assert RECORDED.public_key is not None and RECORDED.public_key.bits == 2048
     assert read_anything(write_pem(RECORDED)).requests == (RECORDED,)
+
+
+def _asked(key: PrivateKey, *attributes: tuple[str, bytes]) -> CertificateRequest:
+    """A request with other attributes than extensions; the signature is left out."""
+    parts = [der.sequence(der.oid(oid), der.set_of(value)) for oid, value in attributes]
+    body = der.sequence(
+        der.integer(0), parse_name("CN=ms").der, key.public_key.der, der.encode(der.context(0), b"".join(parts))
+    )
+    return CertificateRequest(der.sequence(body, der.algorithm("1.2.840.10045.4.3.2", None), der.bit_string(b"")))
+
+
+def test_other_attributes_are_shown_in_javas_order() -> None:
+    """Texts of the known ones, octets of Microsoft's; extensions stand between them as the Hashtable has it."""
+    names = der.sequence(der.sequence(der.oid("2.5.29.17"), der.encode(der.OCTET_STRING, b"\x30\x03\x82\x01a")))
+    asked = _asked(
+        make.generate_key("EC"),
+        ("1.3.6.1.4.1.311.13.2.3", der.encode(der.IA5_STRING, b"10.0")),
+        ("1.3.6.1.4.1.311.21.20", der.sequence(der.integer(5))),
+        ("1.2.840.113549.1.9.14", names),
+        ("1.3.6.1.4.1.311.13.2.2", der.null()),
+        ("1.2.840.113549.1.9.2", der.encode(der.UTF8_STRING, "ü".encode())),
+        ("1.2.840.113549.1.9.7", der.encode(der.BMP_STRING, "s\n".encode("utf-16-be"))),
+    )
+    assert RequestAttribute(oid="1.3.6.1.4.1.311.13.2.2", values=(der.null(),)) == asked.attributes[3]
+    text = request_text(asked)
+    assert 6 == sum(text.count(one) for one in ("\nAttribute: ", "\nExtension Request:\n"))
+    assert "Attribute: 1.3.6.1.4.1.311.13.2.3\n1.3.6.1.4.1.311.13.2.3: 160431302e30\n" in text
+    assert "Attribute: 1.2.840.113549.1.9.2\nUnstructuredName: [ü]\n" in text
+    assert "Attribute: 1.2.840.113549.1.9.7\nChallengePassword: s\\n\n" in text
 
 
 def test_what_keytool_writes(keytool: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:

@@ -6,17 +6,21 @@ prints unknown ones.  Source: RFC 5280 4.2; layouts measured with JDK 17.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from typing import Final
 
 from keystoretools import der, oids
 from keystoretools.certificate import Extension
 from keystoretools.errors import KeystoreError
-from keystoretools.keytool.layout import dump, name_text, plain
+from keystoretools.keytool.layout import dump, name_text, timestamp
+from keystoretools.keytool.nametexts import Unparseable, general_name
 from keystoretools.names import Name
 
 _INHIBIT_ANY_POLICY: Final = "2.5.29.54"
+_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
+_PRIVATE_KEY_USAGE: Final = "2.5.29.16"
+_NETSCAPE_TYPE: Final = "2.16.840.1.113730.1.1"
 _ACCESS_METHODS: Final = {
     "1.3.6.1.5.5.7.48.1": "ocsp",
     "1.3.6.1.5.5.7.48.2": "caIssuers",
@@ -37,6 +41,7 @@ USAGES: Final = {
     "1.3.6.1.4.1.311.10.3.3": "MICROSOFT_ExportApproved",
     "2.16.840.1.113730.4.1": "NETSCAPE_ExportApproved",
 }
+_NO_LIMIT: Final = 2**31 - 1
 _KEY_USAGES: Final = (
     "DigitalSignature",
     "Non_repudiation",
@@ -81,79 +86,78 @@ _NAMES: Final[Mapping[str, str]] = {
     _INHIBIT_ANY_POLICY: "InhibitAnyPolicy",
     oids.KEY_USAGE: "KeyUsage",
     "2.5.29.30": "NameConstraints",
-    "2.16.840.1.113730.1.1": "NetscapeCertType",
-    "1.3.6.1.5.5.7.48.1.5": "OCSPNoCheck",
+    "2.5.29.46": "FreshestCRL",
+    _NETSCAPE_TYPE: "NetscapeCertType",
+    _NO_CHECK: "OCSPNoCheck",
     "2.5.29.36": "PolicyConstraints",
     "2.5.29.33": "PolicyMappings",
+    _PRIVATE_KEY_USAGE: "PrivateKeyUsage",
     oids.SUBJECT_ALTERNATIVE_NAME: "SubjectAlternativeName",
     "1.3.6.1.5.5.7.1.11": "SubjectInfoAccess",
     oids.SUBJECT_KEY_IDENTIFIER: "SubjectKeyIdentifier",
 }
 
+# What Java says about a value of another ASN.1 type, where its words are of their own.
+_NO_SEQUENCE: Final = {
+    oids.BASIC_CONSTRAINTS: "Invalid encoding of BasicConstraints",
+    oids.SUBJECT_ALTERNATIVE_NAME: "Invalid encoding for GeneralNames.",
+    "2.5.29.18": "Invalid encoding for GeneralNames.",
+    "2.5.29.31": "Invalid encoding for CRLDistributionPoints extension.",
+    "2.5.29.46": "Invalid encoding for FreshestCRL extension.",
+    "2.5.29.36": "Sequence tag missing for PolicyConstraint.",
+}
+# The type of a value that is no SEQUENCE, and Java's words about another one; {} is its tag as a signed octet.
+_OTHER_THAN_SEQUENCE: Final = {
+    oids.SUBJECT_KEY_IDENTIFIER: (der.OCTET_STRING, "DerValue.getOctetString, not an Octet String: {}"),
+    oids.KEY_USAGE: (der.BIT_STRING, "DerValue.getBitString, not a bit string {}"),
+    _NETSCAPE_TYPE: (der.BIT_STRING, "DerValue.getBitString, not a bit string {}"),
+    _INHIBIT_ANY_POLICY: (der.INTEGER, "Invalid encoding of InhibitAnyPolicy: data not integer"),
+}
 
-class _Unparseable(Exception):
-    """A known extension that Java would not read; the text says why."""
 
-
-def extensions_text(extensions: Iterable[Extension]) -> str:
-    """All extensions, numbered, each with a blank line behind; those that cannot be read come last."""
-    readable, unreadable = [], []
+def extensions_text(extensions: Iterable[Extension], zone: tzinfo | None = None) -> str:
+    """All extensions, numbered, each with a blank line behind; those that cannot be read come last, by OID."""
+    readable, unreadable = [], {}
     for extension in sorted(extensions, key=lambda one: _NAMES.get(one.oid, one.oid)):
         head = f"ObjectId: {extension.oid} Criticality={str(extension.critical).lower()}\n"
         try:
-            readable.append(head + _extension(extension))
-        except _Unparseable as error:
+            readable.append(head + _extension(extension, zone))
+        except Unparseable as error:
             name = _NAMES[extension.oid]
-            unreadable.append(
-                f"{head}Unparseable {name} extension due to\njava.io.IOException: {error}\n\n{dump(extension.value)}"
+            unreadable[extension.oid] = (
+                f"{head}Unparseable {name} extension due to\n{error.java_class}: {error}\n\n{dump(extension.value)}"
             )
-    return "".join(f"#{number}: {text}\n" for number, text in enumerate((*readable, *unreadable), 1))
+    texts = (*readable, *(unreadable[oid] for oid in sorted(unreadable)))
+    return "".join(f"#{number}: {text}\n" for number, text in enumerate(texts, 1))
 
 
-def _extension(extension: Extension) -> str:
-    layout = _LAYOUTS.get(extension.oid)
-    if layout is None:
+def _extension(extension: Extension, zone: tzinfo | None) -> str:
+    if extension.oid not in _NAMES:
         return dump(extension.value) + "\n" if extension.value else "(Empty value)\n"
+    if extension.oid == _NO_CHECK:
+        return ""
     if extension.oid == _INHIBIT_ANY_POLICY and not extension.critical:
-        raise _Unparseable("Criticality cannot be false for InhibitAnyPolicy")
+        raise Unparseable("Criticality cannot be false for InhibitAnyPolicy")
     try:
-        return layout(der.parse(extension.value, allow_trailing=True))
+        element = der.parse(extension.value, allow_trailing=True)
+    except KeystoreError as error:
+        if len(extension.value) < 2:
+            raise Unparseable("Too short") from error
+        raise Unparseable("not enough content", java_class="java.io.EOFException") from error
+    if extension.oid == _PRIVATE_KEY_USAGE:
+        return _key_period(element, zone)
+    if element.stop < len(extension.value):
+        raise Unparseable("extra data at the end")
+    if extension.oid in _OTHER_THAN_SEQUENCE:
+        tag, words = _OTHER_THAN_SEQUENCE[extension.oid]
+        if element.tag != tag:
+            raise Unparseable(words.format(element.tag - (element.tag & 0x80) * 2))
+    elif element.tag != der.SEQUENCE:
+        raise Unparseable(_NO_SEQUENCE.get(extension.oid) or f"Invalid encoding for {_NAMES[extension.oid]}Extension.")
+    try:
+        return _LAYOUTS[extension.oid](element)
     except (KeystoreError, IndexError) as error:
-        raise _Unparseable("the value is damaged") from error
-
-
-def general_name(element: der.Element) -> str:
-    """One GeneralName: `DNSName: host`, a directory name bare."""
-    content = element.content
-    match element.tag & 0x1F:
-        case 0:
-            return f"Other-Name: Unrecognized ObjectIdentifier: {element.children()[0].oid()}"
-        case 1:
-            return "RFC822Name: " + plain(content.decode("latin-1"))
-        case 2:
-            return "DNSName: " + plain(content.decode("latin-1"))
-        case 4:
-            return name_text(Name(der=der.parse(content).raw))
-        case 6:
-            return "URIName: " + plain(content.decode("latin-1"))
-        case 7:
-            return "IPAddress: " + _address(content)
-        case 8:
-            return "OIDName: " + der.parse(der.encode(der.OID, content)).oid()
-    raise element.wrong("a name")
-
-
-def _address(octets: bytes) -> str:
-    """IPv4 dotted, IPv6 as eight groups; twice as many octets are an address and a mask."""
-    if len(octets) == 4:
-        return str(ipaddress.IPv4Address(octets))
-    if len(octets) == 16:
-        return ":".join(f"{int.from_bytes(octets[at : at + 2], 'big'):x}" for at in range(0, 16, 2))
-    if len(octets) == 8:
-        return f"{_address(octets[:4])}/{_address(octets[4:])}"
-    if len(octets) == 32:
-        return f"{_address(octets[:16])}/{int.from_bytes(octets[16:], 'big').bit_count()}"
-    return octets.hex()
+        raise Unparseable("the value is damaged") from error
 
 
 def _lines(title: str, items: Iterable[str]) -> str:
@@ -161,7 +165,12 @@ def _lines(title: str, items: Iterable[str]) -> str:
 
 
 def _names_list(title: str) -> Callable[[der.Element], str]:
-    return lambda element: _lines(title, map(general_name, element.sequence()))
+    def text(element: der.Element) -> str:
+        if not element.content:
+            raise Unparseable("No data available in passed DER encoded value.")
+        return _lines(title, map(general_name, element.sequence()))
+
+    return text
 
 
 def _access(title: str) -> Callable[[der.Element], str]:
@@ -170,8 +179,8 @@ def _access(title: str) -> Callable[[der.Element], str]:
         for access in element.sequence():
             method, place = access.sequence(2)[:2]
             named = _ACCESS_METHODS.get(method.oid(), method.oid())
-            items.append(f"   accessMethod: {named}\n   accessLocation: {general_name(place)}\n")
-        return f"{title} [\n  [\n" + ", \n".join(items) + "]\n]\n"
+            items.append(f"\n   accessMethod: {named}\n   accessLocation: {general_name(place)}\n")
+        return f"{title} [\n  [{', '.join(items)}]\n]\n"
 
     return text
 
@@ -195,12 +204,14 @@ def _subject_key(element: der.Element) -> str:
 
 def _basic_constraints(element: der.Element) -> str:
     parts = element.sequence()
-    is_authority = bool(parts) and parts[0].tag == der.BOOLEAN and parts[0].boolean()
-    length = next((part.integer() for part in parts if part.tag == der.INTEGER), None)
+    said = parts[0].boolean() if parts and parts[0].tag == der.BOOLEAN else None
     path = "PathLen: undefined"
-    if is_authority:
-        path = "PathLen: no limit" if length is None else f"PathLen:{length}"
-    return f"BasicConstraints:[\n  CA:{str(is_authority).lower()}\n  {path}\n]\n"
+    if said is not None:  # an explicit FALSE, which DER forbids, counts as a limit that is not there
+        length = parts[1].integer() if len(parts) > 1 else _NO_LIMIT
+        path = (
+            "PathLen: no limit" if length == _NO_LIMIT else "PathLen: undefined" if length < 0 else f"PathLen:{length}"
+        )
+    return f"BasicConstraints:[\n  CA:{str(bool(said)).lower()}\n  {path}\n]\n"
 
 
 def _bits(octets: bytes, names: Iterable[str]) -> list[str]:
@@ -214,20 +225,27 @@ def _key_usage(element: der.Element) -> str:
 
 
 def _netscape_type(element: der.Element) -> str:
-    items = "".join(f"   {name}\n" for name in _bits(element.bits(), _NETSCAPE_TYPES))
+    names = _bits(element.bits(), _NETSCAPE_TYPES)
+    items = "".join(f"   {name}" + ("" if name == _NETSCAPE_TYPES[-1] else "\n") for name in names)
     return f"NetscapeCertType [\n{items}]\n"
 
 
 def _extended_usage(element: der.Element) -> str:
-    return _lines("ExtendedKeyUsages", (USAGES.get(one.oid(), one.oid()) for one in element.sequence()))
+    names = [USAGES.get(one.oid(), one.oid()) for one in element.sequence()]
+    return _lines("ExtendedKeyUsages", names or [""])
 
 
-def _distribution_points(element: der.Element) -> str:
-    points = ", ".join(f"DistributionPoint:\n{_distribution_point(point)}" for point in element.sequence())
-    return f"CRLDistributionPoints [\n  [{points}]]\n"
+def _distribution_points(title: str) -> Callable[[der.Element], str]:
+    def text(element: der.Element) -> str:
+        points = ", ".join(f"DistributionPoint:\n{_distribution_point(point)}" for point in element.sequence())
+        return f"{title} [\n  [{points}]]\n"
+
+    return text
 
 
 def _distribution_point(point: der.Element) -> str:
+    if not any(part.tag & 0x1F in (0, 2) for part in point.sequence()):
+        raise Unparseable("One of fullName, relativeName,  and crlIssuer has to be set")
     text = ""
     for part in point.sequence():
         match part.tag & 0x1F:
@@ -262,8 +280,10 @@ def _policies(element: der.Element) -> str:
 def _name_constraints(element: der.Element) -> str:
     text = "NameConstraints: ["
     for part in element.sequence():
-        title = {0: "Permitted:", 1: "Excluded:"}[part.tag & 0x1F]
-        trees = "".join(_subtree(tree) for tree in part.children())
+        title = {der.context(0): "Permitted:", der.context(1): "Excluded:"}.get(part.tag)
+        if title is None:
+            raise Unparseable("Invalid encoding of NameConstraintsExtension.")
+        trees = ", \n".join(_subtree(tree) for tree in part.children())
         text += f"\n    {title}   GeneralSubtrees:\n[\n{trees}]\n"
     return text + "   ]\n"
 
@@ -274,8 +294,25 @@ def _subtree(tree: der.Element) -> str:
     for part in parts[1:]:
         number = int.from_bytes(part.content, "big")
         least, most = (number, most) if part.tag & 0x1F == 0 else (least, str(number))
-    name = general_name(parts[0])
+    name = general_name(parts[0], is_constraint=True)
     return f"   GeneralSubtree: [\n    GeneralName: {name}\n    Minimum: {least}\n    Maximum: {most}    ]\n"
+
+
+def _key_period(element: der.Element, zone: tzinfo | None) -> str:
+    """RFC 3280 4.2.1.4: since when and until when the private key may be used."""
+    if element.tag != der.SEQUENCE:
+        raise Unparseable("Not the correct tag")
+    dates = []
+    for part in element.children():
+        word = {0x80: "From: ", 0x81: "To: "}.get(part.tag)
+        if word is None:
+            raise Unparseable("Invalid encoding of PrivateKeyUsageExtension")
+        try:
+            moment = der.parse(der.encode(der.GENERALIZED_TIME, part.content)).time()
+        except KeystoreError as error:
+            raise Unparseable("the value is damaged") from error
+        dates.append(word + timestamp(moment, zone))
+    return f"PrivateKeyUsage: [\n{', '.join(dates)}]\n"
 
 
 def _policy_constraints(element: der.Element) -> str:
@@ -303,14 +340,14 @@ _LAYOUTS: Final[Mapping[str, Callable[[der.Element], str]]] = {
     oids.BASIC_CONSTRAINTS: _basic_constraints,
     oids.KEY_USAGE: _key_usage,
     oids.EXTENDED_KEY_USAGE: _extended_usage,
-    "2.5.29.31": _distribution_points,
+    "2.5.29.31": _distribution_points("CRLDistributionPoints"),
+    "2.5.29.46": _distribution_points("FreshestCRL"),
     "2.5.29.32": _policies,
     "2.5.29.30": _name_constraints,
     "2.5.29.36": _policy_constraints,
     "2.5.29.33": _policy_mappings,
     oids.SUBJECT_ALTERNATIVE_NAME: _names_list("SubjectAlternativeName"),
     "2.5.29.18": _names_list("IssuerAlternativeName"),
-    "2.16.840.1.113730.1.1": _netscape_type,
-    "1.3.6.1.5.5.7.48.1.5": lambda _: "",
+    _NETSCAPE_TYPE: _netscape_type,
     _INHIBIT_ANY_POLICY: lambda element: f"InhibitAnyPolicy: {element.integer()}\n",
 }

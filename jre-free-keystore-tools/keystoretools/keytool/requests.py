@@ -28,14 +28,14 @@ def run(session: Session) -> int:
 
 def _print(session: Session) -> int:
     request = read_request(session, session.read_input())
-    session.prompts.out(request_text(request))
+    session.prompts.out(request_text(request, session.zone))
     session.warnings.extend(weak.signature_warnings("The certificate request", request.signature_algorithm))
     session.warnings.extend(weak.key_warnings("The certificate request", request.public_key))
     return 0
 
 
 def read_request(session: Session, data: bytes) -> CertificateRequest:
-    """The first request in an input.  Raises KeytoolError."""
+    """The first request in an input, when it is as its maker signed it.  Raises KeytoolError."""
     hint = ""
     try:
         found = read_anything(data, budget=session.budget).requests
@@ -43,6 +43,12 @@ def read_request(session: Session, data: bytes) -> CertificateRequest:
         found, hint = (), error.sentence
     if not found or found[0].problem is not None:
         raise KeytoolError("Failed to parse input", hint=hint or (found[0].problem or "" if found else ""))
+    if make.is_genuine(found[0]) is False:
+        raise KeytoolError(
+            "Invalid PKCS #10 signature",
+            java_class="java.security.SignatureException",
+            hint="The request was not signed with its own key: it was changed on its way.",
+        )
     return found[0]
 
 
@@ -86,12 +92,8 @@ def _sign(session: Session) -> int:
     key, _ = keys.private_key(session, store, alias, session.password("keypass"))
     asked = read_request(session, session.read_input("infile"))
     public = asked.public_key
-    if public is None or make.is_genuine(asked) is False:
-        raise KeytoolError(
-            "Invalid PKCS #10 signature",
-            java_class="java.security.SignatureException",
-            hint="The request was not signed with its own key: it was changed on its way.",
-        )
+    if public is None:
+        raise KeytoolError("Failed to parse input", hint="The request has no public key that can be read.")
     dname = session.get("dname")
     start = validity.start_date(session.get("startdate"), session.now, session.zone)
     made = make.sign(
