@@ -53,12 +53,10 @@ def parse_name(text: str) -> Name:
     if len(text) > _LONGEST:
         raise _wrong("the name is too long", text)
     rdns: list[list[bytes]] = []
-    all_rdns = _split(text, ",;")
-    for rdn in all_rdns:
+    for rdn in _split(text, ",;"):
         parts = _split(rdn, "+")
-        if not all(part.strip() for part in parts):
-            is_last = len(parts) == 1 and text.rstrip().endswith((",", ";")) and len(rdns) == len(all_rdns) - 1
-            raise _wrong("Incorrect AVA format" if is_last or not text.strip() else f'empty AVA in RDN "{rdn}"', text)
+        if not all(parts) and text:
+            raise _wrong(f'empty AVA in RDN "{rdn}"', text)
         rdns.append([_attribute(part) for part in parts])
     return Name(der=der.sequence(*(der.set_of(*rdn) for rdn in reversed(rdns))))
 
@@ -72,7 +70,7 @@ def build_name(parts: Sequence[tuple[str, str]]) -> Name:
 def _attribute(text: str) -> bytes:
     keyword, equals, value = text.partition("=")
     keyword = keyword.strip()
-    if not equals or not keyword:
+    if not equals:
         raise _wrong("Incorrect AVA format", text)
     dotted = _DOTTED.match(keyword)
     oid = dotted[1] if dotted else KEYWORDS.get(keyword.upper())
@@ -134,7 +132,7 @@ def _value(text: str, whole: str) -> str:
     if quoted_text is not None:
         if quoted_text.end() != len(text):
             raise _wrong("AVA had characters other than whitespace after terminating quote", whole)
-        text = quoted_text[1]
+        text = quoted_text[1].strip()  # as Java does, though the marks are there to keep blanks
     elif text.startswith('"'):
         raise _wrong("Quoted string did not end in quote", whole)
     bare = re.sub(r"\\.", "", text, flags=re.DOTALL)

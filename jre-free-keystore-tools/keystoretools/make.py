@@ -36,6 +36,13 @@ CURVES: Final = {
     "p-256": "SECP256R1",
     "p-384": "SECP384R1",
     "p-521": "SECP521R1",
+    "nist p-256": "SECP256R1",
+    "nist p-384": "SECP384R1",
+    "nist p-521": "SECP521R1",
+    "x9.62 prime256v1": "SECP256R1",
+    "1.2.840.10045.3.1.7": "SECP256R1",
+    "1.3.132.0.34": "SECP384R1",
+    "1.3.132.0.35": "SECP521R1",
 }
 _DEFAULT_BITS: Final = {"RSA": 2048, "RSASSA-PSS": 2048, "DSA": 2048}
 _DSA_BITS: Final = (1024, 2048, 3072)

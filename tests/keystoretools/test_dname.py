@@ -47,7 +47,7 @@ def test_text_becomes_a_name(text: str, expected: str) -> None:
         ("CN=a<b", "Character '<' in AVA appears without escape"),
         ("CN=a\\", "Invalid trailing backslash"),
         (r"CN=a\q", "Invalid escaped character in AVA: 'q'"),
-        ("=x", "Incorrect AVA format"),
+        ("=x", 'Invalid keyword ""'),
         ("FOO=x", 'Invalid keyword "FOO"'),
         ("CN=" + "x" * 9000, "too long"),
     ],

@@ -172,6 +172,22 @@ def test_a_reply_with_a_gap_is_installed_and_named(tmp_path: Path) -> None:
     assert any("CN=KS Test Issuing CA 1" in hint and "missing" in hint for hint in said.hints)
 
 
+def test_a_chain_with_a_gap_does_not_enter_a_pkcs12(tmp_path: Path) -> None:
+    """The format has no order of certificates: the rest of the chain would be lost.  keytool refuses too, with 0."""
+    shutil.copytree(GOLDEN / "076-importcert-reply-p7b-noprompt/in", tmp_path, dirs_exist_ok=True)
+    leaf, _, root = read_anything((tmp_path / "chain.p7b").read_bytes()).certificates
+    _write_pem(tmp_path / "gap.pem", leaf, root)
+    store = ("-keystore", ".keystore", "-storepass", "alarmpoint")
+    run(tmp_path, "-importcert", "-noprompt", "-alias", "server", "-file", "gap.pem", *store)
+    source = ("-srckeystore", ".keystore", "-srcstorepass", "alarmpoint", "-srcalias", "server")
+    said = run(tmp_path, "-importkeystore", *source, "-destkeystore", "n.p12", "-deststorepass", "alarmpoint")
+    assert 1 == said.status
+    assert (
+        "Problem importing entry for alias server: java.security.KeyStoreException: Certificate chain is not valid.\n"
+        in said.stderr
+    )
+
+
 def _write_pem(path: Path, *certificates: Certificate) -> None:
     from keystoretools.pem import write_pem
 

@@ -38,7 +38,7 @@ def test_the_last_of_two_counts_and_ext_collects() -> None:
     [
         (["-list", "-keystroe", "x"], "Illegal option:  -keystroe", 'Did you mean "-keystore"?'),
         (["-lst"], "Illegal option:  -lst", 'Did you mean "-list"?'),
-        (["-list", "-destalias", "x"], "Illegal option:  -destalias", "it belongs to -changealias"),
+        (["-list", "-conf", "x"], "The option -conf is not available here", "Write the options of its file out."),
         (["-list", "-keystore"], "Command option -keystore needs an argument.", ""),
         (["-list", "-alias:env", "x"], "Illegal option:  -alias:env", ""),
         (["-list", "my store.jks"], "Illegal option:  my store.jks", "quotation marks"),
@@ -50,6 +50,45 @@ def test_a_mistake_is_named_with_the_nearest_right_word(argv: list[str], sentenc
         read(argv)
     assert sentence == caught.value.sentence
     assert hint in caught.value.hint
+
+
+def test_an_option_of_another_command_is_ignored_and_named() -> None:
+    """`-delete -noprompt` stands in many guides, and keytool takes it; a line says that it does nothing."""
+    found = read(["-delete", "-noprompt", "-alias", "x"])
+    assert "x" == found.get("alias")
+    assert ('"-noprompt" says nothing to -delete and was ignored; it belongs to -importcert, -importkeystore.',) == (
+        found.hints
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "values"),
+    [
+        (
+            "-importkeystore -alias a -keystore k -storetype t",
+            {"srcalias": "a", "destkeystore": "k", "deststoretype": "t"},
+        ),
+        ("-importkeystore -storepass:env P -dest d", {"deststorepass:env": "P", "destalias": "d"}),
+        ("-list -srcalias a -destkeystore k -deststorepass p", {"alias": "a", "keystore": "k", "storepass": "p"}),
+        ("-list -provider a.B", {"providerclass": "a.B"}),
+    ],
+)
+def test_either_of_two_names_of_one_option_does(argv: str, values: dict[str, str]) -> None:
+    """For keytool -keystore and -destkeystore are one option, -alias and -srcalias too, in whatever command."""
+    found = read(argv.split())
+    assert (values, ()) == (found.values, found.hints)
+
+
+def test_a_repeated_option_is_one_that_was_typed_twice() -> None:
+    """keytool warns of the same letters only, and then the last one counts anyway."""
+    found = read(["-list", "-storepass", "a", "-storepass:env", "B", "-keystore", "x", "-KEYSTORE", "y", "-v", "-v"])
+    assert (("keystore", "v"), {"storepass:env": "B", "keystore": "y"}) == (found.repeated, found.values)
+
+
+def test_options_without_a_command_are_a_usage_error(tmp_path: Path) -> None:
+    """keytool says so, shows the help and fails."""
+    said = run(tmp_path, "-keystore", "k.jks")
+    assert (1, f"Usage error: no command provided\n{help_texts.overview()}") == (said.status, said.stderr)
 
 
 def test_missing_and_typographic_dashes_are_mended() -> None:

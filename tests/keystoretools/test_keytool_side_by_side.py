@@ -9,10 +9,27 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import attrs
 import pytest
 
+from keystoretools import (
+    Format,
+    Keystore,
+    Password,
+    PrivateKey,
+    PrivateKeyEntry,
+    TrustedCertificateEntry,
+    make,
+    open_keystore,
+    read_anything,
+    save_keystore,
+    write_pem,
+)
+from keystoretools.dname import parse_name
+from keystoretools.keytool.layout import pem
+from keystoretools.signing import scheme_named
 from tests.keystoretools.conftest import SAMPLES
-from tests.keystoretools.keytoolrun import masked, run, without_trace
+from tests.keystoretools.keytoolrun import NOW, masked, run, without_trace
 
 GOLDEN = SAMPLES / "golden"
 INPUTS = {
@@ -77,6 +94,24 @@ LINES = [
     ("", f"-genkeypair {NEW} -keyalg FOO -dname CN=x"),
     ("", f"-genkeypair {NEW} -keyalg EC -dname foo"),
     ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -startdate soon"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname 'CN=\" a \"'"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x,"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname 'CN=x, '"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname =x"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext aia:c=ocsp:uri:http://o"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext subjectAltName=dns:a"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -validity 10000000"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -validity 99999999999"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -groupname 'NIST P-384'"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -groupname secp256k1"),
+    ("", f"-genkeypair {NEW} -keyalg RSA -dname CN=x -sigalg 1.2.840.113549.1.1.12"),
+    ("", f"-genkeypair {NEW} -keyalg RSA -dname CN=x -sigalg SHA3-256withRSA"),
+    ("", f"-genkeypair {NEW} -keyalg Ed25519 -dname CN=x -sigalg EdDSA"),
+    ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -alias ''"),
+    ("", f"-gencert {K} -alias apia -infile r.csr -outfile x -ext honored"),
+    ("", "-printcert -file none.p7b"),
+    ("", "-importcert -alias server -file none.p7b -keystore r0.jks -storepass alarmpoint"),
+    ("secret\n", f"-importpass {M} -alias p -v"),
     ("", f"-genkeypair {NEW} -keyalg EC -dname CN=x -ext san=foo"),
     ("", f"-genkeypair {NEW} -keyalg RSASSA-PSS -keysize 1024 -dname CN=x"),
     ("", f"-genkeypair {NEW} -keyalg RSA -groupname secp256r1 -dname CN=x"),
@@ -104,6 +139,21 @@ LINES = [
     ("", "-printcert -file c.pem -keystore k.jks -storepass wrong"),
     ("", "-printcert -sslserver 127.0.0.1:1"),
     ("", "-printcertreq -file r.csr"),
+    ("", f"-list {K} -noprompt"),
+    ("", f"-delete {K} -alias apia -noprompt -file x"),
+    ("", "-list -destkeystore k.jks -deststorepass alarmpoint -srcalias apia"),
+    ("", f"-importkeystore -srckeystore new.pfx -srcstorepass changeit -alias server -dest x {NEW} -storetype JCEKS"),
+    ("", "-list -keystore k.jks -storepass x -storepass:env PATH -KeyStore k.jks -storepass alarmpoint"),
+    ("", "-keystore k.jks"),
+    ("", f"-changealias {K} -alias nope -destalias apia"),
+    ("", f"-list {M} -storetype CaseExactJKS"),
+    ("", f"-list {K} -storetype bks"),
+    ("", f"-list {K} -storetype p12"),
+    ("", "-importkeystore -srckeystore k.jks -destkeystore ./k.jks -srcstorepass alarmpoint -deststoretype pkcs12"),
+    ("", f"-importkeystore -srckeystore new.pfx -srcstorepass changeit {INTO_N} -destprotected"),
+    ("yes\n", "-importcert -alias server -file gap.pem -keystore r0.p12 -storepass alarmpoint"),
+    ("", "-importcert -alias server -file old.pem -keystore old.jks -storepass alarmpoint"),
+    ("", "-printcertreq -file broken.csr"),
     ("", "-list -delete"),
     ("", "-list -list"),
     ("x\n", "-delete -keystore nothing"),
@@ -141,13 +191,48 @@ def jdk() -> None:
         pytest.skip("no keytool of JDK 17 here: not compared side by side")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that are made for the comparison.
+
+    A chain with a gap as a reply and inside a JKS, a changed request, and a key whose SHA-1 certificate is trusted.
+    """
+    folder = tmp_path_factory.mktemp("made")
+    leaf, _, root = read_anything((GOLDEN / INPUTS["chain.p7b"]).read_bytes()).certificates
+    (folder / "gap.pem").write_bytes(write_pem([leaf, root]))
+    store = open_keystore((GOLDEN / INPUTS["r0.jks"]).read_bytes(), "alarmpoint")
+    key = store.unlock("server")
+    assert isinstance(key, PrivateKey)
+    server = attrs.evolve(store.private_keys[0], key=key)
+    for name, kind, chain in (("r0.p12", Format.PKCS12, server.chain), ("gap.jks", Format.JKS, (leaf, root))):
+        entry = attrs.evolve(server, chain=chain)
+        keystore = Keystore(format=kind, password=Password("alarmpoint")).add(entry)
+        (folder / name).write_bytes(save_keystore(keystore, now_ms=0))
+    request = read_anything((GOLDEN / INPUTS["r.csr"]).read_bytes()).requests[0].der
+    (folder / "broken.csr").write_text(pem("CERTIFICATE REQUEST", request[:-1] + bytes([request[-1] ^ 1])))
+    (folder / "none.p7b").write_bytes(
+        bytes.fromhex("302506092a864886f70d010702a01830160201013100300b06092a864886f70d010701a0003100")
+    )
+    key = make.generate_key("RSA")
+    new = make.self_signed(key, parse_name("CN=x"), start=NOW, end=NOW)
+    old = make.self_signed(key, parse_name("CN=x"), start=NOW, end=NOW, scheme=scheme_named("SHA1withRSA"))
+    (folder / "old.pem").write_bytes(write_pem([old]))
+    entries = (
+        PrivateKeyEntry(alias="server", key=key, chain=(new,)),
+        TrustedCertificateEntry(alias="old", certificate=old),
+    )
+    keystore = Keystore(format=Format.JKS, password=Password("alarmpoint")).add_all(entries)
+    (folder / "old.jks").write_bytes(save_keystore(keystore, now_ms=0))
+    return folder
+
+
 @pytest.mark.usefixtures("jdk")
 @pytest.mark.parametrize(("stdin", "line"), LINES, ids=[line for _, line in LINES])
-def test_both_say_the_same(stdin: str, line: str, tmp_path: Path) -> None:
+def test_both_say_the_same(stdin: str, line: str, made: Path, tmp_path: Path) -> None:
     """Status, stdout and stderr are equal; dates of the day, our own lines and Java's stack traces aside."""
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     for folder in (theirs, ours):
-        folder.mkdir()
+        shutil.copytree(made, folder)
         for name, source in INPUTS.items():
             shutil.copy(GOLDEN / source, folder / name)
     argv = shlex.split(line)

@@ -18,7 +18,8 @@ def run(session: Session) -> int:
 
 def _delete(session: Session) -> int:
     stores.require_file(session)
-    alias = session.get("alias") or _ask(session, "Enter alias name:  ", "Must specify alias")
+    given = session.get("alias")
+    alias = _ask(session, "Enter alias name:  ", "Must specify alias") if given is None else given
     store = stores.open_to_write(session)
     if alias not in store.keystore:
         raise KeytoolError(f"Alias <{alias}> does not exist")
@@ -32,12 +33,12 @@ def _rename(session: Session) -> int:
     stores.require_file(session)
     new = session.get("destalias") or _ask(session, "Enter destination alias name:  ", "Must specify destination alias")
     store = stores.open_to_write(session)
+    if new in store.keystore:
+        raise KeytoolError(f"Destination alias <{new}> already exists")
     alias = session.alias
     entry = store.keystore.get(alias)
     if entry is None:
         raise KeytoolError(f"Alias <{alias}> does not exist")
-    if new in store.keystore:
-        raise KeytoolError(f"Destination alias <{new}> already exists")
     if not isinstance(entry, TrustedCertificateEntry):
         # keytool asks too; the key itself stays as it lies
         keys.unlock(session, store, alias, session.password("keypass"))

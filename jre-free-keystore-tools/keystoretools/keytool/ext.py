@@ -37,6 +37,7 @@ _METHODS: Final = {
 _KINDS: Final = ("EMAIL", "URI", "DNS", "IP", "OID")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,9}\Z", re.ASCII)
 _DOTTED: Final = re.compile(r"\d+(\.\d+)+\Z")
+_PIECE: Final = 9
 _RUNTIME: Final = "java.lang.RuntimeException"
 
 
@@ -50,6 +51,8 @@ def read_extensions(texts: Iterable[str], asked: Sequence[Extension] = ()) -> li
     for text in texts:
         left, equals, value = text.partition("=")
         name, colon, mark = left.partition(":")
+        if name.lower() == "honored" and not equals:
+            continue
         if name.lower() == "honored":
             found.update({one.oid: one for one in _honored(value, asked)})
             continue
@@ -127,16 +130,20 @@ def _extension(name: str, value: str | None, is_critical: bool, text: str) -> Ex
             pairs = _pairs(_required(value, text), text)
             return extend.alternative_names(pairs, critical=is_critical, oid=_OIDS[kind])
         case "SubjectInfoAccess" | "AuthorityInfoAccess":
-            return _access(_OIDS[kind], _required(value, text), text, is_critical)
+            if is_critical:
+                raise KeytoolError(f"This extension cannot be marked as critical. {text}")
+            return _access(_OIDS[kind], _required(value, text), text)
         case "CRLDistributionPoints":
             return _distribution_points(_required(value, text), text, is_critical)
     raise _no_such_extension(name)
 
 
 def _no_such_extension(name: str) -> KeytoolError:
+    # Java reads a long number in pieces of nine digits, the first one short, and names the piece
+    piece = name if len(name) <= _PIECE else name[: len(name) % _PIECE or _PIECE]
     return KeytoolError(
         "java.io.IOException: ObjectIdentifier() -- Invalid format: java.lang.NumberFormatException:"
-        f' For input string: "{name}"',
+        f' For input string: "{piece}"',
         java_class=_RUNTIME,
         hint=f"There is no extension {name}; there are bc, ku, eku, san, ian, aia, sia, crl and dotted numbers.",
     )
@@ -235,7 +242,7 @@ def _kind(word: str) -> str:
     return kind
 
 
-def _access(oid: str, value: str, text: str, is_critical: bool) -> Extension:
+def _access(oid: str, value: str, text: str) -> Extension:
     items = []
     for item in _items(value):
         method, colon, rest = item.partition(":")
@@ -246,7 +253,7 @@ def _access(oid: str, value: str, text: str, is_critical: bool) -> Extension:
             raise KeytoolError(f"Unknown AccessDescription type: {method}")
         kind, _, place = rest.partition(":")
         items.append(der.sequence(dotted(named), general_name(_kind(kind), place)))
-    return Extension(oid=oid, critical=is_critical, value=der.sequence(*items))
+    return Extension(oid=oid, critical=False, value=der.sequence(*items))
 
 
 def _distribution_points(value: str, text: str, is_critical: bool) -> Extension:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from keystoretools import make
+from keystoretools import make, oids
 from keystoretools.certificate import Certificate
 from keystoretools.dname import build_name, parse_name
 from keystoretools.entries import PrivateKeyEntry
@@ -116,8 +116,14 @@ def _key(session: Session, typed: str, size: int) -> PrivateKey:
     try:
         return make.generate_key(algorithm, bits=size or None, curve=curve)
     except UnsupportedError as error:
-        text = f"Unknown curve name: {curve}" if curve is not None else "Invalid key sizes"
+        text = "Invalid key sizes" if curve is None else _about_curve(curve)
         raise KeytoolError(text, java_class=ARGUMENT, hint=error.sentence) from error
+
+
+def _about_curve(curve: str) -> str:
+    """Java's words about a curve on which it makes no keys."""
+    known = next(((name, oid) for oid, (name, _) in oids.CURVES.items() if name.lower() == curve.lower()), None)
+    return f"Unknown curve name: {curve}" if known is None else f"Curve not supported: {known[0]} ({known[1]})"
 
 
 def _edwards(algorithm: str, curve: str | None, size: int) -> str:
@@ -140,7 +146,8 @@ def chosen_scheme(session: Session, key: PrivateKey) -> Scheme:
     """-sigalg, or keytool's default for the key.  Raises KeytoolError."""
     named = session.get("sigalg")
     try:
-        return default_scheme(key) if named is None else scheme_named(named, bits=key.bits)
+        is_default = named is None or (named.upper() == "EDDSA" and key.algorithm in _EDWARDS.values())
+        return default_scheme(key) if named is None or is_default else scheme_named(named, bits=key.bits)
     except UnsupportedError as error:
         raise KeytoolError(
             f"{named or key.algorithm} Signature not available",

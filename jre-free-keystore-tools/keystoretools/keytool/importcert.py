@@ -155,13 +155,14 @@ def _say_where_the_key_is(session: Session, store: Store, alias: str, certificat
 def _reply(session: Session, store: Store, entry: PrivateKeyEntry, data: bytes) -> int:
     key, password = keys.private_key(session, store, session.alias, session.password("keypass"))
     joined = _joined(session, store, entry, _reply_certificates(session, data))
-    session.warnings.extend(weak.chain_warnings("Reply", joined.chain))
+    session.warnings.extend(weak.chain_warnings("Reply", joined.chain, trusted=store.trusted))
     if joined.untrusted_top is not None and not session.has("noprompt"):
         answer = _ask_about_top(session, joined.untrusted_top)
         if not answer:
             session.prompts.err("Certificate reply was not installed in keystore\n")
             stores.warn_about(session, store)
             return _unanswered(session) if answer is None else 0
+    stores.require_whole_chain(store, joined.chain)
     changed = attrs.evolve(entry, chain=joined.chain, created_ms=session.now_ms)
     if not store.is_pkcs12 and password != store.password:
         changed = attrs.evolve(changed, key=key, key_password=password)
@@ -186,6 +187,8 @@ def _reply_certificates(session: Session, data: bytes) -> Sequence[Certificate]:
         found = read_certificates(session, data)
     except KeystoreError as error:
         found, hint = (), error.sentence
+    if not found and sniff(data).kind is Kind.PKCS7:
+        raise KeytoolError("Reply has no certificates", hint=hint)
     if not found:
         raise KeytoolError("No certificate data found", java_class="java.security.cert.CertificateException", hint=hint)
     return found

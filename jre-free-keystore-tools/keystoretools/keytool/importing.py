@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from keystoretools.entries import Entry, PrivateKeyEntry, SecretKeyEntry, TrustedCertificateEntry, fold_alias
-from keystoretools.javapick import hashtable_order
+from keystoretools.javapick import FIRST_SIZE, grown_size, hashtable_order
 from keystoretools.keytool import keys, stores, weak
 from keystoretools.keytool.failures import ARGUMENT, KEYSTORE, KeytoolError
 from keystoretools.keytool.layout import plain
@@ -71,13 +71,20 @@ def run(session: Session) -> int:
 
 
 def _check_options(session: Session) -> None:
-    for switch, names in (
-        ("srcprotected", ("srcstorepass", "srckeypass")),
-        ("destprotected", ("deststorepass", "destkeypass")),
+    for switch, names, words in (
+        (
+            "srcprotected",
+            ("srcstorepass", "srckeypass"),
+            "-srcprotected is specified, then -srcstorepass and -srckeypass",
+        ),
+        (
+            "destprotected",
+            ("deststorepass", "destkeypass"),
+            "-protected is specified, then -storepass, -keypass, and -new",
+        ),
     ):
         if session.has(switch) and any(session.password(name) is not None for name in names):
-            listed = ", ".join(f"-{name}" for name in names[:1]) + f" and -{names[1]}"
-            raise KeytoolError(f"if -{switch} is specified, then {listed} must not be specified", java_class=ARGUMENT)
+            raise KeytoolError(f"if {words} must not be specified", java_class=ARGUMENT)
 
 
 def _open_destination(session: Session, *, fresh: bool = False, fallback: Password | None = None) -> Store:
@@ -131,9 +138,9 @@ def _in_place(session: Session, source_name: str, name: str) -> int:
     old, new = source.keystore.format.value, destination.keystore.format.value
     stores.warn_about(session, destination)
     if old == new:
-        session.warnings.append(f'The original keystore "{name}" is backed up as "{backup}"...')
+        session.warnings.append(f'The original keystore "{source_name}" is backed up as "{backup}"...')
     else:
-        session.warnings.append(f'Migrated "{name}" to {new}. The {old} keystore is backed up as "{backup}".')
+        session.warnings.append(f'Migrated "{source_name}" to {new}. The {old} keystore is backed up as "{backup}".')
     return 0
 
 
@@ -167,7 +174,7 @@ def _entries(job: _Import) -> int | None:
 
 def _all(job: _Import) -> int:
     session = job.session
-    entries = _in_java_order(job.source)
+    entries = _in_java_order(session, job.source)
     done = failed = 0
     for entry in entries:
         outcome = _one(job, entry, entry.alias, said=entry.alias)
@@ -187,13 +194,16 @@ def _all(job: _Import) -> int:
     return failed
 
 
-def _in_java_order(source: Store) -> list[Entry]:
+def _in_java_order(session: Session, source: Store) -> list[Entry]:
     """The entries that Java sees, as it enumerates them."""
     entries = [entry for entry in source.keystore.entries if entry.java_sees_it]
     if source.is_pkcs12:
         return entries
     by_alias = {entry.alias: entry for entry in entries}
-    return [by_alias[alias] for alias in hashtable_order(list(by_alias))]
+    # keytool reads a JCEKS of unnamed type twice, the second time into the table that has grown
+    is_read_twice = source.keystore.format is Format.JCEKS and session.get("srcstoretype") is None
+    size = grown_size(len(by_alias)) if is_read_twice else FIRST_SIZE
+    return [by_alias[alias] for alias in hashtable_order(list(by_alias), size)]
 
 
 def _one(job: _Import, entry: Entry, alias: str, *, said: str) -> bool | None:
@@ -263,6 +273,10 @@ def _adapted(job: _Import, entry: Entry, alias: str) -> Entry:
     if is_java_only and target is None and opened_by != job.destination.password:
         job.adapted.append(alias)
     if isinstance(renamed, PrivateKeyEntry) and isinstance(key, PrivateKey):
+        try:
+            stores.require_whole_chain(job.destination, renamed.chain)
+        except KeytoolError as error:
+            raise _NotStored(f"{error.java_class}: {error.text}") from error
         return attrs.evolve(renamed, key=key, key_password=target)
     if isinstance(renamed, SecretKeyEntry) and isinstance(key, SecretKey):
         return attrs.evolve(renamed, key=key, key_password=target)

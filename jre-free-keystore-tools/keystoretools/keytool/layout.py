@@ -39,11 +39,11 @@ def date(moment_ms: int, zone: tzinfo | None) -> str:
         moment = datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone)
         year, month, day = moment.year, moment.month, moment.day
     except (OverflowError, ValueError, OSError):
-        year, month, day = _civil(moment_ms // _DAY_MS)
+        year, month, day = civil(moment_ms // _DAY_MS)
     return f"{_MONTHS[month - 1]} {day}, {year if year > 0 else 1 - year}"
 
 
-def _civil(days: int) -> tuple[int, int, int]:
+def civil(days: int) -> tuple[int, int, int]:
     """Year, month, day of a day number (0 is 1970-01-01) in the Gregorian calendar, however far away.
 
     Counts in eras of 400 years from 0000-03-01.

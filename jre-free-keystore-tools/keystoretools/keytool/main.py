@@ -112,6 +112,8 @@ def _run(
     zone: tzinfo | None,
 ) -> int:
     command = invocation.command
+    if command is None and not invocation.help:
+        raise UsageError("Usage error: no command provided")
     if command is None:
         prompts.err(help_texts.overview())
         return 0

@@ -88,12 +88,25 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "v": ("", "verbose output"),
     "validity": ("days", "validity number of days"),
 }
+# Old and second spellings that keytool reads.
+_SPELLINGS: Final = {"dest": "destalias", "provider": "providerclass"}
+# keytool knows these pairs as one option each: either word does in every command.
+_OF_DESTINATION: Final = {
+    "alias": "srcalias",
+    "keystore": "destkeystore",
+    "protected": "destprotected",
+    "providername": "destprovidername",
+    "storepass": "deststorepass",
+    "storetype": "deststoretype",
+}
+_OF_STORE: Final = {other: name for name, other in _OF_DESTINATION.items()}
 # Options that take :env or :file.
 PASSWORDS: Final = frozenset(
     {"destkeypass", "deststorepass", "keypass", "new", "signerkeypass", "srckeypass", "srcstorepass", "storepass"}
 )
 # Accepted with every command, in no help.
 _EVERYWHERE: Final = frozenset({"nowarn", "debug", "v", "providerarg"})
+_MANY: Final = ("ext", "id", "addprovider", "provider", "providerclass", "providerarg")
 # `-file` is the one word that means two things.
 WRITES_FILE: Final = frozenset({"certreq", "exportcert", "gencrl"})
 
@@ -245,7 +258,7 @@ class _Reader:
     extensions: list[str] = attrs.field(factory=list)
     repeated: list[str] = attrs.field(factory=list)
     hints: list[str] = attrs.field(factory=list)
-    unchecked: list[str] = attrs.field(factory=list)
+    typed: set[str] = attrs.field(factory=set)
 
     def read(self) -> Invocation:
         self.command = self._early_command()
@@ -286,6 +299,14 @@ class _Reader:
         self.hints.append(f'"{word}" was read as "{repaired}".')
         return repaired
 
+    def _meant(self, name: str) -> str:
+        """The option as the command calls it."""
+        name = _SPELLINGS.get(name, name)
+        if self.command is None or name in self.command.options:
+            return name
+        other = _OF_DESTINATION.get(name) or _OF_STORE.get(name) or name
+        return other if other in self.command.options else name
+
     def _word(self, word: str, typed: str) -> None:
         if word.lower() in _HELP:
             self.help = True
@@ -295,13 +316,15 @@ class _Reader:
         name, colon, modifier = word[1:].lower().partition(":")
         if word[:1] != "-" or not name:
             raise self._unknown(typed)
+        name = self._meant(name)
         if not colon and name in _BY_WORD:
             self._command_word(_BY_WORD[name])
         elif name in _EVERYWHERE and name not in OPTIONS:
             self.switches.update({name, "v"} if name == "debug" else {name})
         elif name == "conf" and not colon:
-            self._argument(word)
-            self.hints.append("The option -conf (a file of ready-made options) is ignored.")
+            raise UsageError(
+                "The option -conf is not available here", self.command, hint="Write the options of its file out."
+            )
         elif colon and name in PASSWORDS and modifier not in ("env", "file") and self._known(name, None):
             raise UsageError(f"Unknown password type: {modifier}", self.command, hint=self._nearest(word))
         elif not colon and OPTIONS.get(name, ("",))[0] and self.at >= len(self.arguments):
@@ -317,27 +340,25 @@ class _Reader:
         self.seen = self.command = self.command or command
 
     def _known(self, name: str, modifier: str | None) -> bool:
-        if name not in OPTIONS or (modifier is not None and (name not in PASSWORDS or modifier not in ("env", "file"))):
-            return False
-        if self.command is None:
-            return True  # without a command the help is shown anyway
-        return name in self.command.options or name in _EVERYWHERE
+        """Every option of keytool counts in every command, as there; those that say nothing are ignored."""
+        return name in OPTIONS and (modifier is None or (name in PASSWORDS and modifier in ("env", "file")))
 
     def _option(self, name: str, word: str, modifier: str) -> None:
+        if self.command is not None and name not in self.command.options and name not in _EVERYWHERE:
+            self.hints.append(self._belongs_elsewhere(name, word))
+        typed = word[1:].lower()
+        if typed in self.typed and typed not in (*self.repeated, *_MANY):
+            self.repeated.append(typed)
+        self.typed.add(typed)
         if not OPTIONS[name][0]:
-            if name in self.switches and name not in self.repeated:
-                self.repeated.append(name)
             self.switches.add(name)
             return
         value = self._argument(word)
         if name == "ext":
             self.extensions.append(value)
             return
-        earlier = [key for key in (name, f"{name}:env", f"{name}:file") if key in self.values]
-        for key in earlier:
-            del self.values[key]
-        if earlier and name not in self.repeated:
-            self.repeated.append(name)
+        for key in (name, f"{name}:env", f"{name}:file"):
+            self.values.pop(key, None)
         self.values[f"{name}:{modifier}" if modifier else name] = value
 
     def _argument(self, word: str) -> str:
@@ -349,14 +370,15 @@ class _Reader:
     def _unknown(self, word: str) -> UsageError:
         return UsageError(f"Illegal option:  {word}", self.command, hint=self._nearest(word))
 
+    def _belongs_elsewhere(self, name: str, word: str) -> str:
+        known = [f"-{command.name}" for command in COMMANDS.values() if name in command.options]
+        what = "" if self.command is None else f" -{self.command.name}"
+        return f'"{word}" says nothing to{what} and was ignored; it belongs to {", ".join(known[:4])}.'
+
     def _nearest(self, word: str) -> str:
         name = word.lstrip("-" + _DASHES).lower()
         known = set(_BY_WORD) if self.command is None else {*self.command.options, "help"}
-        elsewhere = [command.name for command in COMMANDS.values() if name in command.options]
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-        if self.command is not None and elsewhere:
-            where = ", ".join("-" + one for one in elsewhere[:4])
-            return f'"{word}" is no option of -{self.command.name}; it belongs to {where}.'
         if word[:1] != "-" and self.command is not None and name not in near:
             return f'"{word}" stands without an option before it. Put values with blanks in quotation marks.'
         kind = "command" if self.command is None else f"option of -{self.command.name}"

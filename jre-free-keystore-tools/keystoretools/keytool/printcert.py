@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from keystoretools.certificate import Certificate
+from keystoretools.detect import Kind, sniff
 from keystoretools.errors import KeystoreError
 from keystoretools.keytool import stores, weak
 from keystoretools.keytool.failures import KeytoolError
@@ -63,6 +64,8 @@ def _of_input(session: Session) -> tuple[Certificate, ...]:
         found = read_certificates(session, data)
     except KeystoreError as error:
         found, hint = (), error.sentence
+    if not found and sniff(data).kind is Kind.PKCS7:
+        raise KeytoolError("Empty input", hint=hint)
     if not found or any(one.problem is not None for one in found):
         raise KeytoolError("Failed to parse input", hint=hint or next((one.problem or "" for one in found), ""))
     return found

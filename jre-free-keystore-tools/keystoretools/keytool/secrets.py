@@ -71,7 +71,8 @@ def run(session: Session) -> int:
     if alias in store.keystore:
         raise KeytoolError(f"Secret Key not generated, alias <{alias}> already exists")
     if is_password and (typed or "PBE").upper().startswith("PBE"):
-        key, said = _stored_password(session, typed), ""
+        key = _stored_password(session, typed)
+        said = f"Generated {typed or 'PBE'} secret key\n" if session.has("v") else ""
     else:
         key, said = _random_key(session, typed or "")
     return _add(session, store, key, said)

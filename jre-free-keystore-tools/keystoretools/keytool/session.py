@@ -61,7 +61,8 @@ class Session:
     @property
     def alias(self) -> str:
         """-alias, or keytool's default."""
-        return self.get("alias") or "mykey"
+        given = self.get("alias")
+        return "mykey" if given is None else given
 
     def read_passwords(self) -> None:
         """All passwords of the command line, from arguments, environment and files.  Raises UsageError."""

@@ -7,7 +7,8 @@ overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,14 @@ from keystoretools.store import not_a_keystore, open_keystore, save_keystore
 
 _TYPES: Final = {"JKS": Format.JKS, "CASEEXACTJKS": Format.JKS, "JCEKS": Format.JCEKS, "PKCS12": Format.PKCS12}
 _READ_TYPES: Final = {**_TYPES, "BKS": Format.BKS}
+_STORES: Final = (Kind.JKS, Kind.JCEKS, Kind.PKCS12)
+# What Java opens under the name of a type: JKS and PKCS12 stand for each other.
+_KINDS_OF_TYPE: Final = {
+    "JKS": (Kind.JKS, Kind.PKCS12),
+    "PKCS12": (Kind.JKS, Kind.PKCS12),
+    "CASEEXACTJKS": (Kind.JKS,),
+    "JCEKS": (Kind.JCEKS, Kind.JKS),
+}
 _BOX: Final = """
 *****************  WARNING WARNING WARNING  *****************
 * The integrity of the information stored in {0}*
@@ -180,11 +189,11 @@ def opened(
     if type_name is not None and wanted is None:
         raise _no_such_type(type_name)
     kind = sniff(data).kind
+    if wanted is Format.BKS and kind is not Kind.BKS and type_name is not None:
+        raise _no_such_type(type_name)
     if kind is Kind.JCEKS and wanted is Format.PKCS12:
         raise not_pkcs12(data)
-    if wanted is Format.JCEKS and kind not in (Kind.JCEKS, Kind.JKS):
-        raise KeytoolError("Invalid keystore format", java_class=IO)
-    if kind is Kind.JCEKS and wanted not in (None, Format.JCEKS):
+    if kind not in _KINDS_OF_TYPE.get((type_name or "").upper(), (kind,)) and kind in _STORES:
         raise KeytoolError("Invalid keystore format", java_class=IO)
     try:
         keystore = open_keystore(data, password, budget=session.budget)
@@ -246,6 +255,23 @@ def _check(session: Session, store: Store) -> Callable[[bytes], object]:
             raise CorruptError("The keystore as written does not read back as it should; nothing was changed.")
 
     return check
+
+
+def require_whole_chain(store: Store, chain: Sequence[Certificate]) -> None:
+    """A PKCS#12 holds no order of certificates: it keeps a chain only when each link names the next.
+
+    Raises KeytoolError in Java's words.
+    """
+    links = itertools.pairwise(chain)
+    whole = len(set(chain)) == len(chain) and all(
+        one.issuer.comparable == other.subject.comparable for one, other in links
+    )
+    if store.is_pkcs12 and not whole:
+        raise KeytoolError(
+            "Certificate chain is not valid",
+            java_class=KEYSTORE,
+            hint="A PKCS12 takes only a chain in which every certificate was issued by the next one.",
+        )
 
 
 def warn_about(session: Session, store: Store) -> None:
@@ -333,7 +359,7 @@ def _ask_store_password(session: Session, question: str, *, is_new: bool) -> Pas
 
 def _no_such_type(name: str) -> KeytoolError:
     return KeytoolError(
-        f"{name} not found",
+        f"{name.upper()} not found",
         java_class=KEYSTORE,
         hint="This program writes JKS, JCEKS and PKCS12; it finds out by itself what a file is.",
     )

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 from keystoretools.keytool.failures import IO, KeytoolError
+from keystoretools.keytool.layout import civil
 
+_FIRST_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _SHIFTS: Final = re.compile(r"(?:[+-]\d{1,6}[ymdHMS])+\Z")
 _SHIFT: Final = re.compile(r"([+-]\d+)([ymdHMS])")
 _MOMENT: Final = re.compile(r"(?:(\d{4})/(\d\d)/(\d\d))?(?:(?:^| )(\d\d):(\d\d):(\d\d))?\Z")
@@ -74,22 +76,26 @@ def end_date(start: datetime, days: int) -> datetime:
     try:
         return start + timedelta(days=days)
     except OverflowError as error:
-        raise KeytoolError("The end of the validity lies beyond the year 9999") from error
+        year, _, _ = civil(start.toordinal() + days - _FIRST_ORDINAL)
+        raise KeytoolError(
+            f"Validity period ends at calendar year {year} which is greater than 9999",
+            java_class="java.security.cert.CertificateException",
+        ) from error
 
 
 def days(text: str | None) -> int:
     """-validity, 90 unless given.  Raises KeytoolError."""
-    number = whole_number(text, 90)
+    number = whole_number(text, 90, most_digits=18)
     if number <= 0:
         raise KeytoolError("Validity must be greater than zero")
     return number
 
 
-def whole_number(text: str | None, default: int) -> int:
+def whole_number(text: str | None, default: int, *, most_digits: int = 9) -> int:
     """The number an option gives.  Raises KeytoolError as Java words it."""
     if text is None:
         return default
-    if not re.match(r"[+-]?\d{1,9}\Z", text):
+    if not re.match(rf"[+-]?\d{{1,{most_digits}}}\Z", text):
         raise KeytoolError(f'For input string: "{text}"', java_class="java.lang.NumberFormatException")
     return int(text)
 

@@ -5,7 +5,7 @@ The two lists are those of JDK 17's `java.security`: disabledAlgorithms (certpat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from keystoretools.certificate import Certificate
@@ -43,10 +43,11 @@ def warnings(label: str, certificate: Certificate, *, is_trusted: bool = False) 
     yield from key_warnings(label, certificate.public_key)
 
 
-def chain_warnings(label: str, chain: Sequence[Certificate]) -> Iterator[str]:
+def chain_warnings(label: str, chain: Sequence[Certificate], *, trusted: Container[Certificate] = ()) -> Iterator[str]:
     """The lines for several certificates, each numbered when there is more than one."""
     for number, certificate in enumerate(chain, 1):
-        yield from warnings(label if len(chain) == 1 else f"{label} #{number} of {len(chain)}", certificate)
+        numbered = label if len(chain) == 1 else f"{label} #{number} of {len(chain)}"
+        yield from warnings(numbered, certificate, is_trusted=certificate in trusted)
 
 
 def signature_warnings(label: str, algorithm: str) -> Iterator[str]:
