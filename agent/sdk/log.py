@@ -53,4 +53,16 @@ class Log:
 
 
 def _put_in(text: object, values: tuple[object, ...]) -> str:
-    return str(text) % values if values else str(text)
+    """Never raises: an alarm must not fail over the line that was to tell of it."""
+    try:
+        return str(text) % values if values else str(text)
+    except Exception:
+        # A format that does not fit, or a value that cannot be shown.
+        return f"{_shown(text)} {' '.join(map(_shown, values))}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
