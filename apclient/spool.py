@@ -22,6 +22,7 @@ class Spool:
     """`var/apclient` of a home."""
 
     def __init__(self, home: str) -> None:
+        self._home = home
         self.folder = os.path.join(home, *parcel.FOLDER)
 
     def waiting(self, service: str) -> int:
@@ -40,7 +41,7 @@ class Spool:
     def keep(self, submission: Submission) -> None:
         """Store an event: when this returns it is on disk. Raises `OSError`, and `Full`."""
         content = parcel.write(submission)
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        self._make_folder()
         with _Lock(self.folder):
             known = self._parcels()
             size = sum(size for _, size in known)
@@ -53,15 +54,28 @@ class Spool:
             name = parcel.file_name(max(time.time_ns(), newest + 1), os.getpid(), submission.service)
             self._write(name, content)
 
+    def _make_folder(self) -> None:
+        path = self._home
+        for name in parcel.FOLDER:
+            path = os.path.join(path, name)
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                continue
+            owner = os.stat(self._home)
+            if os.geteuid() == 0:
+                os.lchown(path, owner.st_uid, owner.st_gid)
+
     def _write(self, name: str, content: bytes) -> None:
         path = os.path.join(self.folder, name)
         temporary = os.path.join(self.folder, f".{name}.tmp")
         # Where the folder belongs to the agent's account, and this is another's, they share a group.
-        mode = 0o600 if os.stat(self.folder).st_uid == os.geteuid() else 0o640
+        mode = 0o600 if os.geteuid() in (0, os.stat(self.folder).st_uid) else 0o640
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(handle, mode)  # the umask of a management system may hide it from the agent
+                _hand_over(handle, self.folder)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -91,10 +105,19 @@ class Spool:
         return found
 
 
+def _hand_over(handle: int, folder: str) -> None:
+    """What root writes belongs to the agent's account, which could not read it otherwise: then all later events of the
+    service would wait behind it."""
+    if os.geteuid() == 0:
+        owner = os.stat(folder)
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
 class _Lock:
     """One writer at a time; the lock ends with the process, however it ends."""
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._path = os.path.join(folder, ".lock")
         self._handle = -1
 
@@ -102,9 +125,13 @@ class _Lock:
         from fcntl import LOCK_EX, LOCK_NB, flock
 
         # For reading, so that the lock file of another account will do; a lock needs no more.
-        self._handle = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._handle = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        if os.fstat(self._handle).st_nlink != 1:
+            os.close(self._handle)
+            raise OSError(f"{self._path} is a link to another file, whose mode it would change; remove it")
         try:
             os.fchmod(self._handle, 0o640)
+            _hand_over(self._handle, self._folder)
         except OSError:
             pass  # another account's
         end = time.monotonic() + LOCK_PATIENCE_S

@@ -1,6 +1,7 @@
 """Events kept in a home."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,37 @@ def test_accounts_that_share_the_folder_can_use_each_others_files(
     finally:
         os.umask(before)
     assert {0o640} == {path.stat().st_mode & 0o777 for path in (tmp_path / "var/apclient").iterdir()}
+
+
+def test_what_root_keeps_belongs_to_the_agents_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An administrator tries a command line while the agent is away; the agent must be able to read what waits."""
+    owner = tmp_path.stat()
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr("apclient.spool.os.geteuid", lambda: 0)
+    monkeypatch.setattr("apclient.spool.os.fchown", lambda handle, uid, gid: given.append((_name_of(handle), uid, gid)))
+    monkeypatch.setattr("apclient.spool.os.lchown", lambda path, uid, gid: given.append((Path(path).name, uid, gid)))
+    Spool(str(tmp_path)).keep(submission(1))
+    assert {"var", "apclient", ".lock", ".tmp"} == {name for name, _, _ in given}
+    assert {(owner.st_uid, owner.st_gid)} == {(uid, gid) for _, uid, gid in given}
+    assert [0o600] == [path.stat().st_mode & 0o777 for path in (tmp_path / "var/apclient").glob("*.parcel")]
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_a_lock_that_is_a_link_is_not_touched(tmp_path: Path, make: Callable[[Path, Path], None]) -> None:
+    """Whoever may write into the folder could have root change the owner of any file."""
+    target = tmp_path / "target"
+    target.write_text("x")
+    target.chmod(0o600)
+    (tmp_path / "var/apclient").mkdir(parents=True)
+    make(tmp_path / "var/apclient/.lock", target)
+    with pytest.raises(OSError):
+        Spool(str(tmp_path)).keep(submission(1))
+    assert 0o600 == target.stat().st_mode & 0o777
+
+
+def _name_of(handle: int) -> str:
+    name = Path(f"/proc/self/fd/{handle}").readlink().name
+    return ".tmp" if name.endswith(".tmp") else name
 
 
 def test_the_agents_note(tmp_path: Path) -> None:
