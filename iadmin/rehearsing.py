@@ -26,7 +26,7 @@ from agent.host.orders import Configured, call_for, load_order
 from agent.host.rehearsal import rehearse
 from agent.host.trial import try_service
 from agent.names import CONFIGURATION_FILES
-from agent.upstream.message import body_of, headers_of, method_of, url_of
+from agent.upstream.message import Letterhead, body_of, method_of, url_of
 from iadmin.trials import Leaving, Loaded, StubAnswer, TrialService, Tried
 
 EVENT_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -224,7 +224,7 @@ def leaving(service: TrialService, request: OutboundRequest) -> Leaving:
     )
     plain = attrs.evolve(plain, target=to.url, content_type=to.body_type or request.content_type)
     try:
-        headers_of(to, stored, login={})
+        Letterhead(to).fields(stored, {})
         return attrs.evolve(
             plain, method=method_of(to, request), target=url_of(to.url, request.path), body=body_of(to, stored)
         )

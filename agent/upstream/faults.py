@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectBindError,
     ConnectError,
+    ConnectingCancelledError,
     ConnectionAborted,
     ConnectionDone,
     ConnectionLost,
@@ -20,34 +20,18 @@ from twisted.internet.error import (
     TCPTimedOutError,
     TimeoutError,
 )
-from twisted.python.failure import Failure
-from twisted.web._newclient import BadResponseVersion, ParseError  # twisted.web.client does not export the first
 
 from agent.errors import DestinationError
 from agent.upstream.exchange import Phase
 from agent.wire.alerts import meaning_of
+from agent.wire.reply import ReplyError
 
 LOST = (ConnectionDone, ConnectionLost, ConnectionAborted)
 
 
-def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it wraps: Twisted's HTTP client lists its reasons as failures."""
-    yield error
-    for reason in getattr(error, "reasons", ()):
-        if isinstance(reason, Failure) and reason.value is not None:
-            yield from causes_of(reason.value)
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost, and nothing worse is known."""
-    return any(isinstance(cause, LOST) for cause in causes_of(error)) and not any(
-        isinstance(cause, DestinationError | SSL.Error | ParseError) for cause in causes_of(error)
-    )
-
-
 def is_cancelled(error: BaseException) -> bool:
     """Whether somebody here gave the exchange up."""
-    return any(isinstance(cause, CancelledError) for cause in causes_of(error))
+    return isinstance(error, CancelledError | ConnectingCancelledError)
 
 
 def timed_out(where: str, *, phase: Phase, timeout_s: float) -> DestinationError:
@@ -57,19 +41,9 @@ def timed_out(where: str, *, phase: Phase, timeout_s: float) -> DestinationError
 
 def fault_of(error: BaseException, *, where: str, phase: Phase) -> DestinationError | None:
     """The sentence for `error`; None for what no network does, which is a fault of ours."""
-    causes = list(causes_of(error))
-    for cause in causes:
-        if isinstance(cause, DestinationError):
-            return cause
-    for cause in sorted(causes, key=lambda one: isinstance(one, LOST)):  # that it was cut is the least that can be said
-        fault = _known(cause, where, phase)
-        if fault is not None:
-            return fault
-    return None
-
-
-def _known(cause: BaseException, where: str, phase: Phase) -> DestinationError | None:
-    match cause:
+    match error:
+        case DestinationError():
+            return error
         case DNSLookupError():
             return DestinationError("name-not-found", f"{where}: no address is known for this host name")
         case ConnectionRefusedError():
@@ -79,11 +53,11 @@ def _known(cause: BaseException, where: str, phase: Phase) -> DestinationError |
         case NoRouteError():
             return DestinationError("no-route", f"{where}: there is no route to this host")
         case ConnectBindError() | ConnectError():
-            return DestinationError("not-connected", f"{where}: cannot connect: {_errno_text(cause)}")
+            return DestinationError("not-connected", f"{where}: cannot connect: {_errno_text(error)}")
         case SSL.Error():
-            return DestinationError("tls-failed", f"{where}: {_tls_text(cause)}")
-        case BadResponseVersion() | ParseError():
-            return DestinationError("not-http", f"{where}: what came back is not HTTP/1.1")
+            return DestinationError("tls-failed", f"{where}: {_tls_text(error)}")
+        case ReplyError():
+            return DestinationError("not-http", f"{where}: {error}")
         case ConnectionLost() | ConnectionDone() | ConnectionAborted():
             return DestinationError("connection-lost", f"{where}: the connection was cut while {phase.value}")
         case _:

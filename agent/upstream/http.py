@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -16,10 +16,9 @@ from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
 from agent.delivery import Answer
 from agent.errors import DestinationError
-from agent.upstream.exchange import Exchange
 from agent.upstream.journey import Journeys
 from agent.upstream.login import Login, ReadSecret
-from agent.upstream.message import body_of, headers_of, method_of, url_of
+from agent.upstream.message import Letterhead, body_of, method_of, url_of
 from agent.upstream.proxy import ProxyAccess
 from agent.upstream.redirect import Hop
 from agent.upstream.targets import Targets, is_gone
@@ -43,13 +42,14 @@ class HttpSender:
         context: Callable[[], Awaitable[SSL.Context]],
         read: ReadSecret | None = None,
         cnonce: Callable[[], str] = lambda: os.urandom(16).hex(),
-        agent: Callable[[Exchange], Any] | None = None,
+        direct: Callable[[str, int], IStreamClientEndpoint] | None = None,
     ) -> None:
-        """`context` is called before each https request. `read` reads the credentials again, None: never.
+        """`context` is called for each connection with TLS. `read` reads the credentials again, None: never.
 
-        `cnonce` gives random text for Digest. `agent` makes the IAgent of an exchange, for tests.
+        `cnonce` gives random text for Digest. `direct` makes the endpoint for a host and a port, for tests.
         """
         self._destination = destination
+        self._letterhead = Letterhead(destination)
         self._reactor = reactor
         self._login = Login(destination.credentials, name=destination.name, read=read)
         proxy = destination.proxy
@@ -59,7 +59,7 @@ class HttpSender:
             now_us=now_us,
             context=context,
             proxy=ProxyAccess(proxy, cnonce=cnonce, read=read) if proxy is not None else None,
-            agent=agent,
+            direct=direct,
         )
         self.kind: Final = urlsplit(destination.url).scheme.lower()
         self._targets = Targets((destination.url, *destination.further_urls), failback_s=destination.failback_s)
@@ -125,7 +125,7 @@ class HttpSender:
     async def _try(self, request: StoredRequest, number: int) -> Answer:
         """One journey to one URL, redirects included."""
         sent = request.request
-        headers = headers_of(self._destination, request, self._login.fields)
+        fields = self._letterhead.fields(request, self._login.fields)
         hop = Hop(
             url=url_of(self._targets.urls[number], sent.path),
             method=method_of(self._destination, sent),
@@ -133,7 +133,7 @@ class HttpSender:
             keeps_login=True,
         )
         try:
-            answer = await self._journeys.make(hop, headers, body_of(self._destination, request))
+            answer = await self._journeys.make(hop, fields, body_of(self._destination, request))
         except DestinationError as error:
             if not is_gone(error):
                 self._reached(number)

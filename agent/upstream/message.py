@@ -1,4 +1,4 @@
-"""What a stored request becomes as an HTTP message: method, URL, headers and body, all of them checked. Pure."""
+"""What a stored request becomes as an HTTP message: method, URL, header fields and body, all of them checked. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from twisted.web.http_headers import Headers
-
 from agent.boundaries import StoredRequest
 from agent.config.model import HttpDestination
 from agent.config.template import filled
 from agent.delivery import OutboundRequest
 from agent.errors import DestinationError
-from agent.upstream.login import fields_of
 
 USER_AGENT: Final = "integration-agent"
 
@@ -23,6 +20,14 @@ TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """RFC 9110, 5.5: no line ends, no NUL. What is not Latin-1 has no agreed spelling."""
+
+Fields = tuple[tuple[str, bytes], ...]
+"""Header fields: the name in lower case, and the whole line with its end."""
+
+MAX_KEPT: Final = 16
+"""Content types times newest credentials."""
+
+BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 OURS: Final = frozenset(
     {
@@ -84,29 +89,65 @@ def url_of(base: str, path: str) -> str:
     return parts._replace(path=joined, query=queries, fragment="").geturl()
 
 
-def headers_of(destination: HttpDestination, request: StoredRequest, login: Mapping[str, str] | None = None) -> Headers:
-    """All headers of a request: ours, the destination's, the service's; the later wins over the earlier.
-
-    `login` takes the place of the destination's own credentials, which may be older.
-    Raises `DestinationError` for a name or value that would be more than one header, and for headers of the connection.
+class Letterhead:
+    """The header fields of one destination's requests: ours, the destination's, the service's; the later wins over the
+    earlier. Of requests without fields of their own, all but the id are made once.
     """
-    chosen: dict[str, list[str]] = {"user-agent": [USER_AGENT]}
-    content_type = destination.body_type or request.request.content_type
-    if content_type:
-        chosen["content-type"] = [content_type]
-    for name, value in (fields_of(destination.credentials) if login is None else login).items():
-        chosen[name] = [value]
-    for given in (destination.headers, request.request.headers):
-        chosen.update(_by_name(given))
-    chosen["idempotency-key"] = [request.id]
-    headers = Headers()
-    for name, values in chosen.items():
-        for value in values:
-            # The value is not shown: it may be a credential.
-            if not VALUE.fullmatch(value):
-                raise _unfit(f"the value of header {name} holds a line end or what is not Latin-1")
-            headers.addRawHeader(name.encode("ascii"), value.strip().encode("latin-1"))
-    return headers
+
+    def __init__(self, destination: HttpDestination) -> None:
+        self._destination: Final = destination
+        self._kept: dict[tuple[object, ...], Fields] = {}
+
+    def fields(self, request: StoredRequest, login: Mapping[str, str]) -> Fields:
+        """All fields of a request but those of the connection. `login` are the credentials.
+
+        Raises `DestinationError` for a name or value that would be more than one header, and for headers of the
+        connection.
+        """
+        own = _line("idempotency-key", request.id)
+        if request.request.headers:
+            return (*self._made(request.request, login), own)
+        key = (request.request.content_type, *login.items())
+        kept = self._kept.get(key)
+        if kept is None:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            kept = self._kept[key] = self._made(request.request, login)
+        return (*kept, own)
+
+    def _made(self, request: OutboundRequest, login: Mapping[str, str]) -> Fields:
+        chosen: dict[str, list[str]] = {"user-agent": [USER_AGENT]}
+        content_type = self._destination.body_type or request.content_type
+        if content_type:
+            chosen["content-type"] = [content_type]
+        chosen.update({name: [value] for name, value in login.items()})
+        for given in (self._destination.headers, request.headers):
+            chosen.update(_by_name(given))
+        chosen.pop("idempotency-key", None)
+        return tuple(_line(name, value) for name, values in chosen.items() for value in values)
+
+
+def rendered(*, method: str, target: bytes, host: bytes, fields: Fields, login: str, body: bytes) -> bytes:
+    """A whole request, to be written at once. `login` is for a proxy that gets it in absolute form, or empty."""
+    lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method.encode("ascii"), target, host)]
+    lines += [line for _, line in fields]
+    if login:
+        # In UTF-8, as to a tunnel: RFC 7616 lets the challenge say so for Digest, and nobody says anything else.
+        if not login.isprintable():
+            raise _unfit("the login for the proxy holds a line end or the like")
+        lines.append(b"Proxy-Authorization: %b\r\n" % login.encode("utf-8"))
+    # RFC 9110, 8.6: a length of 0 says something only where the method expects a body.
+    lines.append(b"Content-Length: %d\r\n\r\n" % len(body) if body or method not in BODILESS else b"\r\n")
+    lines.append(body)
+    return b"".join(lines)
+
+
+def _line(name: str, value: str) -> tuple[str, bytes]:
+    # The value is not shown: it may be a credential.
+    if not VALUE.fullmatch(value):
+        raise _unfit(f"the value of header {name} holds a line end or what is not Latin-1")
+    spelled = "-".join(word.capitalize() for word in name.split("-"))
+    return name, f"{spelled}: {value.strip()}\r\n".encode("latin-1")
 
 
 def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -15,7 +15,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from agent.config.outbound import Proxy
@@ -166,13 +165,13 @@ class TunnelEndpoint:
             tunnel = Tunnel(target, field)
             await self.hop.connect(_Only(tunnel))
             self.exchange.phase = Phase.PROXY
-            status, headers = await tunnel.reply
+            status, challenges = await tunnel.reply
             if 200 <= status < 300:
                 return tunnel.become(factory)
             tunnel.abort()
             if status != 407:
                 raise self._refused(status)
-            await self.access.challenged(headers.getRawHeaders("proxy-authenticate", []), sent=field)
+            await self.access.challenged(challenges, sent=field)
         raise DestinationError(
             "proxy-login", f"the proxy {self.access.shown} asks for a login again and again", after_s=ACCESS_PAUSE_S
         )
@@ -206,10 +205,10 @@ class _Only(Factory):
 
 
 class Tunnel(Protocol):
-    """Asks for the tunnel; once it stands, hands everything through. `reply` is status and headers."""
+    """Asks for the tunnel; once it stands, hands everything through. `reply`: the status and the proxy's challenges."""
 
     def __init__(self, target: str, field: str) -> None:
-        self.reply: Deferred[tuple[int, Headers]] = Deferred(lambda _: self.abort())
+        self.reply: Deferred[tuple[int, list[str]]] = Deferred(lambda _: self.abort())
         self._target = target
         self._field = field
         self._head = b""
@@ -263,9 +262,10 @@ class Tunnel(Protocol):
             fault = DestinationError("proxy-not-http", "what answers in the place of the proxy is no HTTP proxy")
             self.reply.errback(Failure(fault))  # type: ignore[no-untyped-call]
             return
-        headers = Headers()
-        for line in lines:
-            name, colon, value = line.partition(":")
-            if colon and name.strip():
-                headers.addRawHeader(name.strip().encode("latin-1"), value.strip().encode("latin-1"))
-        self.reply.callback((int(words[1]), headers))
+        fields = (line.partition(":") for line in lines)
+        self.reply.callback(
+            (
+                int(words[1]),
+                [value.strip() for name, _, value in fields if name.strip().lower() == "proxy-authenticate"],
+            )
+        )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError, DNSLookupError
-from twisted.python.failure import Failure
-from twisted.web._newclient import RequestTransmissionFailed
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    DNSLookupError,
+)
 
 from agent.errors import DestinationError
 from agent.upstream.exchange import Phase
-from agent.upstream.faults import fault_of, is_cancelled, is_lost, timed_out
+from agent.upstream.faults import fault_of, is_cancelled, timed_out
+from agent.wire.reply import ReplyError
 
 WHERE = "https://x.example/in"
 
@@ -54,18 +59,23 @@ def test_an_alert_is_told_with_what_to_do() -> None:
     ) == sentence
 
 
-def test_what_the_http_client_wraps_is_found() -> None:
-    """A fault of TLS in the middle of a request is no lost connection."""
-    wrapped = RequestTransmissionFailed([Failure(ConnectionDone()), Failure(of_openssl("tls alert access denied"))])
-    assert not is_lost(wrapped)
-    assert "does not let it in" in told(wrapped)[1]
-    assert is_lost(RequestTransmissionFailed([Failure(ConnectionDone())]))
-    assert is_cancelled(RequestTransmissionFailed([Failure(CancelledError())]))
+def test_what_is_no_http_is_told_as_it_was_found() -> None:
+    """By the one who has read it."""
+    assert ("not-http", f"{WHERE}: the head of its answer is too long") == told(
+        ReplyError("the head of its answer is too long")
+    )
+
+
+def test_giving_up_is_no_fault() -> None:
+    """Twisted has two errors for it."""
+    assert is_cancelled(CancelledError())
+    assert is_cancelled(ConnectingCancelledError(None))
+    assert not is_cancelled(ConnectionDone())
 
 
 def test_a_fault_that_is_known_already_stays() -> None:
     """And what no network does is a fault of ours."""
     known = DestinationError("tls-pin", "not pinned")
-    assert known is fault_of(RequestTransmissionFailed([Failure(known)]), where=WHERE, phase=Phase.WAITING)
+    assert known is fault_of(known, where=WHERE, phase=Phase.WAITING)
     assert fault_of(ValueError(), where=WHERE, phase=Phase.WAITING) is None
     assert "after 30 s while reading the answer" in timed_out(WHERE, phase=Phase.READING, timeout_s=30.0).sentence
