@@ -18,8 +18,6 @@ MAX_TOKENS: Final = 10_000
 """The longest known mappings have some thirty; whole tickets some hundred."""
 
 ROOT: Final = "transaction"
-SIGN: Final = b"<transaction"
-"""Stands in every APXML message that is written in UTF-8 and without a prefix."""
 
 _STRING: Final = etree.XPath("string()")
 _UNWRITABLE: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

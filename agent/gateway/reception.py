@@ -15,7 +15,6 @@ from agent.boundaries import Counters, EventSink, HttpRequest, HttpResponse, Ser
 from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
-from agent.event.apxmltext import SIGN
 from agent.event.body import BodyReader, guess_kind
 from agent.gateway.budget import Budget, tidy_up
 from agent.gateway.doorman import Doorman
@@ -164,7 +163,7 @@ class Reception:
     def _take_small(self, slot: Slot, body: bytes) -> None:
         charset = slot.head.charset if slot.head else None
         is_apxml = slot.route is not None and slot.route.is_apxml
-        if slot.finder is None and not is_apxml and SIGN not in body and self._reader.is_plain(body, charset):
+        if slot.finder is None and not is_apxml and self._reader.is_plain(body, charset):
             # Nobody needs to look inside.
             self._sink.offer(self._event(slot, body, BodyKind.XML), slot)
             return

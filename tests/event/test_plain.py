@@ -26,6 +26,8 @@ def plain(body: bytes) -> bool:
         b'<?xml version="1.0"?>\n<a b="1" c=\'2\'>&lt;&#65;&#x42;</a>\n',
         '<a größe="1">€ 𝄞</a>'.encode(),
         b"<a>" * 63 + b"<b/>" + b"</a>" * 63,
+        b"<a>What? Now! At 10:15:00</a>",
+        b'<?xml version="1.0" encoding="utf-8"?><a>?</a>',
     ],
 )
 def test_plain_events_are_known(body: bytes) -> None:
@@ -56,6 +58,9 @@ def test_plain_events_are_known(body: bytes) -> None:
         b"<a>" * DEPTH + b"</a>" * DEPTH,
         b"<a " + b" ".join(b'a%d=""' % number for number in range(MAX_ATTRIBUTES + 1)) + b"/>",
         b"<a>" + b"x" * MAX_PLAIN_BYTES + b"</a>",
+        b"<transaction><header><method>add</method></header></transaction>",
+        b"<a><b:c/></a>",
+        b'<a b:c="1"/>',
     ],
 )
 def test_everything_else_is_left_to_the_thorough_reader(body: bytes) -> None:
