@@ -219,10 +219,13 @@ class _Lane(Generic[Item]):
     kept_bytes: int = 0
 
     def leaves(self, name: str, seq: int) -> bool:
-        if not self.cut.short or seq <= self.cut.read_to:
+        if seq <= self.cut.read_to:
             return False
         group = self.groups.get(name)
-        if group is not None and (group.cut.short or seq <= group.cut.read_to):
+        if group is not None and group.cut.short:
+            group.cut.missed = True
+            return True
+        if not self.cut.short or (group is not None and seq <= group.cut.read_to):
             return False
         self.cut.missed = True
         return True

@@ -212,6 +212,16 @@ def test_what_stays_on_disk_needs_no_ticket():
     assert not lineup.leaves(1, "group 5", 5)
 
 
+def test_a_newcomer_of_a_group_that_is_cut_short_needs_no_ticket_either():
+    """The usual case under load: all events name no group, and one group fills its share long before the line."""
+    lineup = ready_lineup(max_per_group=2)
+    for seq in (1, 2, 3):
+        lineup.add(ticket(seq, "a"))
+
+    assert lineup.leaves(0, "a", 4)
+    assert not lineup.leaves(0, "b", 5)
+
+
 def test_names_of_groups_are_forgotten():
     """Group names come from senders: an idle group leaves nothing behind."""
     lineup = ready_lineup()
