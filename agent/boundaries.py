@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -50,9 +50,8 @@ class EventSink(Protocol):
         stored: what is to be done once for a batch."""
 
 
-@attrs.frozen(kw_only=True)
-class StoredEvent:
-    """An event with its place in the spool. `seq` counts up without gaps in order of storing.
+class StoredEvent(NamedTuple):
+    """An event with its place in the spool, a tuple as it is one. `seq` counts up without gaps in order of storing.
 
     `attempt` counts the times it was begun before (0: never). When it was read, it had been there for `age_s` seconds
     (from an operator's replay on, where there was one), and `left_s` were left until it is to be tried again. Both

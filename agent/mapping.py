@@ -72,8 +72,7 @@ class Submission:
 
     def put_into(self, event: Event) -> Event:
         """Return the event with this message in it. What the message says about its order wins over the transport."""
-        return attrs.evolve(
-            event,
+        return event._replace(
             body=self.body,
             kind=BodyKind.APXML,
             content_type=CONTENT_TYPE,

@@ -57,7 +57,7 @@ class Site:
 
 
 def stored(seq: int, received_us: int = 0) -> StoredEvent:
-    event: Event = attrs.evolve(make_event(seq), id=f"id-{seq}", received_us=received_us)
+    event: Event = make_event(seq)._replace(id=f"id-{seq}", received_us=received_us)
     return StoredEvent(seq=seq, event=event)
 
 

@@ -18,9 +18,10 @@ from zope.interface import implementer
 from agent.errors import SenderError
 from agent.gateway.budget import CRAWL_BYTES_S, SMALL_BYTES, Pace
 from agent.gateway.census import Worth
+from agent.gateway.familiar import Familiar
 from agent.gateway.outlet import Outlet
 from agent.gateway.patience import Patience
-from agent.gateway.reading import FEED_BYTES, RequestReader, Stage
+from agent.gateway.reading import FEED_BYTES, IDLE, RequestReader, Stage
 from agent.gateway.slot import NEVER, Receiving, Slot
 from agent.wire import Head, Tongue, recognise
 from agent.wire.answer import CONTINUE
@@ -80,6 +81,8 @@ class Connection(Protocol):
         self._slots: deque[Slot] = deque()
         self._pace = Pace(0.0)
         self._owes_continue = False
+        self._known: Familiar | None = None
+        """What the request before was known by, for the next one most likely is, too."""
         self._unread = b""
         self._beginning = b""
         self._dropped_bytes = 0
@@ -118,9 +121,9 @@ class Connection(Protocol):
     def readConnectionLost(self) -> None:
         """The sender has ended its side; what it asked before is still answered."""
         self._peer_has_ended = True
-        if self._is_deaf or (self._reader.stage is Stage.IDLE and not self._slots and not self._unread):
+        if self._is_deaf or (self._reader.stage is IDLE and not self._slots and not self._unread):
             self._close()
-        elif self._reader.stage is not Stage.IDLE and not self._unread:
+        elif self._reader.stage is not IDLE and not self._unread:
             self._refuse(self._reader.cut_off())
 
     def writeConnectionLost(self) -> None:
@@ -219,7 +222,7 @@ class Connection(Protocol):
         """Whether the answer to `slot` is the last of this connection."""
         if not (self._reader.is_done or self._is_stopping):
             return False
-        return slot is (self._slots[-1] if self._slots else None) and self._reader.stage is Stage.IDLE
+        return slot is (self._slots[-1] if self._slots else None) and self._reader.stage is IDLE
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
@@ -238,7 +241,7 @@ class Connection(Protocol):
         self._is_stopping = True
         if self._is_deaf:
             self._patience.hurry(STOP_LINGER_S)
-        elif self._reader.stage is Stage.IDLE:
+        elif self._reader.stage is IDLE:
             self._unread = b""
             self._reader.is_done = True
             if not self._slots:
@@ -251,7 +254,7 @@ class Connection(Protocol):
         """What would be lost with it, for the choice of who has to go when the house is full."""
         if self._slots:
             return Worth.SENDING if len(self._slots) == 1 and self._current is not None else Worth.WAITING
-        is_resting = self._patience.begun_s > 0.0 and self._reader.stage is Stage.IDLE
+        is_resting = self._patience.begun_s > 0.0 and self._reader.stage is IDLE
         return Worth.RESTING if is_resting else Worth.NOTHING_YET
 
     def abort(self) -> None:
@@ -264,7 +267,7 @@ class Connection(Protocol):
     def _is_at_ease(self) -> bool:
         """Whether nothing is going on but requests that come and answers that go."""
         reader = self._reader
-        return reader.stage is Stage.IDLE and not (
+        return reader.stage is IDLE and not (
             self._is_feeding
             or self._is_paused
             or self._is_stopping
@@ -279,9 +282,11 @@ class Connection(Protocol):
         The same as feeding it, without the steps that such a request cannot need.
         """
         reception = self._reception
-        known = reception.familiar.match(data)
-        if known is None:
-            return False
+        known = self._known
+        if known is None or not known.begins(data):
+            known = self._known = reception.familiar.match(data)
+            if known is None:
+                return False
         slot = Slot(self, reception, known.head)
         self._slots.append(slot)
         self._reader.is_done = slot.closes
@@ -310,7 +315,7 @@ class Connection(Protocol):
                 if self._is_crowded():
                     self._unread = data[start:]
                     break
-                if reader.stage is Stage.IDLE and (end := reader.take_familiar(data, start)) > start:
+                if reader.stage is IDLE and (end := reader.take_familiar(data, start)) > start:
                     start = end
                     continue
                 size = len(data) - start
@@ -323,7 +328,7 @@ class Connection(Protocol):
             self._refuse(self._look_closer(error))
         finally:
             self._is_feeding = False
-        if self._peer_has_ended and not self._unread and reader.stage is not Stage.IDLE and not self._is_deaf:
+        if self._peer_has_ended and not self._unread and reader.stage is not IDLE and not self._is_deaf:
             self._refuse(reader.cut_off())
         self._go_on()
 
@@ -338,7 +343,7 @@ class Connection(Protocol):
         if self._owes_continue:
             self._send_continue()
         is_over = self._reader.is_done or (self._peer_has_ended and not self._unread)
-        if is_over and not self._slots and self._reader.stage is Stage.IDLE:
+        if is_over and not self._slots and self._reader.stage is IDLE:
             self._finish()
         else:
             self._steer()

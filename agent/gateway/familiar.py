@@ -29,13 +29,18 @@ make different heads, so a busy sender has some hundred of them."""
 
 @attrs.frozen(eq=False)
 class Familiar:
-    """What the parser made of a head: its meaning, the target, the header fields."""
+    """What the parser made of the head `raw`: its meaning, the target, the header fields."""
 
+    raw: bytes
     head: Head
     target: bytes
     headers: list[tuple[bytes, bytes]]
     head_bytes: int
     body_bytes: int
+
+    def begins(self, data: bytes) -> bool:
+        """Whether `data` is one request with this head, no more and no less."""
+        return len(data) == self.head_bytes + self.body_bytes and data.startswith(self.raw)
 
 
 class FamiliarHeads:
@@ -75,4 +80,4 @@ class FamiliarHeads:
             return
         if len(self._known) >= MAX_HEADS:
             self._known.clear()
-        self._known[raw] = Familiar(head, target, headers, len(raw), head.length)
+        self._known[raw] = Familiar(raw, head, target, headers, len(raw), head.length)

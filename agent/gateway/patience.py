@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.config.model import GatewayLimits
-from agent.gateway.reading import Stage
+from agent.gateway.reading import IDLE, Stage
 from agent.gateway.slot import NEVER
 
 
@@ -39,7 +39,7 @@ class Patience:
 
     def for_first_head(self) -> None:
         """A whole head is what a new connection owes; silence and leading empty lines count against it."""
-        self._stage = Stage.IDLE
+        self._stage = IDLE
         self.read_until = self._begun + self._limits.header_timeout_s
 
     def for_head(self) -> None:
@@ -57,8 +57,8 @@ class Patience:
 
     def for_next(self) -> None:
         """The next request, when all before are answered."""
-        if self._stage is not Stage.IDLE:
-            self._stage = Stage.IDLE
+        if self._stage is not IDLE:
+            self._stage = IDLE
             self.read_until = self._clock() + self._limits.idle_timeout_s
 
     def for_us(self) -> None:

@@ -33,6 +33,10 @@ log = Logger(namespace="gateway")
 THREAD_FROM_BYTES: Final = 64 * 1024
 """Larger bodies are checked in a thread: 64 KiB take 0.4 ms to parse, 10 MiB 70 ms, and everybody would wait."""
 
+XML: Final = BodyKind.XML
+NORMAL: Final = Priority.NORMAL
+"""Of nearly all events; see `reading.IDLE`."""
+
 UNASKED: Final = MappingProxyType(
     {"service-busy": 1.0, "service-stopping": 10.0, "service-starting": 5.0, "service-suspended": 60.0}
 )
@@ -165,7 +169,7 @@ class Reception:
         is_apxml = slot.route is not None and slot.route.is_apxml
         if slot.finder is None and not is_apxml and self._reader.is_plain(body, charset):
             # Nobody needs to look inside.
-            self._sink.offer(self._event(slot, body, BodyKind.XML), slot)
+            self._sink.offer(self._event(slot, body, XML), slot)
             return
         try:
             read = self._read(self._reader, slot, body)
@@ -235,7 +239,7 @@ class Reception:
             charset=head.charset,
             path=route.path,
             query=route.query,
-            priority=Priority.HIGH if head.marks.is_high else Priority.NORMAL,
+            priority=Priority.HIGH if head.marks.is_high else NORMAL,
             group=head.marks.group,
             idempotency_key=slot.key,
         )

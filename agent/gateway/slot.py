@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = Logger(namespace="gateway")
 
 NEVER: Final = float("inf")
+KEEP: Final = Persistence.KEEP
 
 
 class Receiving(Protocol):
@@ -193,7 +194,7 @@ class Slot:
         if self.closes or self.connection.ends_with(self):
             self.closes = True
             return Persistence.CLOSE
-        return Persistence.KEEP_SAID if self.head is not None and self.head.is_http10 else Persistence.KEEP
+        return Persistence.KEEP_SAID if self.head is not None and self.head.is_http10 else KEEP
 
     def release(self) -> None:
         """The body is wanted no longer, or not here."""

@@ -88,7 +88,7 @@ class Backlog:
 
     def postponed(self, ticket: Ticket[Job], *, pause_s: float) -> None:
         """The event failed and is to be tried again after `pause_s`."""
-        stored = attrs.evolve(ticket.item.stored, attempt=ticket.item.stored.attempt + 1)
+        stored = ticket.item.stored._replace(attempt=ticket.item.stored.attempt + 1)
         due_s = self._reactor.seconds() + pause_s
         self._lineup.postponed(ticket.seq, due_s=due_s, item=attrs.evolve(ticket.item, stored=stored))
 

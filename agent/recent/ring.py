@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -31,13 +31,12 @@ class Ring(Generic[Item]):
         """The place of the oldest that is still here; `end` where nothing is."""
         return self._end - len(self._items)
 
-    def add(self, items: Iterable[Item]) -> None:
+    def add(self, items: Sequence[Item]) -> None:
         """Take these, in order."""
         kept = self._items
-        for item in items:
-            kept.append(item)
-            self._chars += self._chars_of(item)
-            self._end += 1
+        kept.extend(items)
+        self._chars += sum(map(self._chars_of, items))
+        self._end += len(items)
         while len(kept) > self._max_items or (self._chars > self._max_chars and len(kept) > 1):
             self._chars -= self._chars_of(kept.popleft())
 

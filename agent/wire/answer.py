@@ -29,8 +29,8 @@ _OURS: Final = frozenset(
 """Headers that frame the answer: the gateway writes them, a service cannot."""
 
 
-class Persistence(enum.Enum):
-    """What an answer says about the connection; the values are the header lines."""
+class Persistence(bytes, enum.Enum):
+    """What an answer says about the connection: header lines."""
 
     KEEP = b""
     KEEP_SAID = b"Connection: keep-alive\r\n"
@@ -44,7 +44,7 @@ class Answers:
     def __init__(self, *, now_s: int) -> None:
         self._now_s = -1
         self._date = b""
-        self._accepted: dict[tuple[bool, bytes, int], tuple[bytes, bytes]] = {}
+        self._accepted: dict[tuple[bool, Persistence, int], tuple[bytes, bytes]] = {}
         self.tick(now_s)
 
     def tick(self, now_s: int) -> None:
@@ -56,12 +56,12 @@ class Answers:
 
     def accepted(self, event_id: str, *, xml: bool, persistence: Persistence) -> bytes:
         """The 202: the event is on disk, and this is its id."""
-        key = (xml, persistence.value, len(event_id))
+        key = (xml, persistence, len(event_id))
         parts = self._accepted.get(key)
         if parts is None:
             parts = self._accepted[key] = self._render_accepted(xml, persistence, len(event_id))
         before, after = parts
-        return b"%b%b%b" % (before, event_id.encode("ascii"), after)
+        return before + event_id.encode("ascii") + after
 
     def _render_accepted(self, xml: bool, persistence: Persistence, id_bytes: int) -> tuple[bytes, bytes]:
         if xml:
@@ -125,7 +125,7 @@ class Answers:
             self._date,
             lines,
             length,
-            persistence.value,
+            persistence,
         )
 
 

@@ -125,8 +125,7 @@ class MemorySpool:
             return failed
         row = self.rows[settlement.seq]
         claimed = LIFE[row.state, Outcome.CLAIM]
-        self.rows[row.seq] = attrs.evolve(
-            row,
+        self.rows[row.seq] = row._replace(
             state=next_state(claimed, settlement.outcome),
             attempt=row.attempt + 1,
             left_s=max(0, settlement.due_us - settlement.ended_us) / 1e6 if settlement.due_us else 0.0,

@@ -94,7 +94,7 @@ async def run(home: Path, script: PurePath, hook_timeout_s: float, event_ids: li
         response = await host.ask(event("asked"), http_request(b"question"))
         tell(answered=response.body.decode() if response else None)
     now_us = time.time_ns() // 1000
-    spool.put(*(attrs.evolve(event(name, group=name), received_us=now_us, path=path, body=BODY) for name in event_ids))
+    spool.put(*(event(name, group=name)._replace(received_us=now_us, path=path, body=BODY) for name in event_ids))
     stopped: Deferred[None] = Deferred()
 
     class Orders(LineReceiver):

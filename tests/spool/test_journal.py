@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import attrs
 import pytest
 
 from agent.delivery import Answer, OutboundRequest, Outcome
@@ -118,7 +117,7 @@ def test_lists_can_have_everything(road):
 
 def test_a_list_with_bodies_ends_where_they_are_many(writer, folder):
     """At least one, and the next page goes on behind the last, also when that is gone by then."""
-    large = [attrs.evolve(event(number), body=b"<a>" + b"x" * (9 << 20) + b"</a>") for number in (1, 2, 3)]
+    large = [event(number, body=b"<a>" + b"x" * (9 << 20) + b"</a>") for number in (1, 2, 3)]
     for each in large:
         writer.commit(Batch(accepts=[(each, None)]))
     journal = Journal(folder)
