@@ -115,6 +115,8 @@ _JAVA: Final = re.compile(
     r"|\bPackages\s*\.\s*([\w.]{0,200}[A-Z]\w*)"
     r"|\bimportPackage\s*\(\s*(?:Packages\s*\.\s*)?([\w.]{1,200})"
 )
+_IMPORTER: Final = re.compile(r"\bJavaImporter\s*\(([\w\s.,]{1,1000})\)")
+_PACKAGE: Final = re.compile(r"(?:Packages\s*\.\s*)?([\w.]{1,200})")
 _DECLARED: Final = r"(?:^|[;{}])\s*(?:(?:var|let|const)\s+|this\s*\.\s*)?"
 _GLOBAL: Final = re.compile(_DECLARED + r"""(DEDUPLICAT\w*FILTER\w*)\s*=\s*(?:"([^"\n]*)"|'([^'\n]*)')""", re.MULTILINE)
 _SETTING: Final = re.compile(_DECLARED + rf"({'|'.join(SETTINGS)})\s*=(?!=)", re.MULTILINE)
@@ -153,7 +155,7 @@ def read_javascript(data: bytes) -> JavaScript:
     return JavaScript(
         hooks=_firsts(code, ((found, found[1] or found[2]) for found in _HOOK.finditer(code))),
         calls=_firsts(code, ((found, f"{found[1]}.{found[2]}") for found in _CALL.finditer(code))),
-        java=_firsts(code, ((found, found[1] or found[2] or found[3]) for found in _JAVA.finditer(code))),
+        java=_firsts(code, _java(code)),
         settings=_firsts(code, ((found, found[1]) for found in _SETTING.finditer(code))),
         loads=_firsts(comments, ((found, found[1] or found[2]) for found in _LOAD.finditer(comments))),
         filters=tuple(
@@ -162,6 +164,14 @@ def read_javascript(data: bytes) -> JavaScript:
         ),
         is_e4x=bool(_E4X.search(code)),
     )
+
+
+def _java(code: str) -> Iterator[tuple[re.Match[str], str]]:
+    for found in _JAVA.finditer(code):
+        yield found, found[1] or found[2] or found[3]
+    for importer in _IMPORTER.finditer(code):
+        for package in _PACKAGE.finditer(code, *importer.span(1)):
+            yield package, package[1]
 
 
 def counterpart(call: str) -> str:

@@ -283,7 +283,7 @@ class _Site:
         found: list[DedupFilter] = []
         for path in places:
             data = self.files.read(path, max_bytes=MAX_FILE_BYTES).data
-            if b"deduplicator" not in data:
+            if b"deduplicator" not in data.replace(b"\0", b""):  # UTF-16 has every second byte 0
                 continue
             read = filters_in(path.name, data, self.grammar).found
             if path.name == FILE_NAME:

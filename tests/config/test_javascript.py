@@ -83,6 +83,13 @@ def test_java_is_found_in_its_packages() -> None:
         Place("com.example.Ticket", 2),
         Place("java.io.File", 2),
     ) == read_javascript(code).java
+    code = b"with (new JavaImporter(java.net,\n  Packages.org.apache.http, java.io)) { x = new java.net.URL(u); }"
+    assert (
+        Place("java.net.URL", 2),
+        Place("java.net", 1),
+        Place("org.apache.http", 2),
+        Place("java.io", 2),
+    ) == read_javascript(code).java
 
 
 def test_each_member_has_a_counterpart() -> None:

@@ -77,6 +77,13 @@ def test_a_filter_that_does_not_exist_is_wrong() -> None:
     assert "is not read under this name" in said(results["conf/dedup-filter.pumps.xml"])
 
 
+def test_a_file_of_filters_in_utf_16_is_read() -> None:
+    """Editors of Windows call it Unicode."""
+    filters = ('<?xml version="1.0" encoding="UTF-16"?>' + FILTERS % "pumps").encode("utf-16")
+    found = checked({**SITE, "conf/deduplicator-filter.xml": filters})
+    assert "there is no filter" not in said(found["integrationservices/a/pumps.xml"])
+
+
 def test_the_wrong_variable_is_wrong() -> None:
     """The library reads another one."""
     script = 'DEDUPLICATOR_FILTER = "pumps"; function apia_event(form) {}'
