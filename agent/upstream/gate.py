@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -71,10 +71,9 @@ class Gate:
             )
         return None
 
-    def waits_for(self) -> Iterator[float]:
-        """Times on the reactor's clock before which nothing is let through; some of them may have passed."""
-        yield self._rate.next_s(self._reactor.seconds())
-        yield self._circuit.until_s
+    def waits_for(self, now_s: float) -> tuple[float, float]:
+        """Times on the reactor's clock before which nothing is let through; those up to `now_s` have passed."""
+        return self._rate.next_s(now_s), self._circuit.until_s
 
     def began(self) -> None:
         """A request or a question is sent."""

@@ -217,7 +217,7 @@ class Lane:
         # A request that is due but finds all connections busy is begun when one of them ends: no timer for it.
         times = [at_s for at_s in (self._lineup.next_due_s(), self._paused_until_s, self._read_from_s) if at_s]
         if len(self._lineup):
-            times += self._gate.waits_for()
+            times += self._gate.waits_for(now_s)
         later = [at_s for at_s in times if at_s > now_s]
         if later:
             self._timer = self._reactor.callLater(min(later) - now_s, self._wake)

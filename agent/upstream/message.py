@@ -104,7 +104,7 @@ class Letterhead:
         Raises `DestinationError` for a name or value that would be more than one header, and for headers of the
         connection.
         """
-        own = _line("idempotency-key", request.id)
+        own = ("idempotency-key", f"Idempotency-Key: {_fit('idempotency-key', request.id)}\r\n".encode("latin-1"))
         if request.request.headers:
             return (*self._made(request.request, login), own)
         key = (request.request.content_type, *login.items())
@@ -143,11 +143,15 @@ def rendered(*, method: str, target: bytes, host: bytes, fields: Fields, login: 
 
 
 def _line(name: str, value: str) -> tuple[str, bytes]:
+    spelled = "-".join(word.capitalize() for word in name.split("-"))
+    return name, f"{spelled}: {_fit(name, value)}\r\n".encode("latin-1")
+
+
+def _fit(name: str, value: str) -> str:
     # The value is not shown: it may be a credential.
     if not VALUE.fullmatch(value):
         raise _unfit(f"the value of header {name} holds a line end or what is not Latin-1")
-    spelled = "-".join(word.capitalize() for word in name.split("-"))
-    return name, f"{spelled}: {value.strip()}\r\n".encode("latin-1")
+    return value.strip()
 
 
 def _by_name(given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
