@@ -32,6 +32,8 @@ from agent.upstream.http import HttpSender
 from agent.upstream.trust import system_context
 
 ONE_TRY = TriesPolicy(maximum_retries=0)
+LARGE = b"x" * 32 * 1024 * 1024
+"""More than the buffers of two sockets hold."""
 YEAR = datetime.timedelta(days=365)
 
 
@@ -68,8 +70,13 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     peers: list[int] = []  # noqa: RUF012 -- the class is the only place the server and the script share
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
         self.peers.append(self.client_address[1])
+        if self.path == "/early":
+            self.reply(413, b"too much")
+            time.sleep(1)  # and reads nothing of the body
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         match self.path:
             case "/slow":
                 time.sleep(1)
@@ -87,6 +94,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             case "/last":
                 self.reply(202, body)
                 self.close_connection = True  # without saying so: the client's connection dies while idle
+            case "/large":
+                self.reply(200, str(len(body)).encode())
             case "/busy":
                 self.reply(503, b"busy", ("Retry-After", "7"))
             case _:
@@ -116,14 +125,14 @@ def serve(pem=None):
     return server.server_address[1]
 
 
-async def post(sender, number=1):
+async def post(sender, number=1, body=b'{"a": 1}'):
     request = StoredRequest(
         seq=number,
         id=f"event-{number}/1",
         event_seq=number,
         service="s",
         group="",
-        request=OutboundRequest(destination="out", body=b'{"a": 1}'),
+        request=OutboundRequest(destination="out", body=body),
     )
     try:
         answer = await sender.send(request, 1)
@@ -161,6 +170,12 @@ async def scenes(folder):
     found["busy"] = await post(sender_for(f"{plain}/busy"))
     found["slow"] = await post(sender_for(f"{plain}/slow", timeout_s=0.3))
     found["endless"] = await post(sender_for(f"{plain}/endless", max_answer_bytes=100_000))
+    before = len(set(Receiver.peers))
+    large = sender_for(f"{plain}/large")
+    found["large"] = [await post(large, 1, LARGE), await post(large, 2, b"small"), await post(large, 3, LARGE)]
+    found["large-lines"] = len(set(Receiver.peers)) - before
+    early = sender_for(f"{plain}/early", timeout_s=5.0)
+    found["early"] = [await post(early, 1, LARGE), await post(early, 2, LARGE)]
     found["cut"] = await post(sender_for(f"{plain}/cut"))
     dying = sender_for(f"{plain}/last")
     found["idle"] = [await post(dying, number) for number in range(5)]
@@ -174,6 +189,8 @@ async def scenes(folder):
     }.items():
         sender = sender_for(f"https://127.0.0.1:{serve(made[2])}/in")
         found[name] = await post(sender)
+        if name == "tls":
+            found["tls-large"] = await post(sender_for(sender.target.replace("/in", "/large")), 1, LARGE)
         await sender.close()
     return found
 

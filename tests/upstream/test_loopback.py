@@ -63,6 +63,20 @@ def test_connections_that_die_while_idle_cost_nothing(found):
     assert [202] * 5 == [each[0] for each in found["idle"]]
 
 
+def test_a_body_that_no_socket_takes_at_once_arrives(found):
+    """And the connection goes on after it, in order."""
+    size = str(32 * 1024 * 1024)
+    assert ([size, "5", size], 1) == ([body for _, body, _ in found["large"]], found["large-lines"])
+    assert [200, size] == found["tls-large"][:2]
+
+
+def test_an_answer_that_comes_before_the_body_is_read_counts(found):
+    """Its connection is left, so that the next request does not wait behind a body that nobody reads."""
+    assert [("answered-final", "answered 413")] * 2 == [
+        (code, "answered 413" if "answered 413" in sentence else sentence) for code, sentence, _ in found["early"]
+    ]
+
+
 def test_nobody_there_is_refused(found):
     """One sentence."""
     assert "refused" == found["refused"][0]
