@@ -30,9 +30,9 @@ from agent.control.lock import HomeLock
 from agent.delivery.share import Meter
 from agent.errors import AgentError, ExitStatus, OperatorError
 from agent.observe.log import RunningLog, running_log
-from agent.streams import fill_streams
 from agent.turning import LeanReactor
 from agent.version import installed_version
+from apclient.streams import fill_streams
 
 log = Logger(namespace="agent")
 

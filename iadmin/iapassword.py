@@ -21,7 +21,7 @@ from agent.config.homekey import ensure_key, write_secret
 from agent.config.passwordfile import FileKind, kind_of, seal, unseal
 from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
 from agent.errors import AgentError, ExitStatus, OperatorError
-from agent.streams import fill_streams
+from apclient.streams import fill_streams
 
 USAGE: Final = "Usage: iapassword --new <new_password> [--old <old_password>] [--file </path/to/pwd/file>]"
 BAD_ARGUMENT: Final = 35

@@ -45,7 +45,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.unit",
     ),
     ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
-    ("agent.mutual", "agent.storepassword", "agent.streams", "agent.wholefile", "keystoretools.filelock"),
+    (
+        "agent.interrupts",
+        "agent.mutual",
+        "agent.storepassword",
+        "agent.wholefile",
+        "apclient.streams",
+        "keystoretools.filelock",
+    ),
     (
         "agent.config.files",
         "agent.config.permissions",
@@ -76,6 +83,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "keystoretools.tls",
     ),
     ("agent.assembly", "keystoretools.keytool", "iadmin.wiring"),
+    ("iadmin.commandline",),
     ("agent.main", "apclient.main", "iadmin.main", "iadmin.iapassword"),
 )
 """From the ground up; rooms of one floor are neighbours and do not import one another."""

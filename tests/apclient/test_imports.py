@@ -5,7 +5,7 @@ import sys
 
 ALLOWED = {
     "apclient", "apclient.commandline", "apclient.gateway", "apclient.main", "apclient.parcel", "apclient.spool",
-    "apclient.submission",
+    "apclient.streams", "apclient.submission",
     # what the interpreter starts with, and what it always has:
     "os", "os.path", "posixpath", "genericpath", "stat", "_stat",
     "__future__", "binascii", "time", "math", "array", "errno", "select", "selectors", "socket", "_socket",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from iadmin.main import main
+from iadmin.commandline import run_command
 from keystoretools import Format, Keystore, Password, PrivateKeyEntry, save_keystore
 from tests.keystoretools.authority import Made, make
 from tests.support.live import free_port
@@ -45,7 +45,7 @@ class Clinic:
         self.home = folder / "home"
         self.port = free_port()
         with contextlib.redirect_stdout(io.StringIO()):
-            assert main(["init", str(self.home)]) == 0
+            assert run_command(["init", str(self.home)]) == 0
         self.config = self.home / "conf" / "iaconfig.xml"
         self.edit('port="8081"', f'port="{self.port}"')
         # Its key has a file of its own, because many keystores for senders are tried here.
@@ -112,7 +112,7 @@ class Clinic:
     def findings(self, *options: str) -> list[dict[str, str]]:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-            self.status = main(["--home", str(self.home), "--json", "doctor", *options])
+            self.status = run_command(["--home", str(self.home), "--json", "doctor", *options])
         found: list[dict[str, str]] = json.loads(out.getvalue())["findings"]
         return found
 

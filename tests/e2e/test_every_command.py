@@ -12,8 +12,8 @@ import click
 import pytest
 
 from agent.errors import ExitStatus
+from iadmin.commandline import COMMANDS, run_command
 from iadmin.commands.lazy import LazyGroup
-from iadmin.main import COMMANDS, main
 
 NOT_HERE = frozenset({"start", "restart", "tail", "install-unit"})
 """They would start an agent, follow a log without an end, or write into the system's own folder."""
@@ -51,7 +51,7 @@ def said(*words: str) -> tuple[int | str | None, str]:
     with Path(os.devnull).open() as nothing, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", nothing)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(words)
+            status = run_command(words)
     err.flush()
     assert isinstance(err.buffer, io.BytesIO)
     return status, err.buffer.getvalue().decode()

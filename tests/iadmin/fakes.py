@@ -22,11 +22,11 @@ from agent.config.problem import ConfigFaults, Problem
 from agent.errors import AgentError
 from agent.names import ServiceName
 from agent.secret import Secret
+from iadmin.commandline import run_command
 from iadmin.commands.edges import ClientFiles, LetterChanges, PostAnswer
 from iadmin.commands.lazy import Switches
 from iadmin.commands.tools import Tools
 from iadmin.diagnosis.home import Reach
-from iadmin.main import main
 from iadmin.render import page
 from keystoretools import files
 
@@ -590,7 +590,7 @@ class World:
 
     def run(self, *arguments: str) -> Answer:
         """Run one command; its home is `./home`."""
-        status = main(arguments, build=self.build)
+        status = run_command(arguments, build=self.build)
         out, err = self.capsys.readouterr()
         return Answer(status, out, err)
 

@@ -10,8 +10,8 @@ import pytest
 
 from agent.control import api, asking
 from agent.errors import ExitStatus
+from iadmin.commandline import BROKEN_PIPE, COMMANDS, INTERRUPTED
 from iadmin.commands.lazy import LazyGroup
-from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 GUIDE = "".join(

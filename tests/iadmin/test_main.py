@@ -14,8 +14,8 @@ import pytest
 
 from agent.config.problem import Problem
 from agent.errors import ExitStatus, OperatorError
+from iadmin.commandline import BROKEN_PIPE, COMMANDS, INTERRUPTED, run_command
 from iadmin.commands.lazy import Group, LazyGroup, Switches
-from iadmin.main import BROKEN_PIPE, COMMANDS, INTERRUPTED, main
 from iadmin.text import for_home
 from tests.iadmin.fakes import EVENT_ID, World, detail
 
@@ -205,7 +205,7 @@ def test_a_terminal_is_drawn_on_and_a_pipe_is_not(world: World, monkeypatch: pyt
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert 0 == main(["event", "list"], build=world.build)
+    assert 0 == run_command(["event", "list"], build=world.build)
     monkeypatch.undo()
     drawn = terminal.getvalue()
     assert "\x1b[32mdone" in drawn
@@ -221,7 +221,7 @@ def test_a_body_on_a_terminal_can_be_copied(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setenv("COLUMNS", "80")
     world.link.shown = detail(body="<a>" + "word " * 40 + "</a>")
-    assert 0 == main(["event", "show"], build=world.build)
+    assert 0 == run_command(["event", "show"], build=world.build)
     monkeypatch.undo()
     assert "<a>" + "word " * 40 + "</a>\n" in terminal.getvalue()
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from agent.errors import ExitStatus
-from iadmin.main import COMMANDS
+from iadmin.commandline import COMMANDS
 from iadmin.manual import page, roff
 from tests.iadmin.fakes import World
 

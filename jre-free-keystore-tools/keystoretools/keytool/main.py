@@ -13,6 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from apclient.streams import fill_streams
 from keystoretools.errors import KeystoreError
 from keystoretools.keytool import help as help_texts
 from keystoretools.keytool import options
@@ -169,6 +170,7 @@ def run() -> None:
     """The program: everything that `main` is given comes from the process.  Exits with the status."""
     import os
 
+    fill_streams()
     try:
         status = main(
             sys.argv[1:],

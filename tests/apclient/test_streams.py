@@ -1,4 +1,4 @@
-"""agent.streams: programs that are started with closed streams."""
+"""apclient.streams: programs that are started with closed streams."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CODE = """
 import os, sys
-from agent.streams import fill_streams
+from apclient.streams import fill_streams
 fill_streams()
 first = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
 os.write(first, f"{first} {sys.stdin.read()!r} {sys.stdin.buffer.read()!r}".encode())
@@ -45,3 +45,25 @@ def test_programs_do_not_stumble_over_closed_streams(tmp_path: Path, program: st
     line = f'exec "$0" -m {program} --home "$1" {argv} <&- >&- 2>&-'
     done = subprocess.run(["sh", "-c", line, sys.executable, str(tmp_path)], check=False, cwd=ROOT)
     assert {"iadmin.main": 66, "iadmin.iapassword": 35}[program] == done.returncode
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "agent.main:main",
+        "iadmin.main:main",
+        "iadmin.iapassword:main",
+        "apclient.main:main",
+        "keystoretools.keytool.main:run",
+    ],
+)
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+def test_every_program_starts_without_them(program: str, closed: str) -> None:
+    """Asked for its help each ends as it always does, and nothing of Python is shown."""
+    module, _, name = program.partition(":")
+    asked = "-help" if "keytool" in program else "--help"
+    code = f"import sys; sys.argv[1:] = [{asked!r}]; from {module} import {name}; sys.exit({name}())"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code], capture_output=True, check=False, cwd=ROOT
+    )
+    assert (0, False) == (done.returncode, b"Traceback" in done.stdout + done.stderr)
