@@ -79,18 +79,32 @@ class Grammar:
         except etree.XMLSyntaxError as error:
             raise ValueError(f"iaconfig.rng: {error}") from error
         self._defines = {define.get("name", ""): define for define in self._root.iterfind(f"{RNG}define")}
-        self._compiled: dict[str, etree.RelaxNG] = {}
+        self._compiled: dict[tuple[str, ...], etree.RelaxNG] = {}
+        self._known: dict[str, list[Word]] = {}
 
     def word(self, define: str) -> Word:
         """Return the element that a `<define>` describes; alternatives of one name are merged."""
-        words = [word for word in self._words(self._defines[define]) if word.name]
-        return _merged(words, unit=define)
+        return _merged([word for word in self._described(define) if word.name], unit=define)
+
+    def fits(self, element: etree._Element, define: str) -> bool:
+        """Whether `element` with all that is in it is as the grammar has it.
+
+        One schema for all units, because compiling takes ten times as long as using it. Where several units have the
+        same name, it cannot tell which is meant, and says False.
+        """
+        by_name: dict[str, list[str]] = {}
+        for unit, pattern in self._defines.items():
+            for described in pattern.iterchildren(tag=f"{RNG}element"):
+                by_name.setdefault(described.get("name", ""), []).append(unit)
+        if by_name.get(local_name(element)) != [define]:
+            return False
+        return bool(
+            self._schema(*(units[0] for units in by_name.values() if len(units) == 1)).validate(copy.deepcopy(element))
+        )
 
     def check(self, element: etree._Element, define: str) -> tuple[int, str] | None:
         """Return line and sentence of the first fault of `element` against `<define>`, None where there is none."""
-        schema = self._compiled.get(define)
-        if schema is None:
-            schema = self._compiled[define] = self._compile(define)
+        schema = self._schema(define)
         if schema.validate(copy.deepcopy(element)):
             return None
         # libxml2 gives no line for some faults of an interleave.
@@ -98,13 +112,25 @@ class Grammar:
         told = [entry for entry in entries if entry[1]]
         return told[0] if told else (line_of(element), "the structure is not the one that iaconfig.rng describes")
 
-    def _compile(self, define: str) -> etree.RelaxNG:
-        root = copy.deepcopy(self._root)
-        start = root.find(f"{RNG}start")
-        if start is None:
-            raise ValueError("iaconfig.rng has no start")
-        start[:] = [etree.Element(f"{RNG}ref", name=define)]
-        return etree.RelaxNG(root)
+    def _schema(self, *defines: str) -> etree.RelaxNG:
+        """The schema of documents that are one of these."""
+        schema = self._compiled.get(defines)
+        if schema is None:
+            root = copy.deepcopy(self._root)
+            start = root.find(f"{RNG}start")
+            if start is None:
+                raise ValueError("iaconfig.rng has no start")
+            choice = etree.Element(f"{RNG}choice")
+            choice.extend(etree.Element(f"{RNG}ref", name=define) for define in defines)
+            start[:] = [choice]
+            schema = self._compiled[defines] = etree.RelaxNG(root)
+        return schema
+
+    def _described(self, define: str) -> list[Word]:
+        """The elements of a `<define>`; many stand in several places."""
+        if define not in self._known:
+            self._known[define] = list(self._words(self._defines[define], unit=define))
+        return self._known[define]
 
     def _words(self, pattern: etree._Element, unit: str = "") -> Iterator[Word]:
         """Yield the elements that stand directly in `pattern`."""
@@ -112,8 +138,7 @@ class Grammar:
             if child.tag == f"{RNG}element":
                 yield self._element(child, unit)
             elif child.tag == f"{RNG}ref":
-                name = child.get("name", "")
-                yield from self._words(self._defines[name], unit=name)
+                yield from self._described(child.get("name", ""))
             elif child.tag != f"{RNG}attribute":
                 yield from self._words(child, unit)
 
@@ -230,6 +255,8 @@ def check_units(element: etree._Element, word: Word, grammar: Grammar, problems:
 
     Takes the tree apart: each unit is removed once it has been checked, so that the next one is judged without it.
     """
+    if not any(part in problems.blamed for part in element.iter()) and grammar.fits(element, word.unit):
+        return
     units = [(unit, define, problems.where(unit)) for unit, define in _units(element, word)]
     for unit, define, where in reversed(units):
         fault = None if any(part in problems.blamed for part in unit.iter()) else grammar.check(unit, define)

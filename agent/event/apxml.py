@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import attrs
@@ -52,11 +52,17 @@ _START: Final = (
     "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
 )
 _REST: Final = _START + "\\-.0-9\u00b7\u0300-\u036f\u203f-\u2040"
-_KEY: Final = re.compile(f"[{_START}][{_REST}]*")
+_KEY: Final = f"[{_START}][{_REST}]*"
 """An element's name without a colon (XML 1.0, section 2.3; Namespaces in XML, section 3)."""
-_NOT_FIRST: Final = re.compile(f"[^{_START}]")
-_NOT_REST: Final = re.compile(f"[^{_REST}]")
+_NOT_FIRST: Final = f"[^{_START}]"
+_NOT_REST: Final = f"[^{_REST}]"
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Sets of so many characters take 3 ms each to compile; an agent without APXML need not wait for them."""
+    return re.compile(pattern)
 
 
 class TokenType(enum.StrEnum):
@@ -76,7 +82,7 @@ class Token:
     type: TokenType = TokenType.AUTO
 
     def __attrs_post_init__(self) -> None:
-        if len(self.key) > MAX_KEY or not _KEY.fullmatch(self.key):
+        if len(self.key) > MAX_KEY or not _compiled(_KEY).fullmatch(self.key):
             raise ValueError(f"{self.key[:80]!r} cannot be the key of a token, which is the name of an XML element")
 
     @property
@@ -143,8 +149,8 @@ class Apxml:
 def token_key(text: str) -> str:
     """Return `text` as a key: lower case, what an element's name cannot hold written as `_`. Raises `ValueError`
     where nothing is left, or too much."""
-    key = _NOT_REST.sub("_", text.strip().lower())
-    if key and _NOT_FIRST.match(key):
+    key = _compiled(_NOT_REST).sub("_", text.strip().lower())
+    if key and _compiled(_NOT_FIRST).match(key):
         key = f"_{key}"[:MAX_KEY]
     if not key or len(key) > MAX_KEY:
         raise ValueError(f"{text[:80]!r} cannot be the key of a token, which has 1 to {MAX_KEY} characters")

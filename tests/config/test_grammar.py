@@ -154,3 +154,22 @@ def test_fixed_values_are_read_in_any_case():
 def test_the_configuration_takes_any_case_too():
     """The gateway's own switch."""
     assert config_of('<service-gateway port="1" ssl="TRUE"/>').gateways[0].ssl
+
+
+@pytest.mark.parametrize(("define", "text"), FAULTS)
+def test_what_fits_as_a_whole_has_no_fault(define, text):
+    """The quick look at a whole and the long one at each unit agree; a name that several units share is never sure."""
+    grammar = Grammar(SCHEMA)
+    element = parse_document("iaconfig.xml", text)
+    assert not isinstance(element, Problem)
+    assert not grammar.fits(element, define)
+    assert grammar.check(element, define) is not None
+
+
+def test_a_whole_file_fits_at_one_look():
+    """What we ship is not looked at unit by unit."""
+    grammar = Grammar(SCHEMA)
+    root = parse_document("iaconfig.xml", (ROOT / "conf/iaconfig.xml").read_bytes())
+    assert not isinstance(root, Problem)
+    assert grammar.fits(root, "iaconfig")
+    assert not grammar.fits(root, "destinations")
