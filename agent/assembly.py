@@ -1,67 +1,56 @@
-"""Wires one agent together: the only place where an edge is handed to another.
+"""Wires one agent together: the only place, with `agent.backrooms`, where an edge is handed to another.
 
-The parts start in the order in which an event travels backwards, so that each finds what it hands on to already up: the
-store, then who works it off, then who fills it. They stop in reverse: first nothing more comes in, at last the store is
-closed. The gateways do not wait for the workers of the services; what says that the agent is up does.
+1. What an event needs to be safe is started first: the store, and the gateways that fill it.
+2. While they take events already, the backrooms are loaded in a thread, furnished, and their parts started in the order
+   in which an event travels backwards, so that each finds what it hands on to already up.
+3. All stop against the way of an event: first nothing more comes in, at last the store is closed.
+
+Faults of the configuration, of a port and of what a gateway presents end the start before anything listens. A fault in
+a backroom ends it, too; what was taken in meanwhile is on disk, and waits for the next start.
 """
 
 from __future__ import annotations
 
+import gc
 import os
-import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from ssl import DER_cert_to_PEM_cert
-from typing import Any, Final
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from agent.config import AgentConfig
-from agent.config.files import load_config, this_machine
 from agent.config.homekey import open_secret
-from agent.config.model import (
-    Destination,
-    GatewayConfig,
-    HttpDestination,
-    LogConfig,
-    LogLevel,
-    ServiceConfig,
-    SpoolLimits,
-)
-from agent.config.permissions import exposures
-from agent.config.problem import Problem
-from agent.control import AdminGateway, AdminKeys, ControlGateway
+from agent.config.model import GatewayConfig
 from agent.delivery.share import Meter
-from agent.emptying import Emptying
+from agent.errors import OperatorError
 from agent.event.ids import DrawnBits, EventIds
-from agent.gateway import Doors, ExpiryWatch, Gateways, KeySupply, ServiceGateway, StrangerDesk
-from agent.host import WorkerHost
-from agent.host.orders import urls_of
-from agent.host.scriptfiles import stamps_of
+from agent.front import Front
+from agent.gateway import Doors, Gateways, KeySupply, ServiceGateway, StrangerDesk
+from agent.host.anteroom import Anteroom
 from agent.lifecycle import Lifecycle, Part
 from agent.observe.counters import CounterStore
 from agent.observe.log import RunningLog
 from agent.offering import Offering
-from agent.pickup import Entrance, PickUp
-from agent.reload import Files, Reload
 from agent.sharing import Sharing
 from agent.spool import SqliteSpool
-from agent.spool.journal import Journal
 from agent.spool.steady import Uptime
 from agent.storepassword import PASSWORD_VARIABLE, find_store_password
-from agent.systemd import SystemdNotices, take_supervision
-from agent.upstream import Courier, PausedBook
-from agent.upstream.material import context_of
-from agent.view import LiveView, TlsState
-from apclient import parcel
-from keystoretools import files
+from agent.upstream import PausedBook
 
-EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a gateway on all addresses is reached on this machine."""
+if TYPE_CHECKING:
+    from agent.backrooms import Backrooms
+
+log = Logger(namespace="agent")
+
+WORKING: Final = ("upstream", "host", "anteroom")
+"""The parts of the backrooms that work events off: they end after the gateways, whose senders wait for some of them."""
+LOOKING_AFTER: Final = ("pick-up", "expiry of certificates", "admin", "control", "services", "systemd")
+"""The others: they end first."""
 
 
 def wall_clock_us() -> int:
@@ -79,7 +68,7 @@ class Agent:
         reactor: Any,
         meter: Meter,
         ask_to_stop: Callable[[bool], None],
-        log: RunningLog,
+        running_log: RunningLog,
     ) -> None:
         home = Path(config.home)
         counters = CounterStore()
@@ -98,42 +87,10 @@ class Agent:
         password = find_store_password(os.environ)
         # The worker processes must not inherit it.
         os.environ.pop(PASSWORD_VARIABLE, None)
-        courier = Courier(
-            destinations=config.destinations,
-            home=home,
-            spool=spool,
-            reactor=reactor,
-            now_us=wall_clock_us,
-            jitter=random.random,
-            counters=counters,
-            paused=PausedBook(home / "var" / "paused.json"),
-            feed=log.newest,
-            share=sharing,
-            opened=partial(open_secret, home),
-            read=lambda path: files.load(Path(path)),
-            password=None if password is None else password.secret,
-        )
-        host = WorkerHost(
-            services=config.services,
-            home=home,
-            spool=spool,
-            reactor=reactor,
-            now_us=wall_clock_us,
-            jitter=random.random,
-            counters=counters,
-            agent_id=config.agent_id,
-            destinations=[destination.name for destination in config.destinations],
-            urls=urls_of(config),
-            filters=config.filters,
-            is_debug=config.log.level is LogLevel.DEBUG,
-            asking=courier,
-            feed=log.newest,
-            share=sharing,
-            suspended=PausedBook(home / "var" / "suspended.json"),
-        )
+        anteroom = Anteroom(config.services)
         offering = Offering(config.services, book=PausedBook(home / "var" / "refusing.json"))
         supply = KeySupply(
-            read=lambda path: files.load(Path(path)),
+            read=_read_keystore,
             folder=home / "var" / "tls",
             now=lambda: datetime.now(UTC),
             password=password,
@@ -148,7 +105,7 @@ class Agent:
                 config=gateway,
                 reactor=reactor,
                 sink=spool,
-                host=host,
+                host=anteroom,
                 routes=offering.routes,
                 new_id=ids,
                 now_us=wall_clock_us,
@@ -162,135 +119,93 @@ class Agent:
             )
 
         gateways = Gateways(configs=config.gateways, make=make_gateway)
-
-        def certificates() -> list[dict[str, Any]]:
-            return gateways.certificates(datetime.now(UTC))
-
-        expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=counters)
-        self.view: Final = LiveView(
+        self._front: Final = Front(
             config=config,
-            host=host,
-            courier=courier,
-            gateways=gateways,
-            spool=spool,
-            journal=Journal(home / "var" / "spool"),
-            counters=counters,
-            now_us=wall_clock_us,
-            clock=reactor,
-            in_thread=in_thread,
-            ask_to_stop=ask_to_stop,
-            tls=TlsState(strangers=desk.document, certificates=certificates, expiring=expiry.warnings),
-            reload=lambda service: self.reload(service),
-            admin=lambda: admin.describe(),
-            kept=lambda: pickup.warnings(),
-            offering=offering,
-            emptying=Emptying(spool=spool, services=host, feed=log.newest, now_us=wall_clock_us),
-            log=log,
-            newest=log.newest,
-            address=this_machine().partition("/")[2],
-        )
-        pickup = PickUp(
-            folder=home / Path(*parcel.FOLDER),
-            rules=offering.active_rules,
-            inactive=offering.inactive_rules,
-            sink=spool,
-            new_id=ids,
-            now_us=wall_clock_us,
-            counters=counters,
-            clock=reactor,
-            in_thread=in_thread,
-            entrance=lambda: _entrance(gateways),
-        )
-        admin = AdminGateway(
-            config=config.admin,
-            keys=AdminKeys(read=files.load, in_thread=in_thread, opened=partial(open_secret, home), password=password),
-            view=self.view,
             reactor=reactor,
-        )
-
-        def try_destination(destination: Destination) -> None:
-            if isinstance(destination, HttpDestination):
-                secret = None if password is None else password.secret
-                context_of(
-                    destination.tls, read=lambda path: files.load(Path(path)), password=secret, now=datetime.now(UTC)
-                )
-
-        self.reload: Final = Reload(
-            config=config,
-            files=Files(load=partial(_load, home), stamps=stamps_of, try_destination=try_destination),
-            gateways=gateways,
-            admin=admin,
-            services=host,
-            parts=_AtOnce(
-                offering=offering, pickup=pickup, courier=courier, spool=spool, running_log=log, view=self.view
-            ),
+            running_log=running_log,
+            ask_to_stop=ask_to_stop,
+            now_us=wall_clock_us,
             in_thread=in_thread,
+            new_id=ids,
+            counters=counters,
+            spool=spool,
+            offering=offering,
+            anteroom=anteroom,
+            desk=desk,
+            gateways=gateways,
+            password=password,
+            sharing=sharing,
         )
+        self._rooms: Backrooms | None = None
         doors = Doors(configs=config.gateways, reactor=reactor)
-        control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
-        systemd = SystemdNotices(supervision=take_supervision(os.environ, pid=os.getpid()), clock=reactor)
-        parts: tuple[Part, ...] = (
-            *(doors, spool, _NewestId(spool, ids), sharing, courier, host, desk, gateways, pickup, expiry, admin),
-            *(host.first_tries, control, systemd),
+        newest_id = _NewestId(spool, ids)
+        behind = {name: _Behind(name, self._furnish) for name in (*WORKING, *LOOKING_AFTER)}
+        working, looking_after = [behind[name] for name in WORKING], [behind[name] for name in LOOKING_AFTER]
+        self._lifecycle: Final = Lifecycle(
+            parts=(doors, spool, newest_id, sharing, *working, desk, gateways, *looking_after),
+            last=behind.values(),
+            clock=reactor,
         )
-        self._lifecycle: Final = Lifecycle(parts=parts, clock=reactor)
 
     async def start(self) -> None:
         """Bring everything up, or nothing: raises the `AgentError` of the part that could not be started."""
         await self._lifecycle.start_all()
-        self.view.began()
+        if self._rooms is not None:
+            self._rooms.view.began()
 
     async def stop(self, patience_s: float) -> None:
         """Finish what is in hand for at most `patience_s`; a second call with less patience hurries the first."""
-        self.view.stopping()
+        if self._rooms is not None:
+            self._rooms.view.stopping()
         await self._lifecycle.stop_all(patience_s)
 
+    async def reload(self) -> None:
+        """Take over what has changed on the disk. Raises `AgentError`, and then nothing has changed."""
+        if self._rooms is None:
+            sentence = "the agent is just starting, and nothing is reloaded; ask again when it is up"
+            log.warn("{sentence}", sentence=sentence)
+            raise OperatorError("busy", sentence)
+        await self._rooms.reload()
 
-def _entrance(gateways: Iterable[ServiceGateway]) -> Entrance | None:
-    """Where a program on this machine sends to: a gateway without TLS where there is one, for it costs the least."""
-    for gateway in sorted(gateways, key=lambda gateway: gateway.served is not None):
-        host, port = gateway.address
-        host = EVERYWHERE.get(host, host)
-        served = gateway.served
-        return Entrance(
-            url=f"{'http' if served is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}",
-            certificate="" if served is None else DER_cert_to_PEM_cert(served.material.identities[0].chain[0].der),
-        )
-    return None
+    async def _furnish(self) -> Backrooms:
+        if self._rooms is None:
+            # In a thread: the gateways answer meanwhile.
+            await self._front.in_thread(_load_backrooms)
+            from agent.backrooms import Backrooms  # not above: they take as long to load as all that comes before
+
+            self._rooms = Backrooms(self._front)
+            # All that stays is loaded: from here on there is garbage to look for, and it is not among that.
+            gc.freeze()
+            gc.enable()
+        return self._rooms
 
 
-def _load(home: Path) -> tuple[AgentConfig, Sequence[Problem]]:
-    """The configuration as it is on the disk now, with all that a start would warn of."""
-    config, warnings = load_config(home)
-    return config, (*warnings, *exposures(home))
+def _read_keystore(path: PurePath) -> bytes:
+    from keystoretools import files  # a gateway without TLS reads none
+
+    return files.load(Path(path))
 
 
-@attrs.frozen(kw_only=True)
-class _AtOnce:
-    """What a reload changes in one turn, and cannot fail; see `agent.reload.Changeable`."""
+def _load_backrooms() -> None:
+    import agent.backrooms  # noqa: F401 -- see `Agent._furnish`
 
-    offering: Offering
-    pickup: PickUp
-    courier: Courier
-    spool: SqliteSpool
-    running_log: RunningLog
-    view: LiveView
 
-    def offer(self, services: Sequence[ServiceConfig]) -> None:
-        self.offering.change(services)
-        self.pickup.change(self.offering.active_rules, self.offering.inactive_rules)
+class _Behind:
+    """A part of the backrooms. The first that is started has them furnished."""
 
-    def send(self, destinations: Sequence[Destination]) -> tuple[str, ...]:
-        return self.courier.change(destinations)
+    def __init__(self, name: str, furnish: Callable[[], Awaitable[Backrooms]]) -> None:
+        self.name: Final = name
+        self._furnish = furnish
+        self._part: Part | None = None
 
-    def bound(self, limits: SpoolLimits) -> None:
-        self.spool.bound(limits)
+    async def start(self) -> None:
+        rooms = await self._furnish()
+        self._part = rooms.parts[self.name]
+        await self._part.start()
 
-    def log(self, config: LogConfig) -> None:
-        self.running_log.change(config)
-
-    def show(self, config: AgentConfig) -> None:
-        self.view.show(config)
+    async def stop(self, patience_s: float) -> None:
+        if self._part is not None:
+            await self._part.stop(patience_s)
 
 
 class _NewestId:

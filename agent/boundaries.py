@@ -229,7 +229,7 @@ class HttpResponse:
     body: bytes = b""
 
 
-class ServiceHost(Protocol):
+class AnsweringServices(Protocol):
     """The running services, as the gateway sees them."""
 
     def answers_http(self, service: str) -> bool:
@@ -243,6 +243,10 @@ class ServiceHost(Protocol):
 
         None: the service declined to answer itself; treat the request as an ordinary event. Raises `ServiceError`.
         """
+
+
+class ServiceHost(AnsweringServices, Protocol):
+    """The running services, as the operator sees them."""
 
     def suspend(self, service: str, *, now: bool = False) -> Awaitable[str]:
         """Begin no more events of this service; they are stored and wait, also over a restart of the agent.

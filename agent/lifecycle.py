@@ -1,6 +1,7 @@
 """Starting the parts of the agent in order, and stopping them in reverse.
 
-1. Parts are started one after the other; the next begins when the last one is up.
+1. Parts are started one after the other; the next begins when the last one is up. Those that are said to come last
+   do so, and are stopped in their place all the same.
 2. When one fails, those that are up are stopped in reverse, and the first failure is what is raised. A part whose
    start failed has cleaned up after itself.
 3. Stopping goes in reverse and waits for each part: its share of the patience is what is left of the whole, divided by
@@ -14,7 +15,7 @@ This does what Twisted's `MultiService` does not: it waits, and it rolls back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -42,10 +43,11 @@ class Part(Protocol):
 
 
 class Lifecycle:
-    """The parts of one agent, in the order in which they start."""
+    """The parts of one agent, in the reverse of the order in which they stop; `last` are started after the others."""
 
-    def __init__(self, *, parts: Sequence[Part], clock: IReactorTime) -> None:
+    def __init__(self, *, parts: Sequence[Part], last: Collection[Part] = (), clock: IReactorTime) -> None:
         self._parts: Final = tuple(parts)
+        self._last: Final = tuple(last)
         self._clock = clock
         self._up: list[Part] = []
         self._deadline_s = float("inf")
@@ -59,7 +61,7 @@ class Lifecycle:
 
     async def start_all(self, *, undo_patience_s: float = UNDO_PATIENCE_S) -> None:
         """Start every part. Raises what the first failing part raised, or `CancelledError` when stopped meanwhile."""
-        for part in self._parts:
+        for part in (*(part for part in self._parts if part not in self._last), *self._last):
             try:
                 await self._start(part)
             except BaseException:
@@ -74,6 +76,7 @@ class Lifecycle:
         try:
             await self._starting
             self._up.append(part)
+            self._up.sort(key=self._parts.index)
         finally:
             self._starting = None
             if self._start_over is not None:

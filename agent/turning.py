@@ -6,14 +6,36 @@ name it themselves, and the wrapping costs 2 to 3 microseconds for each event, a
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.process import ProcessReader, ProcessWriter
-from twisted.internet.tcp import Client
 from twisted.logger import Logger
 
 from agent.delivery.share import Meter
+
+
+@contextmanager
+def _without(library: str) -> Iterator[None]:
+    """As if a library were not installed (an entry None in `sys.modules` says so), unless it is loaded already."""
+    if library in sys.modules:
+        yield
+        return
+    sys.modules[library] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[library]
+
+
+# Twisted's reactor has methods for TLS where it finds OpenSSL. We use none of them: the gateway has a transport of its
+# own (docs/decisions/0016), and who else speaks TLS wraps protocols. Loading OpenSSL, cryptography and service_identity
+# for them would be a fifth of a start; who presents or checks a certificate loads them then.
+with _without("OpenSSL"):
+    from twisted.internet.epollreactor import EPollReactor
+    from twisted.internet.process import ProcessReader, ProcessWriter
+    from twisted.internet.tcp import Client
 
 log = Logger(namespace="agent")
 

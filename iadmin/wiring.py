@@ -187,7 +187,8 @@ def _key_material(home: Path, gateway: Any) -> Any:
     from datetime import UTC, datetime
 
     from agent.config.homekey import open_secret
-    from agent.gateway.keeper import Keeper, KeySupply
+    from agent.gateway.keeper import Keeper
+    from agent.gateway.supply import KeySupply
     from agent.storepassword import find_store_password
     from keystoretools import files
 

@@ -132,3 +132,20 @@ def test_stopping_what_never_started_is_nothing(diary, clock):
     result_of(run(life.stop_all(5)))
     assert isinstance(failure_of(run(life.start_all())), CancelledError)
     assert [] == diary
+
+
+def test_what_comes_last_is_stopped_in_its_place(diary, clock):
+    """A part that is started after the others stops where it stands among them, and one that fails stops them all."""
+    parts = [FakePart(name, diary) for name in ("store", "worker", "gateway", "watch")]
+    worker, watch = parts[1], parts[3]
+    life = Lifecycle(parts=parts, last=[worker, watch], clock=clock)
+    result_of(run(life.start_all()))
+    assert ["start store", "start gateway", "start worker", "start watch"] == diary
+    diary.clear()
+    result_of(run(life.stop_all(4)))
+    assert ["watch", "gateway", "worker", "store"] == [line.split()[1] for line in diary if line.startswith("stopped")]
+    diary.clear()
+    watch.fails = MachineError("no", "no")
+    life = Lifecycle(parts=parts, last=[worker, watch], clock=clock)
+    assert watch.fails is failure_of(run(life.start_all()))
+    assert ["gateway", "worker", "store"] == [line.split()[1] for line in diary if line.startswith("stopped")]

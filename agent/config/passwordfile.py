@@ -19,9 +19,6 @@ from collections.abc import Callable
 from os import urandom
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from agent.config.passwords import MAX_PASSWORD_FILE_BYTES, password_in
 from agent.secret import Secret
 
@@ -102,6 +99,8 @@ def seal(password: str, key: bytes, *, random: Callable[[int], bytes] = urandom)
         text = password.encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("the password is not UTF-8 text") from None
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # as in `unseal`
+
     nonce = random(NONCE_BYTES)
     padded = text + bytes(-len(text) % PAD_BYTES)
     return MARK + base64.b64encode(nonce + AESGCM(key).encrypt(nonce, padded, MARK)) + b"\n"
@@ -109,6 +108,10 @@ def seal(password: str, key: bytes, *, random: Callable[[int], bytes] = urandom)
 
 def unseal(data: bytes, key: bytes, *, name: str) -> Secret:
     """Return the secret in a file of ours; raises as `secret_in` does."""
+    # Every configuration is read with this module at hand; only those with a sealed file pay for loading a cipher.
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     line = data.removeprefix(b"\xef\xbb\xbf").strip()
     if not line.startswith(MARK):
         raise ValueError("was written by a newer iapassword; update the agent")

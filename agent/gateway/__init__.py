@@ -13,7 +13,8 @@ The way of a request, and who has it in hand:
 
 What a TLS port presents: `identity` reads it from the files that are configured (or `selfsigned` makes it), `served`
 makes contexts of it and chooses for each connection between two TLS libraries (`tlsside`: `quickside` over Python's
-`ssl`, `fullside` over pyOpenSSL), `keeper` watches the files, and `presenting` puts the next in the place of the last.
+`ssl`, `fullside` over pyOpenSSL), `watch` says when the files have changed, `keeper` reads them again, and `presenting`
+puts the next in the place of the last. A gateway without TLS loads none of that but `supply`.
 
 Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk (`desk.StrangerDesk`). A
 request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be
@@ -24,7 +25,7 @@ had, with `portowner` who holds it. `gateways.Gateways` holds all gateways, and 
 from agent.gateway.desk import StrangerDesk
 from agent.gateway.expiry import ExpiryWatch
 from agent.gateway.gateways import Doors, Gateways
-from agent.gateway.keeper import KeySupply
 from agent.gateway.port import ServiceGateway
+from agent.gateway.supply import KeySupply
 
 __all__ = ["Doors", "ExpiryWatch", "Gateways", "KeySupply", "ServiceGateway", "StrangerDesk"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet import protocol
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -24,13 +24,14 @@ from zope.interface import implementer
 from agent.config.model import GatewayLimits
 from agent.gateway.census import Worth
 from agent.gateway.connection import LINGER_BYTES, LINGER_S, Connection, host_of
-from agent.gateway.served import Served
 from agent.gateway.slot import NEVER
-from agent.gateway.tls import TlsTransport
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.hello import read_hello
 from agent.wire.misuse import Cause, printable_line
 from agent.wire.sniff import Tongue, recognise
+
+if TYPE_CHECKING:
+    from agent.gateway.served import Served
 
 TLS_ALERT: Final = b"\x15\x03\x01\x00\x02\x02\x28"
 """Fatal, handshake_failure (RFC 8446 section 6.2), in a record that every version of TLS reads."""
@@ -200,6 +201,8 @@ class Arrival(protocol.Protocol):
             self.transport.resumeProducing()
 
     def _begin_tls(self, served: Served) -> None:
+        from agent.gateway.tls import TlsTransport  # loaded by `Presenting`, only where there is a certificate
+
         first, self._first = self._first, b""
         tls = TlsTransport(
             house=self._house, served=served, peer=self._peer, since=self._since, deadline=self._deadline

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
 
 from agent.boundaries import Counters
 from agent.wire.expiry import EXPIRED, expiry_sentence, stage_of
-from keystoretools import Certificate
+
+if TYPE_CHECKING:
+    from keystoretools import Certificate
 
 log = Logger(namespace="gateway")
 

@@ -1,55 +1,26 @@
 """Keeps a TLS port's key material: loads it, looks whether its files change, says what is wrong with what came.
 
-Everything in `Keeper` blocks and belongs into a thread. `Watch` decides when a change is worth loading: once the files
-have been quiet for a moment, because a certificate and its key are two files, and writers write in pieces.
+Everything here blocks and belongs into a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
-import attrs
 from twisted.logger import Logger
 
 from agent.config.model import GatewayConfig
 from agent.errors import MachineError
 from agent.gateway.material import Material, read_material
-from agent.gateway.passwords import OpenSecret, ReadFile, open_plain
-from agent.gateway.selfsigned import is_address, keep_self_signed, names_of_this_machine
+from agent.gateway.selfsigned import keep_self_signed
 from agent.gateway.served import Served
 from agent.gateway.staple import STAPLE_SUFFIX
-from agent.storepassword import StorePassword
+from agent.gateway.supply import KeySupply, is_address
+from agent.gateway.watch import Stamps
 
 log = Logger(namespace="gateway")
-
-LOOK_S: Final = 1.0
-"""How often the files are looked at. A `stat` of five files costs 10 µs."""
-
-QUIET_S: Final = 2.0
-"""Both files of a pair are written within this time."""
-
-Stamps = tuple[tuple[int, ...] | None, ...]
-"""What changes when a file changes: device, inode, size, time of change. None: it is not there."""
-
-
-@attrs.frozen(kw_only=True)
-class KeySupply:
-    """How key material is had: the same for all gateways, made by assembly.
-
-    `read` reads a file (`keystoretools.files.load`); `password` is for keystores whose password stands in no file,
-    `opened` opens password files (`agent.config.homekey.open_secret`, which knows sealed ones, too).
-    `folder` is where our own self-signed certificate is kept; `names` gives what it is to be called.
-    """
-
-    read: ReadFile
-    folder: Path
-    now: Callable[[], datetime]
-    password: StorePassword | None = None
-    opened: OpenSecret = open_plain
-    names: Callable[[], Sequence[str]] = names_of_this_machine
 
 
 class Keeper:
@@ -124,23 +95,3 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-class Watch:
-    """Tells when files have changed and come to rest. `stamps` is their state when they were loaded."""
-
-    def __init__(self, stamps: Stamps) -> None:
-        self._loaded = stamps
-        self._last = stamps
-        self._changed_at = 0.0
-
-    def is_due(self, stamps: Stamps, now: float) -> bool:
-        """Whether to load what is there now; true once for each change."""
-        if stamps != self._last:
-            self._last = stamps
-            self._changed_at = now
-            return False
-        if stamps == self._loaded or now - self._changed_at < QUIET_S:
-            return False
-        self._loaded = stamps
-        return True

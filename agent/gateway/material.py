@@ -22,8 +22,9 @@ import attrs
 from agent.config.tls import TlsConfig
 from agent.errors import OperatorError
 from agent.gateway.identity import Identity, of_entry, of_files, require_fit, wrong_dates
-from agent.gateway.passwords import DEFAULT_PASSWORD, OpenSecret, Passwords, ReadFile, open_plain
+from agent.gateway.passwords import DEFAULT_PASSWORD, Passwords
 from agent.gateway.staple import read_staple
+from agent.gateway.supply import OpenSecret, ReadFile, open_plain
 from agent.storepassword import StorePassword
 from keystoretools import (
     Assembly,

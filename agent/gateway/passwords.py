@@ -8,33 +8,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import PurePath
 from typing import Final
 
 import attrs
 
-from agent.config.passwords import password_in
 from agent.config.tls import TlsConfig
 from agent.errors import OperatorError
-from agent.secret import Secret
+from agent.gateway.supply import OpenSecret, ReadFile, open_plain
 from agent.storepassword import StorePassword
 from keystoretools import Password
 
 DEFAULT_PASSWORD: Final = "alarmpoint"
 JAVA_PASSWORD: Final = "changeit"
-
-ReadFile = Callable[[PurePath], bytes]
-"""The octets of a file; raises `KeystoreError` with the sentence (code `no-such-file` where there is none)."""
-
-OpenSecret = Callable[[PurePath, bytes], Secret]
-"""The secret in the password file of that path and content; raises `ValueError` with the end of a sentence that begins
-with the file's name."""
-
-
-def open_plain(path: PurePath, data: bytes) -> Secret:
-    """An `OpenSecret` that knows files in clear text only."""
-    return Secret(password_in(data))
 
 
 @attrs.frozen(kw_only=True)

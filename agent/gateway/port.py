@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,20 +15,19 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from agent.access import Access
-from agent.boundaries import Counters, Desk, EventSink, ServiceHost
+from agent.boundaries import AnsweringServices, Counters, Desk, EventSink
 from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.gateway.acquaintances import Acquaintances
 from agent.gateway.arrival import Arrival, Visitor
 from agent.gateway.connection import Connection, host_of
 from agent.gateway.crowd import Crowd, Turnstile
 from agent.gateway.doorman import Doorman
-from agent.gateway.keeper import KeySupply
 from agent.gateway.listening import listen, shown_address
 from agent.gateway.plaintext import PlaintextReception
 from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
 from agent.gateway.register import Register
-from agent.gateway.served import Served
+from agent.gateway.supply import KeySupply
 from agent.mapping import InputRules
 from agent.names import ServiceName
 from agent.recent import Daily
@@ -36,6 +35,9 @@ from agent.wire import Routes, Tongue
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.guessing import place_of
 from agent.wire.misuse import Cause, Misuse, printable_line
+
+if TYPE_CHECKING:
+    from agent.gateway.served import Served
 
 log = Logger(namespace="gateway")
 
@@ -76,7 +78,7 @@ class ServiceGateway(ServerFactory):
         config: GatewayConfig,
         reactor: Any,
         sink: EventSink,
-        host: ServiceHost,
+        host: AnsweringServices,
         routes: Routes,
         new_id: Callable[[], str],
         now_us: Callable[[], int],

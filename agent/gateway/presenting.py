@@ -7,7 +7,7 @@ one stays, and the reason goes to the log, a counter and the status until someth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -17,10 +17,14 @@ from twisted.python.failure import Failure
 from agent.boundaries import Counters
 from agent.config.model import GatewayConfig
 from agent.errors import AgentError, OperatorError
-from agent.gateway.keeper import LOOK_S, Keeper, KeySupply, Stamps, Watch
 from agent.gateway.reception import InThread
-from agent.gateway.served import Served
+from agent.gateway.supply import KeySupply
 from agent.gateway.tlsside import TICKET_LIFE_S
+from agent.gateway.watch import LOOK_S, Stamps, Watch
+
+if TYPE_CHECKING:
+    from agent.gateway.keeper import Keeper
+    from agent.gateway.served import Served
 
 log = Logger(namespace="gateway")
 
@@ -71,9 +75,14 @@ class Presenting:
         """
         if self._supply is None:
             raise OperatorError("tls-no-keys", "this gateway has no access to key material and cannot speak TLS")
-        keeper = Keeper(config=config, supply=self._supply)
+        supply = self._supply
 
         def load() -> Presentation:
+            # OpenSSL and all that reads keystores are loaded here, for those who present a certificate: for the others
+            # that would be a third of what they start with. `TlsTransport` comes with them, before the first handshake.
+            from agent.gateway.keeper import Keeper
+
+            keeper = Keeper(config=config, supply=supply)
             # The stamps first: what changes while we read is seen as a change.
             stamps = keeper.stamps()
             served = keeper.load(None if self.served is None else self.served.material)

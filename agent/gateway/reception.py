@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from agent.boundaries import Counters, EventSink, HttpRequest, HttpResponse, ServiceHost
+from agent.boundaries import AnsweringServices, Counters, EventSink, HttpRequest, HttpResponse
 from agent.config.model import GatewayLimits, KeySource
 from agent.errors import SenderError, ServiceError
 from agent.event import BodyKind, Event, Priority
@@ -69,7 +69,7 @@ class Reception:
         *,
         limits: GatewayLimits,
         sink: EventSink,
-        host: ServiceHost,
+        host: AnsweringServices,
         routes: Routes,
         new_id: Callable[[], str],
         now_us: Callable[[], int],

@@ -6,14 +6,13 @@ It lies in one PEM file with its key, mode 0600, and is made anew only once it h
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from agent.gateway.supply import is_address
 from agent.wholefile import write_whole
 from keystoretools import KeystoreError, read_anything, write_pem
 from keystoretools.dname import build_name
@@ -61,35 +60,6 @@ def make_pem(names: Iterable[str], *, now: datetime) -> bytes:
         extensions=extensions,
     )
     return write_pem([key, certificate])
-
-
-def names_of_this_machine() -> tuple[str, ...]:
-    """Host name, full name and addresses, as far as they can be had; may wait for a name server."""
-    short = socket.gethostname()
-    found = [name for name in (socket.getfqdn(), short) if _is_name(name)]
-    for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        # Connecting a UDP socket sends nothing; it shows the address that would be used towards the outside.
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((target, 9))
-            found.append(probe.getsockname()[0])
-    with suppress(OSError):
-        found += [str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(short, None)]
-    return tuple(dict.fromkeys(found))
-
-
-def is_address(name: str) -> bool:
-    """Whether `name` is an IP address and not a host name."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_name(name: str) -> bool:
-    # Names with underscores are in use, but may not stand in a certificate.
-    labels = name.split(".")
-    return all(label.isascii() and label.replace("-", "").isalnum() and len(label) <= 63 for label in labels)
 
 
 def _serves(data: bytes, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
-from agent.gateway.passwords import ReadFile
+from agent.gateway.supply import ReadFile
 from keystoretools import Certificate, ErrorCode, KeystoreError
 
 STAPLE_SUFFIX: Final = ".ocsp"

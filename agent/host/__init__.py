@@ -8,6 +8,7 @@ On both ends of the pipes (no Twisted, so that a worker starts fast):
 In the agent:
 
 * `host`      all services: the part that assembly starts and the gateway asks
+* `anteroom`  stands in for it while it is being loaded
 * `firsttries` when each service is ready or has failed once
 * `service`   one service through all its workers: what is begun, who is blamed, when to start again
 * `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk

@@ -34,6 +34,7 @@ from agent.host.firsttries import FirstTries
 from agent.host.launch import HostReactor, Launcher, ProcessLauncher
 from agent.host.messages import Result, Verdict
 from agent.host.orders import load_order, urls_of
+from agent.host.script import PLATFORM_HOOKS
 from agent.host.service import Service
 from agent.host.state import ServiceState
 from agent.host.trial import try_service
@@ -46,10 +47,6 @@ STOP_PATIENCE_S: Final = 5.0
 
 TAKING_EVENTS: Final = frozenset({"on_event", "on_input"})
 """Hooks to which `on_http` may leave what it does not answer itself."""
-
-
-PLATFORM_HOOKS: Final = frozenset({"on_response", "on_callback"})
-"""Hooks that take what the platform posts."""
 
 
 class Book(Protocol):

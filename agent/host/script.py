@@ -35,6 +35,10 @@ CALLED: Final = ("on_event", "on_input", "on_response", "on_callback", "on_http"
 """A service needs one of these: without, nothing would ever reach it."""
 
 
+PLATFORM_HOOKS: Final = frozenset({"on_response", "on_callback"})
+"""Those of them that take what the platform posts."""
+
+
 class ScriptError(Exception):
     """The script cannot be used. `sentence` names file and line; `detail` is a traceback, where there is one."""
 

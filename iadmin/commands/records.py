@@ -17,7 +17,7 @@ NOT_RUNNING: Final = "not-running"
 
 BETWEEN: Final = "starting-or-stopping"
 BETWEEN_WORDS: Final = "starting or stopping"
-"""An agent holds the home and has no control socket: it is opened last and closed first."""
+"""An agent holds the home and has no control socket: it is opened when the gateways listen, and closed first."""
 
 NO_SPOOL: Final = "spool-missing"
 """The journal's code for a home on which the agent has never run: it has no events, which is not a failure."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
 
 from tests.support.live import LiveHome, command, lines, run, until
 
@@ -96,3 +103,65 @@ def test_an_unknown_option_is_a_usage_error() -> None:
     started = run(command("integration-agent"), "--bogus")
     assert 64 == started.returncode
     assert ["integration-agent: unrecognized arguments: --bogus; see integration-agent --help"] == lines(started.stderr)
+
+
+def test_what_comes_before_the_agent_is_up_is_done(home: LiveHome) -> None:
+    """The gateway takes events before workers and control link are there: they are stored, and handled when they can
+    be; a service that answers its senders itself keeps the first of them waiting."""
+    home.add_service("answering", "def on_http(request):\n    pass\n")
+    home.start(wait=False)
+    until("the gateway to listen", lambda: _listens(home.port))
+    assert 200 == home.post("<a/>", "applications_answering")[0]
+    event_id = home.accept("<event><properties><city>Victoria</city></properties></event>")
+    until("its delivery", lambda: any(event_id in str(sent) for sent in home.outbox))
+    assert 0 == home.stop()
+
+
+def test_an_early_hangup_changes_nothing(home: LiveHome) -> None:
+    """Who asks for a reload while the agent is just starting neither ends it nor keeps it from coming up."""
+    process = home.start(wait=False)
+    until("the gateway to listen", lambda: _listens(home.port))
+    process.send_signal(signal.SIGHUP)
+    until("the agent to come up", lambda: home.iadmin("status").returncode == 0)
+    assert 0 == home.stop()
+
+
+@pytest.mark.parametrize("program", ["iadmin", "integration-agent"])
+def test_an_early_interrupt_is_no_traceback(home: LiveHome, program: str) -> None:
+    """Ctrl-C in the first tenths of a second ends the program without a word of Python."""
+    words = {"iadmin": ["event", "list"], "integration-agent": []}[program]
+    for pause_s in (0.06, 0.1, 0.15, 0.2, 0.3):
+        process = subprocess.Popen(
+            [str(command(program)), "--home", str(home.folder), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        time.sleep(pause_s)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert b"Traceback" not in said, f"after {pause_s} s: {said.decode()}"
+        # A machine that is busy may not have come to our first line; then it is Python's own answer.
+        assert process.returncode in (0, 130, -signal.SIGINT, 75), said
+
+
+def test_closed_standard_descriptors_do_no_harm(home: LiveHome) -> None:
+    """A home is made, an agent runs and takes events, with 0, 1 and 2 closed; each of them is /dev/null."""
+    made = run("/bin/sh", "-c", 'exec "$@" <&-', "sh", command("iadmin"), "init", home.folder.parent / "closed")
+    assert (0, b"") == (made.returncode, made.stderr)
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", str(command("integration-agent")), "--home", home.folder]
+    )
+    try:
+        until("the agent to come up", lambda: home.iadmin("status").returncode == 0)
+        home.accept("<event><properties><city>Victoria</city></properties></event>")
+        targets = {str(Path(f"/proc/{process.pid}/fd/{number}").readlink()) for number in (0, 1, 2)}
+        assert {os.devnull} == targets
+    finally:
+        process.terminate()
+        assert 0 == process.wait(60)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -13,7 +13,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from agent.config.tls import TlsConfig
 from agent.errors import OperatorError
-from agent.gateway.keeper import QUIET_S, KeySupply, Watch
+from agent.gateway.supply import KeySupply
+from agent.gateway.watch import QUIET_S, Watch
 from keystoretools import files
 from tests.support.gateway import post
 from tests.support.tls import NOW, TlsStage, authority, client_context, issued, ocsp_response, pem_of

@@ -6,7 +6,8 @@ import stat
 from datetime import timedelta
 from pathlib import Path
 
-from agent.gateway.selfsigned import LIFE, keep_self_signed, make_pem, names_of_this_machine
+from agent.gateway.selfsigned import LIFE, keep_self_signed, make_pem
+from agent.gateway.supply import names_of_this_machine
 from keystoretools import read_anything
 from keystoretools.hostnames import covers
 from tests.support.tls import NOW

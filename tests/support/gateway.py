@@ -15,7 +15,7 @@ from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.errors import SenderError
 from agent.event import Event
 from agent.gateway import ServiceGateway
-from agent.gateway.keeper import KeySupply
+from agent.gateway.supply import KeySupply
 from agent.mapping import InputRules
 from agent.names import ServiceName
 from agent.wire import Routes

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from agent.config.model import GatewayConfig
 from agent.config.tls import TlsConfig
-from agent.gateway.keeper import KeySupply
+from agent.gateway.supply import KeySupply
 from agent.wire.misuse import Cause, Misuse
 from keystoretools import ErrorCode
 from keystoretools.errors import FileError

@@ -1,0 +1,229 @@
+"""Wires the rooms behind the gateways: what works events off, what takes them further, and what looks after the agent.
+
+`agent.assembly` loads this once the gateways listen. An event needs none of it to be safe: it is on disk and waits.
+Loading it takes longer than all that comes before: it imports what a sender never meets, such as OpenSSL, keystores,
+clients of destinations, and the control link.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
+from typing import Any, Final
+
+import attrs
+
+from agent.config import AgentConfig
+from agent.config.files import load_config, this_machine
+from agent.config.homekey import open_secret
+from agent.config.model import Destination, HttpDestination, LogConfig, LogLevel, ServiceConfig, SpoolLimits
+from agent.config.permissions import exposures
+from agent.config.problem import Problem
+from agent.control.admin import AdminGateway, AdminKeys
+from agent.control.gateway import ControlGateway
+from agent.emptying import Emptying
+from agent.front import Front
+from agent.gateway import ServiceGateway
+from agent.gateway.expiry import ExpiryWatch
+from agent.host.anteroom import Anteroom
+from agent.host.host import WorkerHost
+from agent.host.orders import urls_of
+from agent.host.scriptfiles import stamps_of
+from agent.lifecycle import Part
+from agent.observe.log import RunningLog
+from agent.offering import Offering
+from agent.pickup import Entrance, PickUp
+from agent.reload import Files, Reload
+from agent.spool import SqliteSpool
+from agent.spool.journal import Journal
+from agent.systemd import SystemdNotices, take_supervision
+from agent.upstream import Courier, PausedBook
+from agent.upstream.material import context_of
+from agent.view import LiveView, TlsState
+from apclient import parcel
+from keystoretools import files
+
+EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a gateway on all addresses is reached on this machine."""
+
+
+class Backrooms:
+    """The parts that are started after the gateways; `parts` has them by name."""
+
+    def __init__(self, front: Front) -> None:
+        config, reactor, log, now_us = front.config, front.reactor, front.running_log, front.now_us
+        spool, counters, gateways, offering = front.spool, front.counters, front.gateways, front.offering
+        password, in_thread = front.password, front.in_thread
+        home = Path(config.home)
+        courier = Courier(
+            destinations=config.destinations,
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=now_us,
+            jitter=random.random,
+            counters=counters,
+            paused=PausedBook(home / "var" / "paused.json"),
+            feed=log.newest,
+            share=front.sharing,
+            opened=partial(open_secret, home),
+            read=lambda path: files.load(Path(path)),
+            password=None if password is None else password.secret,
+        )
+        host = WorkerHost(
+            services=config.services,
+            home=home,
+            spool=spool,
+            reactor=reactor,
+            now_us=now_us,
+            jitter=random.random,
+            counters=counters,
+            agent_id=config.agent_id,
+            destinations=[destination.name for destination in config.destinations],
+            urls=urls_of(config),
+            filters=config.filters,
+            is_debug=config.log.level is LogLevel.DEBUG,
+            asking=courier,
+            feed=log.newest,
+            share=front.sharing,
+            suspended=PausedBook(home / "var" / "suspended.json"),
+        )
+
+        def certificates() -> list[dict[str, Any]]:
+            return gateways.certificates(datetime.now(UTC))
+
+        expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=counters)
+        self.view: Final = LiveView(
+            config=config,
+            host=host,
+            courier=courier,
+            gateways=gateways,
+            spool=spool,
+            journal=Journal(home / "var" / "spool"),
+            counters=counters,
+            now_us=now_us,
+            clock=reactor,
+            in_thread=in_thread,
+            ask_to_stop=front.ask_to_stop,
+            tls=TlsState(strangers=front.desk.document, certificates=certificates, expiring=expiry.warnings),
+            reload=lambda service: self.reload(service),
+            admin=lambda: admin.describe(),
+            kept=lambda: pickup.warnings(),
+            offering=offering,
+            emptying=Emptying(spool=spool, services=host, feed=log.newest, now_us=now_us),
+            log=log,
+            newest=log.newest,
+            address=this_machine().partition("/")[2],
+        )
+        pickup = PickUp(
+            folder=home / Path(*parcel.FOLDER),
+            rules=offering.active_rules,
+            inactive=offering.inactive_rules,
+            sink=spool,
+            new_id=front.new_id,
+            now_us=now_us,
+            counters=counters,
+            clock=reactor,
+            in_thread=in_thread,
+            entrance=lambda: _entrance(gateways),
+        )
+        admin = AdminGateway(
+            config=config.admin,
+            keys=AdminKeys(read=files.load, in_thread=in_thread, opened=partial(open_secret, home), password=password),
+            view=self.view,
+            reactor=reactor,
+        )
+
+        def try_destination(destination: Destination) -> None:
+            if isinstance(destination, HttpDestination):
+                secret = None if password is None else password.secret
+                context_of(
+                    destination.tls, read=lambda path: files.load(Path(path)), password=secret, now=datetime.now(UTC)
+                )
+
+        self.reload: Final = Reload(
+            config=config,
+            files=Files(load=partial(_load, home), stamps=stamps_of, try_destination=try_destination),
+            gateways=gateways,
+            admin=admin,
+            services=host,
+            parts=_AtOnce(
+                offering=offering, pickup=pickup, courier=courier, spool=spool, running_log=log, view=self.view
+            ),
+            in_thread=in_thread,
+        )
+        control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
+        systemd = SystemdNotices(supervision=take_supervision(os.environ, pid=os.getpid()), clock=reactor)
+        parts: tuple[Part, ...] = (
+            *(courier, host, _Opening(front.anteroom, host)),
+            *(pickup, expiry, admin, host.first_tries, control, systemd),
+        )
+        self.parts: Final[Mapping[str, Part]] = {part.name: part for part in parts}
+
+
+class _Opening:
+    """Lets those through to the host who have waited for it."""
+
+    name: Final = "anteroom"
+
+    def __init__(self, anteroom: Anteroom, host: WorkerHost) -> None:
+        self._anteroom = anteroom
+        self._host = host
+
+    async def start(self) -> None:
+        self._anteroom.open(self._host)
+
+    async def stop(self, patience_s: float) -> None:
+        """Whoever still asks is answered by the host, also while it stops."""
+
+
+def _entrance(gateways: Iterable[ServiceGateway]) -> Entrance | None:
+    """Where a program on this machine sends to: a gateway without TLS where there is one, for it costs the least."""
+    for gateway in sorted(gateways, key=lambda gateway: gateway.served is not None):
+        host, port = gateway.address
+        host = EVERYWHERE.get(host, host)
+        served = gateway.served
+        return Entrance(
+            url=f"{'http' if served is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}",
+            certificate="" if served is None else DER_cert_to_PEM_cert(served.material.identities[0].chain[0].der),
+        )
+    return None
+
+
+def _load(home: Path) -> tuple[AgentConfig, Sequence[Problem]]:
+    """The configuration as it is on the disk now, with all that a start would warn of."""
+    config, warnings = load_config(home)
+    return config, (*warnings, *exposures(home))
+
+
+@attrs.frozen(kw_only=True)
+class _AtOnce:
+    """What a reload changes in one turn, and cannot fail; see `agent.reload.Changeable`."""
+
+    offering: Offering
+    pickup: PickUp
+    courier: Courier
+    spool: SqliteSpool
+    running_log: RunningLog
+    view: LiveView
+
+    def offer(self, services: Sequence[ServiceConfig]) -> None:
+        self.offering.change(services)
+        self.pickup.change(self.offering.active_rules, self.offering.inactive_rules)
+
+    def send(self, destinations: Sequence[Destination]) -> tuple[str, ...]:
+        return self.courier.change(destinations)
+
+    def bound(self, limits: SpoolLimits) -> None:
+        self.spool.bound(limits)
+
+    def log(self, config: LogConfig) -> None:
+        self.running_log.change(config)
+
+    def show(self, config: AgentConfig) -> None:
+        self.view.show(config)
