@@ -17,7 +17,7 @@ from apclient.commandline import USAGE, Misused, Order, parse
 from apclient.gateway import DEFAULT_URL, LOOPBACK, Answer, BadUrl, Trust, Unreachable, Url, authorization, post
 from apclient.parcel import FOLDER
 from apclient.spool import Full, Spool
-from apclient.streams import fill_streams
+from apclient.streams import hold_numbers
 from apclient.submission import MAX_BODY_BYTES, Submission, Unfit, of_file, of_values, text
 
 OK, USAGE_STATUS, DATA, NO_INPUT, UNAVAILABLE, CANNOT_CREATE, TEMPORARY, NO_PERMISSION, CONFIG = (
@@ -62,7 +62,7 @@ class Home:
 
 def main(argv: list[str] | None = None) -> int:
     """Run; return the exit status."""
-    fill_streams()
+    hold_numbers()
     try:
         order = parse(sys.argv[1:] if argv is None else argv)
         if order.help:
