@@ -33,6 +33,7 @@ from agent.spool.batch import Change
 from agent.spool.changes import Answered
 from agent.spool.claims import Claim, Claims
 from agent.spool.faults import trouble
+from agent.spool.gathering import Gathering
 from agent.spool.intake import Intake
 from agent.spool.lookout import Lookout
 from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
@@ -116,6 +117,7 @@ class SqliteSpool:
             room=self._room,
             refused=self._lookout.refused,
         )
+        self._gathering = Gathering(reactor=reactor, pass_on=self._intake.change)
         self._telling = Telling(
             folder=folder,
             counters=counters,
@@ -186,6 +188,7 @@ class SqliteSpool:
         self._claims.forget()
         self._lookout.stop()
         self._sweep.stop()
+        self._gathering.flush()
         self._intake.hand_over()
         self._loop.finish()
         timer = self._reactor.callLater(patience_s, self._ended.cancel)
@@ -226,6 +229,7 @@ class SqliteSpool:
 
     def _settlements_refused(self) -> None:
         """What was handed in before is put before the word: it does not know of the refusal."""
+        self._gathering.flush()
         self._intake.hand_over()
         self._loop.told()
 
@@ -380,10 +384,13 @@ class SqliteSpool:
 
     def _give(self, change: Change) -> Deferred[Mended | None]:
         done = self._telling.expect(change)
-        if self._intake.is_open:
-            self._intake.change(change)
-        else:
+        if not self._intake.is_open:
             self._telling.fail(change, MachineError("store-closed", "the spool is not open"))
+        elif isinstance(change.what, EventSettlement | RequestSettlement):
+            self._gathering.add(change)
+        else:
+            self._gathering.flush()
+            self._intake.change(change)
         return done
 
     def _read(self, read: Callable[[], Found]) -> Deferred[Found]:

@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from agent.boundaries import EventSettlement, RequestSettlement
 from agent.delivery import Outcome, State
 from agent.event import BodyKind, Event, Priority
+from agent.spool.gathering import PAUSE_S
 from agent.spool.steady import SteadyClock, Uptime
 
 SERVICE = "applications|sample-plan"
@@ -126,8 +127,10 @@ class HandReactor(Clock):
         call(*arguments, **keywords)
 
     def turn(self):
-        """The rest of this turn of the reactor."""
+        """The rest of this turn of the reactor, and what is put off for a moment."""
         self.advance(0)
+        if any(call.getTime() <= self.seconds() + PAUSE_S for call in self.getDelayedCalls()):
+            self.advance(PAUSE_S)
 
     def pump_until(self, is_over):
         while not is_over():
