@@ -27,6 +27,7 @@ from agent.config.problem import Problem
 from agent.control.admin import AdminGateway, AdminKeys
 from agent.control.gateway import ControlGateway
 from agent.emptying import Emptying
+from agent.entries import Entries
 from agent.front import Front
 from agent.gateway import ServiceGateway
 from agent.gateway.expiry import ExpiryWatch
@@ -60,6 +61,7 @@ class Backrooms:
         spool, counters, gateways, offering = front.spool, front.counters, front.gateways, front.offering
         password, in_thread = front.password, front.in_thread
         home = Path(config.home)
+        entries = Entries(reactor=reactor, feed=log.newest)
         courier = Courier(
             destinations=config.destinations,
             home=home,
@@ -69,7 +71,7 @@ class Backrooms:
             jitter=random.random,
             counters=counters,
             paused=PausedBook(home / "var" / "paused.json"),
-            feed=log.newest,
+            entries=entries,
             share=front.sharing,
             opened=partial(open_secret, home),
             read=lambda path: files.load(Path(path)),
@@ -89,7 +91,7 @@ class Backrooms:
             filters=config.filters,
             is_debug=config.log.level is LogLevel.DEBUG,
             asking=courier,
-            feed=log.newest,
+            entries=entries,
             share=front.sharing,
             suspended=PausedBook(home / "var" / "suspended.json"),
         )

@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
     (
+        "agent.entries",
         "agent.interrupts",
         "agent.mutual",
         "agent.storepassword",

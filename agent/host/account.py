@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from twisted.logger import Logger
-
 from agent.boundaries import EventSettlement
 from agent.delivery import Outcome, State, next_state
 from agent.host.edges import Edges
 from agent.host.messages import EventCall, Result, Verdict
-from agent.host.telling import tell_settled
+from agent.host.telling import tell_failed, told_good
 from agent.recent import Happening, Pace
 
-log = Logger(namespace="host")
+ROOM: Final = "host"
 
 
 class Account:
@@ -28,9 +26,8 @@ class Account:
     def came(self, ids: Sequence[str]) -> None:
         """These events are stored for it."""
         self.pace.came(len(ids))
-        if self._edges.feed is not None:
-            now_us, service, state = self._edges.now_us(), self._service, State.RECEIVED.label
-            self._edges.feed.tell([Happening(now_us, one, service, "", state, "") for one in ids])
+        now_us, service, state = self._edges.now_us(), self._service, State.RECEIVED.label
+        self._edges.entries.tell([Happening(now_us, one, service, "", state, "") for one in ids])
 
     def asked(self) -> None:
         """A sender asks it."""
@@ -38,26 +35,33 @@ class Account:
 
     def begun(self, call: EventCall) -> None:
         """An event is in its hands."""
-        log.info(
-            "handed to {service}, attempt {attempt}", service=self._service, attempt=call.attempt, event_id=call.id
-        )
-        self._tell(call.id, State.CLAIMED, f"attempt {call.attempt}")
+        attempt = f"attempt {call.attempt}"
+        happening = self._happening(call.id, State.CLAIMED, attempt)
+        self._edges.entries.note(ROOM, call.id, f"handed to {self._service}, {attempt}", happening)
 
     def answered(self, result: Result, begun_us: int) -> None:
         """A sender that asked it has got its answer."""
         self.pace.ended(took_us=self._edges.now_us() - begun_us, is_good=result.verdict is Verdict.DONE)
 
     def settled(self, event_id: str, settled: EventSettlement, *, next_start_s: float) -> None:
-        """What became of one attempt at an event. `next_start_s`: as in `tell_settled`."""
+        """What became of one attempt at an event. `next_start_s`: as in `tell_failed`."""
         self._edges.counters.count(f"host.{settled.outcome.name.lower()}", self._service)
         is_good = settled.outcome in (Outcome.SUCCEED, Outcome.SUPPRESS)
         took_us = settled.ended_us - settled.begun_us
         self.pace.ended(took_us=took_us, is_good=is_good)
-        tell_settled(self._service, event_id, settled, next_start_s=next_start_s)
         state = next_state(State.CLAIMED, settled.outcome)
-        self._tell(event_id, state, settled.reason or f"{took_us / 1000:.1f} ms, requests: {len(settled.requests)}")
+        shown = settled.reason or f"{took_us / 1000:.1f} ms, requests: {len(settled.requests)}"
+        happening = self._happening(event_id, state, shown)
+        if is_good:
+            self._edges.entries.note(ROOM, event_id, told_good(self._service, settled), happening)
+            return
+        self._edges.entries.enter()
+        tell_failed(self._service, event_id, settled, next_start_s=next_start_s)
+        self._edges.entries.tell((happening,))
 
-    def _tell(self, event_id: str, state: State, text: str) -> None:
-        if self._edges.feed is not None:
-            happening = Happening(self._edges.now_us(), event_id, self._service, "", state.label, text)
-            self._edges.feed.tell((happening,))
+    def catch_up(self) -> None:
+        """Something else is told of the service: what was told of its events comes before it."""
+        self._edges.entries.enter()
+
+    def _happening(self, event_id: str, state: State, text: str) -> Happening:
+        return Happening(self._edges.now_us(), event_id, self._service, "", state.label, text)

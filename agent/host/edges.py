@@ -8,9 +8,10 @@ from types import MappingProxyType
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from agent.boundaries import Asking, Counters, Feed, Spool, WorkShare
+from agent.boundaries import Asking, Counters, Spool, WorkShare
 from agent.config.model import DedupFilter
 from agent.delivery.share import Unshared
+from agent.entries import Entries
 from agent.host.bootclock import BootClock
 from agent.host.launch import Launcher
 
@@ -27,6 +28,8 @@ class Edges:
     counters: Counters
     agent_id: str
     clock: BootClock
+    entries: Entries
+    """Who is told what becomes of events."""
     destinations: tuple[str, ...] = ()
     urls: Mapping[str, str] = MappingProxyType({})
     is_debug: bool = False
@@ -35,5 +38,3 @@ class Edges:
     """Who carries questions of services; None: nobody."""
     share: WorkShare = attrs.field(factory=Unshared)
     """Who says when an event may be begun."""
-    feed: Feed | None = None
-    """Who is told what becomes of events; None: nobody."""

@@ -15,7 +15,6 @@ from agent.boundaries import (
     Asking,
     Counters,
     EventSettlement,
-    Feed,
     HttpRequest,
     HttpResponse,
     Spool,
@@ -25,6 +24,7 @@ from agent.boundaries import (
 from agent.config.model import AgentConfig, DedupFilter, LogLevel, ServiceConfig
 from agent.delivery import Outcome
 from agent.delivery.share import Unshared
+from agent.entries import Entries
 from agent.errors import AgentError, OperatorError, ServiceError
 from agent.event import Event
 from agent.host.bootclock import BootClock
@@ -79,7 +79,7 @@ class WorkerHost:
         urls: Mapping[str, str] = MappingProxyType({}),
         is_debug: bool = False,
         asking: Asking | None = None,
-        feed: Feed | None = None,
+        entries: Entries | None = None,
         suspended: Book | None = None,
         launcher: Launcher | None = None,
         clock: BootClock | None = None,
@@ -87,10 +87,10 @@ class WorkerHost:
     ) -> None:
         """`destinations`: the names there are, so that a service that misspells one fails in its hook; empty for not
         known. `urls`: of those that have one. `filters`: those of `deduplicator-filter.xml`. `is_debug`: debug lines
-        are written. `asking` carries what services ask. `feed` is told what becomes of events. `suspended` keeps which
-        services the operator has suspended; without it that is forgotten at the end. `share` says when events may be
-        begun; without, always. `launcher` and `clock` are for tests; without, real processes are started, with `home`
-        as their working directory."""
+        are written. `asking` carries what services ask. `entries` is told what becomes of events. `suspended` keeps
+        which services the operator has suspended; without it that is forgotten at the end. `share` says when events may
+        be begun; without, always. `launcher` and `clock` are for tests; without, real processes are started, with
+        `home` as their working directory."""
         edges = Edges(
             launcher=launcher if launcher is not None else ProcessLauncher(reactor=reactor, home=home),
             spool=spool,
@@ -104,7 +104,7 @@ class WorkerHost:
             is_debug=is_debug,
             filters=tuple(filters),
             asking=asking,
-            feed=feed,
+            entries=entries or Entries(reactor=reactor),
             share=share or Unshared(),
             clock=clock if clock is not None else BootClock(now_us=now_us),
         )
@@ -149,6 +149,7 @@ class WorkerHost:
         )
         self.first_tries.end()
         await stopped
+        self._edges.entries.enter()
 
     def answers_http(self, service: str) -> bool:
         """Whether this service answers senders itself; see `Service.likely_hooks`."""

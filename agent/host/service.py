@@ -259,9 +259,11 @@ class Service:
         self._quiet.look()
 
     def said(self, level: str, text: str, event_id: str) -> None:
+        self.account.catch_up()
         self._own_log.write(level, text, event_id)
 
     def gone(self, gone: Gone) -> None:
+        self.account.catch_up()
         self._worker = None
         if self.state is ServiceState.STOPPING:
             self._put_down(gone, next_start_s=0.0)

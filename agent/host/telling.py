@@ -12,15 +12,17 @@ from agent.host.process import Gone
 log = Logger(namespace="host")
 
 
-def tell_settled(service: str, event_id: str, settled: EventSettlement, *, next_start_s: float = 0.0) -> None:
-    """What became of one attempt at an event. `next_start_s`: there is no worker until then, so it waits that long."""
+def told_good(service: str, settled: EventSettlement) -> str:
+    """The line about an attempt that settled its event well."""
+    if settled.outcome is Outcome.SUPPRESS:
+        return printable(settled.reason)
+    return f"{service} is done with it, requests: {len(settled.requests)}"
+
+
+def tell_failed(service: str, event_id: str, settled: EventSettlement, *, next_start_s: float = 0.0) -> None:
+    """Write the line about one that failed. `next_start_s`: there is no worker until then, so it waits that long."""
     reason = printable(settled.reason)
-    if settled.outcome is Outcome.SUCCEED:
-        count = len(settled.requests)
-        log.info("{service} is done with it, requests: {count}", service=service, count=count, event_id=event_id)
-    elif settled.outcome is Outcome.SUPPRESS:
-        log.info("{reason}", reason=reason, event_id=event_id)
-    elif settled.outcome is Outcome.POSTPONE:
+    if settled.outcome is Outcome.POSTPONE:
         pause_s = max((settled.due_us - settled.ended_us) / 1e6, next_start_s)
         log.warn(
             "{service} failed, again in {pause_s:.1f} s: {reason}",

@@ -75,7 +75,13 @@ class Voice:
             if self.threshold > 10:
                 return
             event = {**event, "log_level": LogLevel.debug}
-        lines = self._liner.lines(event) if "log_lines" in event else (self._liner.line(event),)
+        lines: Sequence[str]
+        if "log_lines" in event:
+            lines = self._liner.lines(event)
+        elif "log_entries" in event:
+            lines = self._liner.entries(event)
+        else:
+            lines = (self._liner.line(event),)
         for hearer in self._hearers:
             hearer.put(lines, urgent=rank >= URGENT_RANK)
 

@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, Feed, Spool, StoredRequest, WorkShare
+from agent.boundaries import Counters, Spool, StoredRequest, WorkShare
 from agent.config.changes import changed_destinations, same
 from agent.config.model import Destination
 from agent.delivery import Answer, OutboundRequest
 from agent.delivery.attention import stranger_sentence
 from agent.delivery.share import Unshared
+from agent.entries import Entries
 from agent.errors import AgentError, DestinationError
 from agent.secret import Secret
 from agent.upstream.login import OpenSecret, plain_secret
@@ -47,7 +48,7 @@ class Courier:
 
     `senders` replaces the ways out by name; for tests. `paused` keeps which destinations the operator holds back;
     without it that is forgotten at the end. `read` gives the octets of keystores and truststores, and blocks;
-    `password` is the environment's, for those that have no password file. `feed` is told what becomes of requests.
+    `password` is the environment's, for those that have no password file. `entries` is told what becomes of requests.
     `share` says when one may be begun; without, always.
     """
 
@@ -68,10 +69,11 @@ class Courier:
         opened: OpenSecret = plain_secret,
         senders: Callable[[Destination], Sender] | None = None,
         paused: PausedBook | None = None,
-        feed: Feed | None = None,
+        entries: Entries | None = None,
         share: WorkShare | None = None,
     ) -> None:
         self._share = share or Unshared()
+        self._entries = entries or Entries(reactor=reactor)
         self._spool = spool
         self._reactor = reactor
         self._paused = paused
@@ -86,7 +88,7 @@ class Courier:
             password=password,
             opened=opened,
             senders=senders,
-            feed=feed,
+            entries=self._entries,
         )
         self._ways = {destination.name: self._maker.make(destination) for destination in destinations}
         self._retiring: dict[str, list[Way]] = {}
@@ -113,6 +115,7 @@ class Courier:
             self._daily.cancel()
         ways = [*self._ways.values(), *(way for retiring in self._retiring.values() for way in retiring)]
         await DeferredList([self._closing(way, patience_s) for way in ways])
+        self._entries.enter()
 
     def change(self, destinations: Sequence[Destination]) -> tuple[str, ...]:
         """Take over another set of destinations; return what is different, as `changed_destinations` says it.

@@ -9,11 +9,14 @@ from typing import Any, Final
 import attrs
 from twisted.logger import Logger
 
-from agent.boundaries import Counters, Feed, StoredRequest
+from agent.boundaries import Counters, StoredRequest
 from agent.delivery import Answer, Outcome, State, next_state
+from agent.entries import Entries
 from agent.recent import Happening, Pace
 
-log = Logger(namespace="upstream")
+ROOM: Final = "upstream"
+
+log = Logger(namespace=ROOM)
 
 
 @attrs.frozen(kw_only=True)
@@ -29,13 +32,11 @@ class Verdict:
 class Health:
     """Of one destination. An outage is one warning and not one per attempt: repetitions are told at INFO."""
 
-    def __init__(
-        self, *, name: str, counters: Counters, seconds: Callable[[], float], feed: Feed | None = None
-    ) -> None:
+    def __init__(self, *, name: str, counters: Counters, seconds: Callable[[], float], entries: Entries) -> None:
         self._name: Final = name
         self.pace: Final = Pace(seconds=seconds)
         self._counters = counters
-        self._feed = feed
+        self._entries = entries
         self._is_failing = False
         self._last_success_us = 0
         self.last_error = ""
@@ -49,6 +50,13 @@ class Health:
 
     def tell(self, request: StoredRequest, verdict: Verdict, *, attempt: int, began_us: int, now_us: int) -> None:
         """Log and count what came of one attempt."""
+        took_us = now_us - began_us
+        self.pace.ended(took_us=took_us, is_good=verdict.outcome is Outcome.SUCCEED)
+        happening = self._happening(request, verdict, took_us=took_us, now_us=now_us)
+        if verdict.outcome is Outcome.SUCCEED:
+            self._succeeded(request, verdict, happening, attempt=attempt, took_us=took_us)
+            return
+        self._entries.enter()
         facts: dict[str, Any] = {
             "id": request.id,
             "event_id": event_id_of(request),
@@ -56,37 +64,35 @@ class Health:
             "attempt": attempt,
             "reason": verdict.reason,
         }
-        self.pace.ended(took_us=now_us - began_us, is_good=verdict.outcome is Outcome.SUCCEED)
-        self._tell(request, verdict, took_us=now_us - began_us, now_us=now_us)
-        match verdict.outcome:
-            case Outcome.SUCCEED:
-                self._succeeded(verdict, facts, took_ms=(now_us - began_us) // 1000, now_us=now_us)
-            case Outcome.POSTPONE:
-                self._postponed(verdict, facts)
-            case _:
-                self._counters.count("upstream.dead", self._name)
-                self.last_error = verdict.reason
-                log.error("gave up on {id} for {name}, attempt {attempt}: {reason}", **facts)
+        if verdict.outcome is Outcome.POSTPONE:
+            self._postponed(verdict, facts)
+        else:
+            self._counters.count("upstream.dead", self._name)
+            self.last_error = verdict.reason
+            log.error("gave up on {id} for {name}, attempt {attempt}: {reason}", **facts)
+        self._entries.tell((happening,))
 
-    def _tell(self, request: StoredRequest, verdict: Verdict, *, took_us: int, now_us: int) -> None:
-        """Who watches, of the request."""
-        if self._feed is None:
-            return
+    def _happening(self, request: StoredRequest, verdict: Verdict, *, took_us: int, now_us: int) -> Happening:
+        """For those who watch."""
         state = next_state(State.CLAIMED, verdict.outcome).label
         status = verdict.answer.status if verdict.answer is not None else 0
         text = verdict.reason or f"{f'answered {status}, ' if status else ''}{took_us / 1000:.1f} ms"
-        self._feed.tell((Happening(now_us, request.id, request.service, self._name, state, text),))
+        return Happening(now_us, request.id, request.service, self._name, state, text)
 
-    def _succeeded(self, verdict: Verdict, facts: dict[str, Any], *, took_ms: int, now_us: int) -> None:
+    def _succeeded(
+        self, request: StoredRequest, verdict: Verdict, happening: Happening, *, attempt: int, took_us: int
+    ) -> None:
         self._counters.count("upstream.sent", self._name)
         if self._is_failing:
             self._is_failing = False
+            self._entries.enter()
             log.info("{name} takes requests again", name=self._name)
         self.last_error = ""
-        self._last_success_us = now_us
+        self._last_success_us = happening.at_us
         status = verdict.answer.status if verdict.answer is not None else 0
         told = f"answered {status}" if status else "written"
-        log.info("sent {id} to {name}: {told}, attempt {attempt}, {took_ms} ms", told=told, took_ms=took_ms, **facts)
+        text = f"sent {request.id} to {self._name}: {told}, attempt {attempt}, {took_us // 1000} ms"
+        self._entries.note(ROOM, event_id_of(request), text, happening)
 
     def _postponed(self, verdict: Verdict, facts: dict[str, Any]) -> None:
         self._counters.count("upstream.postponed", self._name)

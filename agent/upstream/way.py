@@ -12,9 +12,10 @@ from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from agent.boundaries import Counters, Feed, Spool
+from agent.boundaries import Counters, Spool
 from agent.config.model import Destination, HttpDestination, OutboxDestination
 from agent.config.outbound import ClientTls
+from agent.entries import Entries
 from agent.secret import Secret
 from agent.upstream.asking import Asker, numbered
 from agent.upstream.contexts import Contexts
@@ -81,9 +82,9 @@ class Ways:
         password: Secret | None,
         opened: OpenSecret,
         senders: Callable[[Destination], Sender] | None = None,
-        feed: Feed | None = None,
+        entries: Entries,
     ) -> None:
-        self._feed = feed
+        self._entries = entries
         self._home = home
         self._spool = spool
         self._reactor = reactor
@@ -133,7 +134,7 @@ class Ways:
         return Way(destination=destination, gate=gate, lane=lane, asker=asker, health=health)
 
     def _new_health(self, name: str) -> Health:
-        return Health(name=name, counters=self._counters, seconds=self._reactor.seconds, feed=self._feed)
+        return Health(name=name, counters=self._counters, seconds=self._reactor.seconds, entries=self._entries)
 
     def _real_sender(self, destination: Destination) -> Sender:
         if isinstance(destination, OutboxDestination):

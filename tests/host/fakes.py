@@ -23,6 +23,7 @@ from agent.boundaries import (
 from agent.config.model import DedupFilter, RetryPolicy, ServiceConfig
 from agent.delivery import LIFE, OPEN_STATES, OutboundRequest, Outcome, State, next_state
 from agent.delivery.share import Unshared
+from agent.entries import Entries
 from agent.errors import MachineError
 from agent.event import BodyKind, Event, Priority
 from agent.host.bootclock import BootClock
@@ -308,6 +309,7 @@ class Bench:
             clock=BootClock(now_us=self.now_us, seconds=self.clock.seconds, id="boot"),
             filters=filters,
             share=share or Unshared(),
+            entries=Entries(reactor=self.clock),
         )
         self.service = Service(service_config(**config), self.edges)
         self.spool.on_events(self.service.add)

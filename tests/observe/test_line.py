@@ -127,6 +127,23 @@ def test_the_columns_are_as_wide_as_the_longest_name():
     assert column(service) == column("host")
 
 
+def test_a_batch_of_several_rooms_becomes_a_line_for_each() -> None:
+    """As if each had been logged by itself."""
+    event = {
+        "log_level": LogLevel.info,
+        "log_namespace": "agent",
+        "log_time": 0.5,
+        "log_format": "{log_entries}",
+        "log_entries": [("host", "id-1", "handed over"), ("upstream", "", "a\nb")],
+    }
+    liner = Liner(offset_s=lambda _: 0)
+    alone = [
+        liner.line({"log_level": LogLevel.info, "log_time": 0.5, "log_namespace": room, "log_format": text, **more})
+        for room, text, more in (("host", "handed over", {"event_id": "id-1"}), ("upstream", "a\nb", {}))
+    ]
+    assert alone == liner.entries(event)
+
+
 def test_a_batch_becomes_a_line_for_each() -> None:
     """Each line has the time and the room of the batch, its own event id and text, and nothing unprintable."""
     event = {

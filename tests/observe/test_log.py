@@ -114,8 +114,10 @@ def test_a_batch_is_written_whole_or_dropped_whole(hear):
         log = Logger(namespace="gateway", observer=publisher)
         log.info("{log_lines}", log_lines=[("1", "a"), ("2", "b")])
         log.debug("{log_lines}", log_lines=[("3", "c")])
+        log.info("{log_entries}", log_entries=[("host", "4", "d")])
+        log.debug("{log_entries}", log_entries=[("host", "5", "e")])
 
-    assert ["INFO  gateway  1 a", "INFO  gateway  2 b"] == hear(LogLevel.INFO, say)
+    assert ["INFO  gateway  1 a", "INFO  gateway  2 b", "INFO  host     4 d"] == hear(LogLevel.INFO, say)
 
 
 def test_the_level_changes_while_it_runs(hear):
