@@ -28,6 +28,7 @@ from agent.control.admin import AdminGateway, AdminKeys
 from agent.control.gateway import ControlGateway
 from agent.emptying import Emptying
 from agent.entries import Entries
+from agent.insertion import Insertion
 from agent.front import Front
 from agent.gateway import ServiceGateway
 from agent.gateway.expiry import ExpiryWatch
@@ -100,13 +101,14 @@ class Backrooms:
             return gateways.certificates(datetime.now(UTC))
 
         expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=counters)
+        journal = Journal(home / "var" / "spool")
         self.view: Final = LiveView(
             config=config,
             host=host,
             courier=courier,
             gateways=gateways,
             spool=spool,
-            journal=Journal(home / "var" / "spool"),
+            journal=journal,
             counters=counters,
             now_us=now_us,
             clock=reactor,
@@ -118,6 +120,15 @@ class Backrooms:
             kept=lambda: pickup.warnings(),
             offering=offering,
             emptying=Emptying(spool=spool, services=host, feed=log.newest, now_us=now_us),
+            insertion=Insertion(
+                sink=spool,
+                services=host,
+                offered=offering,
+                journal=journal,
+                new_id=front.new_id,
+                now_us=now_us,
+                in_thread=in_thread,
+            ),
             log=log,
             newest=log.newest,
             address=this_machine().partition("/")[2],

@@ -329,6 +329,12 @@ class AgentView(Protocol):
 
     def event(self, event_id: str) -> Awaitable[Mapping[str, object] | None]: ...
 
+    def put_in(self, service: str, body: bytes, content_type: str) -> Awaitable[str]:
+        """Take in an event for a service (agent client id) as from a sender; gives its id. `SenderError` where not."""
+
+    def repeat(self, event_id: str) -> Awaitable[str]:
+        """Take in once more, as a new event, what was done; gives the new id. `SenderError` where not."""
+
     def dead_letters(self, query: Mapping[str, str]) -> Awaitable[Sequence[Mapping[str, object]]]: ...
 
     def letter_body(self, letter_id: str) -> Awaitable[bytes | None]: ...

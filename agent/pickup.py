@@ -25,6 +25,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from agent.boundaries import Counters, EventSink
+from agent.committed import store
 from agent.errors import SenderError
 from agent.event import BodyKind, Event
 from agent.event.body import BodyReader
@@ -189,7 +190,7 @@ class PickUp:
             return False
         event = self._event(found)
         try:
-            event_id = await self._stored(event)
+            event_id = await store(self._sink, event)
         except SenderError as error:
             self._tell_once(name, f"{path} waits: {error.sentence}")
             return False
@@ -239,11 +240,6 @@ class PickUp:
             )
         )
 
-    def _stored(self, event: Event) -> Deferred[str]:
-        waiting = _Waiting()
-        self._sink.offer(event, waiting)
-        return waiting.outcome
-
     async def _removed(self, path: Path) -> bool:
         try:
             await self._in_thread(path.unlink)
@@ -276,19 +272,6 @@ class PickUp:
         if self._told.get(name) != sentence:
             self._told[name] = sentence
             log.warn("{sentence}", sentence=sentence)
-
-
-class _Waiting:
-    """One parcel that waits for its commit."""
-
-    def __init__(self) -> None:
-        self.outcome: Deferred[str] = Deferred()
-
-    def stored(self, event_id: str) -> None:
-        self.outcome.callback(event_id)
-
-    def refused(self, error: SenderError) -> None:
-        self.outcome.errback(error)
 
 
 def _by_url_name(rules: Iterable[InputRules]) -> Mapping[str, InputRules]:

@@ -169,6 +169,15 @@ class Link:
         """Delete what waits for a suspended service; how many events."""
         return self._count(self._order(service, "purge").get("purged"))
 
+    def put_in(self, service: str, body: bytes, content_type: str) -> str:
+        """Have the agent take in an event for a service; its id."""
+        path = f"/v1/services/{quote(service, safe='')}/event?{urlencode({'content_type': content_type})}"
+        return self._id(self._document(self._exchanged("PUT", path, body, timeout_s=LONG_TIMEOUT_S)))
+
+    def repeat(self, event_id: str) -> str:
+        """Have the agent take in once more, as a new event, what was done; the new id."""
+        return self._id(self._ask("POST", f"/v1/events/{quote(event_id, safe='')}/repeat"))
+
     def queues(self) -> dict[str, Any]:
         """How much waits by service, direction and priority."""
         found = self._ask("GET", "/v1/queues").get("queues")
@@ -206,6 +215,11 @@ class Link:
         if not isinstance(found, int):
             raise self._nonsense("no number")
         return found
+
+    def _id(self, document: Mapping[str, Any]) -> str:
+        if not isinstance(document.get("id"), str):
+            raise self._nonsense("no id")
+        return str(document["id"])
 
     def _order(self, service: str, verb: str, body: object = None) -> dict[str, Any]:
         return self._ask("POST", f"/v1/services/{quote(service, safe='')}/{verb}", body, timeout_s=LONG_TIMEOUT_S)

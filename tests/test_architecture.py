@@ -46,6 +46,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
     (
         "agent.entries",
+        "agent.committed",
         "agent.interrupts",
         "agent.mutual",
         "agent.storepassword",
@@ -58,6 +59,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.config.files",
         "agent.config.permissions",
         "agent.emptying",
+        "agent.insertion",
         "agent.control",
         "agent.gateway",
         "agent.host",

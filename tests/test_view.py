@@ -58,6 +58,14 @@ class Parts:
     def events(self, **filters: Any) -> list[dict[str, Any]]:
         return [filters]
 
+    def take(self, service: str, body: bytes, content_type: str) -> Deferred[str]:
+        self.orders.append(("take", service, body, content_type))
+        return succeed("new")
+
+    def again(self, event_id: str) -> Deferred[str]:
+        self.orders.append(("again", event_id))
+        return succeed("new")
+
     def dead_letters(self, **filters: Any) -> list[dict[str, Any]]:
         return [filters]
 
@@ -158,6 +166,7 @@ class Bench:
             kept=lambda: self.kept,
             offering=self.parts,
             emptying=lambda service: succeed(7),
+            insertion=self.parts,
             log=self.parts,
             newest=self.newest,
             address="192.0.2.10",
@@ -416,3 +425,9 @@ def test_orders_are_carried_out_unseen(bench: Bench) -> None:
     """Where it cannot be read whose they are."""
     bench.parts.failure = OperatorError("spool-damaged", "the spool cannot be read")
     assert (2, []) == (result(bench.view.replay(["1", "2"])), told(bench))
+
+
+def test_events_are_put_in(bench: Bench) -> None:
+    """New ones, and what was done once more."""
+    assert ("new", "new") == (result(bench.view.put_in("a|x", b"<a/>", "")), result(bench.view.repeat("old")))
+    assert [("take", "a|x", b"<a/>", ""), ("again", "old")] == bench.parts.orders

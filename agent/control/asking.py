@@ -19,6 +19,7 @@ MAX_LISTED: Final = 1000
 """One answer stays around half a megabyte; whoever wants more asks again, from where the last list ended."""
 MAX_IDS: Final = 500
 """Dead letters in one order: some tens of milliseconds of the writer, so that a progress bar moves."""
+MAX_CONTENT_TYPE_CHARS: Final = 200
 MAX_MATCH_CHARS: Final = 1000
 """Of a text that reasons are searched for; the whole query has to fit into 8 KiB of head."""
 
@@ -118,6 +119,14 @@ def letter_ids(body: bytes) -> tuple[str, ...]:
     if not all(isinstance(each, str) and LETTER_ID.fullmatch(each) for each in ids):
         raise fault
     return tuple(ids)
+
+
+def content_type_in(query: str) -> str:
+    """Read `content_type`, the only parameter where an event is put in, and one that may be missing."""
+    content_type = _filters(query, ("content_type",), listed=False).get("content_type", "")
+    if not content_type.isprintable() or len(content_type) > MAX_CONTENT_TYPE_CHARS:
+        raise bad_query(f"content_type has control characters, or more than {MAX_CONTENT_TYPE_CHARS} characters")
+    return content_type
 
 
 def no_body(body: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from agent.config.model import LogLevel
-from agent.control.asking import choice_in, flags_in, no_body, no_query, service_in
+from agent.control.asking import choice_in, content_type_in, flags_in, no_body, no_query, service_in
 from agent.errors import AgentError, OperatorError, SenderError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Orders:
             ("v1", "services", "*", "resume"): {"POST": self._resume},
             ("v1", "services", "*", "restart"): {"POST": self._restart},
             ("v1", "services", "*", "purge"): {"POST": self._purge},
+            ("v1", "services", "*", "event"): {"PUT": self._put_in},
+            ("v1", "events", "*", "repeat"): {"POST": self._repeat},
             ("v1", "queues"): {"GET": self._queues},
             ("v1", "settings"): {"GET": self._settings},
             ("v1", "log-level"): {"GET": self._log_level, "POST": self._set_log_level},
@@ -68,6 +70,15 @@ class Orders:
         except OperatorError as error:
             raise _not_done(error) from error
         return self._answer({"service": service, "purged": purged})
+
+    async def _put_in(self, request: ApiRequest) -> ApiAnswer:
+        service, content_type = self._service(request), content_type_in(request.query)
+        return self._answer({"service": service, "id": await self._view.put_in(service, request.body, content_type)})
+
+    async def _repeat(self, request: ApiRequest) -> ApiAnswer:
+        no_body(request.body)
+        event_id = self._segments(request)[2]
+        return self._answer({"of": event_id, "id": await self._view.repeat(event_id)})
 
     async def _queues(self, request: ApiRequest) -> ApiAnswer:
         no_query(request.path, request.query)

@@ -15,7 +15,7 @@ import apsw
 
 from agent.delivery import OPEN_STATES, Outcome, State, next_state
 from agent.errors import ExitStatus, OperatorError
-from agent.event.model import Priority
+from agent.event.model import Event, Priority
 from agent.spool import layout, rows
 from agent.spool.ages import oldest
 from agent.spool.deliveries import deliveries
@@ -127,6 +127,16 @@ class Journal:
             for each in requests
         ]
         return detail
+
+    def whole(self, event_id: str) -> tuple[Event, State] | None:
+        """The event with exactly this id, as it was stored, and where it stands; None where there is none."""
+        with self.reading() as connection:
+            query = f"{rows.SELECT_STORED_EVENT} WHERE id = ?"
+            row = connection.execute(query, (event_id,)).fetchone()
+            if row is None:
+                return None
+            stored = rows.stored_event(row, age_us=0)
+        return stored.event, self._shown(stored.state)
 
     def dead_letters(
         self,

@@ -27,6 +27,7 @@ from agent.view.machine import Disk, disk_under, memory_of
 from agent.view.parts import (
     Counted,
     Destinations,
+    Insertion,
     EventJournal,
     InThread,
     Letters,
@@ -123,6 +124,7 @@ class LiveView:
         kept: Callable[[], Sequence[str]],
         offering: Refusing,
         emptying: Callable[[str], Awaitable[int]],
+        insertion: Insertion,
         log: Levelled,
         newest: NewestRead,
         address: str,
@@ -146,6 +148,7 @@ class LiveView:
         self._kept = kept
         self._offering = offering
         self._emptying = emptying
+        self._insertion = insertion
         self._log = log
         self._newest = newest
         self._address = address
@@ -205,6 +208,12 @@ class LiveView:
 
     def event(self, event_id: str) -> Awaitable[Mapping[str, object] | None]:
         return self._in_thread(lambda: self._journal.event(event_id))
+
+    def put_in(self, service: str, body: bytes, content_type: str) -> Awaitable[str]:
+        return apart(self._insertion.take(service, body, content_type))
+
+    def repeat(self, event_id: str) -> Awaitable[str]:
+        return apart(self._insertion.again(event_id))
 
     def dead_letters(self, query: Mapping[str, str]) -> Awaitable[Sequence[Mapping[str, object]]]:
         limit = int(query.get("limit", "50"))

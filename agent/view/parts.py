@@ -131,6 +131,14 @@ class EventJournal(Protocol):
     def body(self, letter_id: str) -> bytes | None: ...
 
 
+class Insertion(Protocol):
+    """Takes in events by the operator's order; see `AgentView.put_in` and `AgentView.repeat`."""
+
+    def take(self, service: str, body: bytes, content_type: str) -> Awaitable[str]: ...
+
+    def again(self, event_id: str) -> Awaitable[str]: ...
+
+
 class Letters(Protocol):
     """The spool, as the operator changes it.
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import attrs
 import click
 
-from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.arguments import find_service
+from agent.errors import AgentError, ExitStatus, OperatorError
+from iadmin.commands.arguments import find_service, running_service
 from iadmin.commands.completing import service_names
 from iadmin.commands.eventchoice import EventChoice, event_filters
 from iadmin.commands.identifying import Given, client_files, header_fields, identifying_options
@@ -22,7 +22,7 @@ from iadmin.commands.sending import answer_outcome, content_type_of, entrance, r
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.commands.writingout import write_out
 from iadmin.model import Outcome
-from iadmin.render import Cell, Column, Table, state_cell
+from iadmin.render import Cell, Column, Line, Table, state_cell
 from iadmin.text import clock, size
 
 MAX_LISTED = 1000
@@ -104,13 +104,7 @@ def show(tools: Tools, event_id: str) -> Outcome:
                 exit_status=ExitStatus.FAILED,
             )
         wanted = str(newest[0]["id"])
-    found = records.event(wanted)
-    if found is None:
-        raise OperatorError(
-            "no-such-event",
-            f'no event, or more than one, has an id that begins with {event_id!r}; "iadmin event list" shows the ids',
-            exit_status=ExitStatus.FAILED,
-        )
+    found = _found(records.event(wanted), event_id)
     return Outcome(data=found, blocks=road_blocks(found, tools.now()), notes=records.notes)
 
 
@@ -152,9 +146,13 @@ def send(
     """Post FILE (- for standard input) to SERVICE through the service gateway.
 
     SERVICE is domain|name, domain_name, or a bare name that is unambiguous. Over HTTPS the gateway's own certificate
-    is trusted. Exit status 0 when the event was accepted, 65 when the gateway refused the event, 77 when it asks for
+    is trusted. With --connect the agent takes it in over its admin gateway: leave out --gateway and credentials.
+
+    Exit status 0 when the event was accepted, 65 when the gateway refused the event, 77 when it asks for
     other credentials, 75 when it asks to come back later, 69 when it cannot be reached.
     """
+    if tools.is_remote:
+        return _put_in(tools, service, file, content_type, is_plain=gateway is None and identity == Given())
     settings, _ = tools.load_config(tools.home)
     name = find_service([one.name for one in settings.services], service)
     body = read_file(tools, file)
@@ -167,6 +165,72 @@ def send(
     with tools.working(f"sending to {url}"):
         answer = tools.post(url, kind, body, headers=headers, trusted=where.trusted, client=client)
     return answer_outcome(answer, url=url, service=name)
+
+
+def _put_in(tools: Tools, service: str, file: str, content_type: str | None, *, is_plain: bool) -> Outcome:
+    if not is_plain:
+        raise OperatorError(
+            "not-from-afar",
+            "with --connect the event goes over the admin gateway; leave out --gateway and the credentials",
+            exit_status=ExitStatus.USAGE,
+        )
+    link = tools.link()
+    name = running_service(link, service)
+    body = read_file(tools, file)
+    with tools.working(f"sending to {tools.where}"):
+        event_id = link.put_in(name, body, content_type or content_type_of(body))
+    return Outcome(
+        data={"service": name, "request_id": event_id},
+        blocks=(Line(event_id),),
+        notes=(f'accepted for {name}; "iadmin event show {event_id}" tells what became of it',),
+    )
+
+
+@event.command(cls=Command)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_tools
+def replay(tools: Tools, ids: tuple[str, ...], yes: bool) -> Outcome:
+    """Take in events that are done once more, as new events.
+
+    ID is an event's id or its beginning. What they did is done a second time: receivers do not know the new ones for
+    doubles. Filters against repeated events count them as repetitions. What is dead is for "iadmin deadletter replay".
+    """
+    link = tools.running("the agent takes the events in")
+    found = {str(_found(link.event(one.strip().lower()), one)["id"]): None for one in ids}
+    what = "1 event" if len(found) == 1 else f"{len(found)} events"
+    if not yes:
+        answer = tools.ask(f"Take in {what} once more? What was sent for them is sent a second time.")
+        if answer is None:
+            raise OperatorError(
+                "not-sure",
+                f"this would take in {what} once more, and nobody is here to be asked; say --yes if that is meant",
+                exit_status=ExitStatus.USAGE,
+            )
+        if not answer:
+            return Outcome(data={"replayed": []}, blocks=(Line("Nothing was done."),), exit_status=ExitStatus.FAILED)
+    made: list[dict[str, str]] = []
+    for one in found:
+        try:
+            made.append({"of": one, "id": link.repeat(one)})
+        except AgentError as error:
+            before = f"; taken in before it: {', '.join(one['of'] for one in made)}" if made else ""
+            raise OperatorError(error.code, error.sentence + before, exit_status=error.exit_status) from error
+    return Outcome(
+        data={"replayed": made},
+        blocks=tuple(Line(one["id"]) for one in made),
+        notes=tuple(f"{one['of']} is taken in again, as {one['id']}" for one in made),
+    )
+
+
+def _found(event: Mapping[str, Any] | None, asked: str) -> Mapping[str, Any]:
+    if event is None:
+        raise OperatorError(
+            "no-such-event",
+            f'no event, or more than one, has an id that begins with {asked!r}; "iadmin event list" shows the ids',
+            exit_status=ExitStatus.FAILED,
+        )
+    return event
 
 
 def sent_cell(event: Mapping[str, Any]) -> Cell:

@@ -17,8 +17,8 @@ SERVICE = "applications|sample-plan"
 PATH = "/v1/services/applications%7Csample-plan/"
 
 
-def ask(view: FakeView, method: str, path: str, body: bytes = b"") -> ApiAnswer:
-    request = ApiRequest(method=method, path=path, body=body)
+def ask(view: FakeView, method: str, path: str, body: bytes = b"", query: str = "") -> ApiAnswer:
+    request = ApiRequest(method=method, path=path, body=body, query=query)
     answer: ApiAnswer = result_of(Deferred.fromCoroutine(ControlApi(view).answer(request)))
     return answer
 
@@ -95,3 +95,20 @@ def test_orders_that_wait_for_workers_may_take_longer() -> None:
         assert LONG_PATIENCE_S == api.patience_s(ApiRequest(method="POST", path=path))
     for path in ("/v1/stop", "/v1/status", "/v1/dead-letters/purge"):
         assert ANSWER_PATIENCE_S == api.patience_s(ApiRequest(method="POST", path=path))
+
+
+def test_an_event_is_put_in() -> None:
+    """With what it is, and a body that is no JSON."""
+    view = FakeView()
+    answer = ask(view, "PUT", PATH + "event", b"<a/>", query="content_type=text%2Fxml")
+    assert {"service": SERVICE, "id": "new"} == answer.document
+    assert [("put in", (SERVICE, "<a/>", "text/xml"))] == view.orders
+    assert 400 == ask(view, "PUT", PATH + "event", b"<a/>", query="content_type=a%0Ab").status
+    assert 400 == ask(view, "PUT", PATH + "event", b"<a/>", query="limit=5").status
+
+
+def test_what_was_done_is_put_in_again() -> None:
+    """It says which one it was, and which one it is."""
+    view = FakeView()
+    assert {"of": "old", "id": "new"} == ask(view, "POST", "/v1/events/old/repeat").document
+    assert 400 == ask(view, "POST", "/v1/events/old/repeat", b'{"a": 1}').status

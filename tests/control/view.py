@@ -40,6 +40,14 @@ class FakeView:
     def event(self, event_id: str) -> Deferred[Mapping[str, object] | None]:
         return succeed(EVENT if EVENT["id"].startswith(event_id) else None)
 
+    def put_in(self, service: str, body: bytes, content_type: str) -> Deferred[str]:
+        self.orders.append(("put in", (service, body.decode(), content_type)))
+        return fail(self.failure) if self.failure else succeed("new")
+
+    def repeat(self, event_id: str) -> Deferred[str]:
+        self.orders.append(("repeat", (event_id,)))
+        return succeed("new")
+
     def dead_letters(self, query: Mapping[str, str]) -> Deferred[Sequence[Mapping[str, object]]]:
         self.asked.append(query)
         return fail(self.failure) if self.failure else succeed([{"id": letter_id} for letter_id in self.letters])

@@ -345,6 +345,14 @@ class FakeLink:
     def restart(self, service: str) -> dict[str, Any]:
         return self._ordered("restart", service)
 
+    def put_in(self, service: str, body: bytes, content_type: str) -> str:
+        self._ordered(f"put in {content_type} {body.decode()}", service)
+        return "new"
+
+    def repeat(self, event_id: str) -> str:
+        self._ordered("repeat", event_id)
+        return "new"
+
     def purge_service(self, service: str) -> int:
         self._ordered("purge", service)
         return 3

@@ -372,3 +372,36 @@ def test_export_wants_to_know_which_ones(world: World) -> None:
     answer = world.run("event", "export")
     assert (64, "") == (answer.status, answer.out)
     assert "or --all" in answer.err
+
+
+def test_an_event_goes_over_the_admin_link(world: World) -> None:
+    """To another machine: without the gateway, its URL, and credentials for it."""
+    (world.cwd / "e.xml").write_text("<event/>")
+    afar = ("--connect", "plant7:8082")
+    answer = world.run(*afar, "event", "send", "sample-plan", "e.xml")
+    assert (0, "new\n", []) == (answer.status, answer.out, world.posts)
+    assert ("put in application/xml <event/>", "applications|sample-plan") == world.link.asked[-1]
+    for more in (("--user", "x"), ("--gateway", "8081")):
+        assert ExitStatus.USAGE == world.run(*afar, "event", "send", "sample-plan", "e.xml", *more).status
+
+
+def test_a_done_event_comes_once_more(world: World) -> None:
+    """After a question; the new id stands alone on standard output."""
+    world.answers = [True, False]
+    answer = world.run("event", "replay", EVENT_ID[:20])
+    assert (0, "new\n", ("repeat", EVENT_ID)) == (answer.status, answer.out, world.link.asked[-1])
+    answer = world.run("event", "replay", EVENT_ID)
+    assert (ExitStatus.FAILED, "Nothing was done.\n") == (answer.status, answer.out)
+    assert ExitStatus.USAGE == world.run("event", "replay", EVENT_ID).status
+    assert [("repeat", EVENT_ID)] == [one for one in world.link.asked if one[0] == "repeat"]
+    assert {"replayed": [{"of": EVENT_ID, "id": "new"}]} == world.run(
+        "--json", "event", "replay", EVENT_ID, "--yes"
+    ).document
+
+
+def test_an_event_that_is_not_there_does_not_come(world: World) -> None:
+    """The sentence says where the ids are."""
+    world.link.shown = None
+    answer = world.run("event", "replay", "nosuch", "--yes")
+    assert (ExitStatus.FAILED, True) == (answer.status, "begins with 'nosuch'" in answer.err)
+    assert ["nosuch"] == world.link.asked

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.delivery import Answer, OutboundRequest, Outcome
+from agent.delivery import Answer, OutboundRequest, Outcome, State
 from agent.errors import ExitStatus, OperatorError
+from agent.event import Priority
 from agent.spool import layout
 from agent.spool.batch import Batch, Change
 from agent.spool.claims import Claim
@@ -352,3 +353,11 @@ def test_a_folder_that_may_not_be_looked_into_is_one_sentence(writer, folder, mo
     with pytest.raises(OperatorError, match="use the account that the agent runs under") as caught:
         Journal(folder).events()
     assert caught.value.exit_status == ExitStatus.NO_PERMISSION
+
+
+def test_a_whole_event_is_as_it_was_stored(writer, folder):
+    """With its large body, and where it stands."""
+    stored = event(1, group="g", priority=Priority.HIGH, body=b"<a>" + b"x" * 10_000 + b"</a>")
+    writer.commit(Batch(accepts=[(stored, None)]))
+    assert (stored, State.RECEIVED) == Journal(folder).whole(stored.id)
+    assert None is Journal(folder).whole("nothing")
