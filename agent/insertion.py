@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -105,7 +104,7 @@ class Insertion:
                 "not-done", f"{event_id} is {state.label}: it {what}", status=409, title="Event is not done"
             )
         self._open(event.service)
-        new_id = await store(self._sink, attrs.evolve(event, id=self._new_id(), received_us=self._now_us(), peer=PEER))
+        new_id = await store(self._sink, event._replace(id=self._new_id(), received_us=self._now_us(), peer=PEER))
         log.info("{old} is taken in again by the operator, as {new}", old=event_id, new=new_id, event_id=new_id)
         return new_id
 

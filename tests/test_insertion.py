@@ -125,7 +125,7 @@ def test_what_was_done_comes_once_more_as_a_new_event() -> None:
     old = make_event(1, service="a|pumps", group="g", priority=Priority.HIGH, path="/sub", idempotency_key="")
     site = Site(known={old.id: (old, State.DONE)})
     assert "new-1" == result_of(site.again(old.id))
-    assert [attrs.evolve(old, id="new-1", received_us=NOW_US, peer=PEER)] == site.stored
+    assert [old._replace(id="new-1", received_us=NOW_US, peer=PEER)] == site.stored
 
 
 @pytest.mark.parametrize(
