@@ -28,7 +28,6 @@ from agent.control.admin import AdminGateway, AdminKeys
 from agent.control.gateway import ControlGateway
 from agent.emptying import Emptying
 from agent.entries import Entries
-from agent.insertion import Insertion
 from agent.front import Front
 from agent.gateway import ServiceGateway
 from agent.gateway.expiry import ExpiryWatch
@@ -36,6 +35,7 @@ from agent.host.anteroom import Anteroom
 from agent.host.host import WorkerHost
 from agent.host.orders import urls_of
 from agent.host.scriptfiles import stamps_of
+from agent.insertion import Insertion
 from agent.lifecycle import Part
 from agent.observe.log import RunningLog
 from agent.offering import Offering

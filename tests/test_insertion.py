@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from agent.boundaries import Waiting
 from agent.config.model import Constant
 from agent.delivery import State
-from agent.insertion import PEER, Insertion
 from agent.errors import SenderError
 from agent.event import BodyKind, Event, Priority
+from agent.insertion import PEER, Insertion
 from agent.mapping import InputRules
 from agent.names import ServiceName
 from tests.spool.support import event as make_event

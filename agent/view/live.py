@@ -27,8 +27,8 @@ from agent.view.machine import Disk, disk_under, memory_of
 from agent.view.parts import (
     Counted,
     Destinations,
-    Insertion,
     EventJournal,
+    Insertion,
     InThread,
     Letters,
     Levelled,
