@@ -33,7 +33,7 @@ from agent.gateway import ServiceGateway
 from agent.gateway.expiry import ExpiryWatch
 from agent.host.anteroom import Anteroom
 from agent.host.host import WorkerHost
-from agent.host.orders import urls_of
+from agent.host.orders import platform_of, urls_of
 from agent.host.scriptfiles import stamps_of
 from agent.insertion import Insertion
 from agent.lifecycle import Part
@@ -89,6 +89,7 @@ class Backrooms:
             agent_id=config.agent_id,
             destinations=[destination.name for destination in config.destinations],
             urls=urls_of(config),
+            platform=platform_of(config),
             filters=config.filters,
             is_debug=config.log.level is LogLevel.DEBUG,
             asking=courier,

@@ -32,6 +32,7 @@ class Edges:
     """Who is told what becomes of events."""
     destinations: tuple[str, ...] = ()
     urls: Mapping[str, str] = MappingProxyType({})
+    platform: Mapping[str, str] = MappingProxyType({})
     is_debug: bool = False
     filters: tuple[DedupFilter, ...] = ()
     asking: Asking | None = None

@@ -77,6 +77,7 @@ class WorkerHost:
         destinations: Iterable[str] = (),
         filters: Iterable[DedupFilter] = (),
         urls: Mapping[str, str] = MappingProxyType({}),
+        platform: Mapping[str, str] = MappingProxyType({}),
         is_debug: bool = False,
         asking: Asking | None = None,
         entries: Entries | None = None,
@@ -86,11 +87,11 @@ class WorkerHost:
         share: WorkShare | None = None,
     ) -> None:
         """`destinations`: the names there are, so that a service that misspells one fails in its hook; empty for not
-        known. `urls`: of those that have one. `filters`: those of `deduplicator-filter.xml`. `is_debug`: debug lines
-        are written. `asking` carries what services ask. `entries` is told what becomes of events. `suspended` keeps
-        which services the operator has suspended; without it that is forgotten at the end. `share` says when events may
-        be begun; without, always. `launcher` and `clock` are for tests; without, real processes are started, with
-        `home` as their working directory."""
+        known. `urls`: of those that have one. `platform`: what services may know of it. `filters`: those of
+        `deduplicator-filter.xml`. `is_debug`: debug lines are written. `asking` carries what services ask. `entries`
+        is told what becomes of events. `suspended` keeps which services the operator has suspended; without it that is
+        forgotten at the end. `share` says when events may be begun; without, always. `launcher` and `clock` are for
+        tests; without, real processes are started, with `home` as their working directory."""
         edges = Edges(
             launcher=launcher if launcher is not None else ProcessLauncher(reactor=reactor, home=home),
             spool=spool,
@@ -101,6 +102,7 @@ class WorkerHost:
             agent_id=agent_id,
             destinations=tuple(destinations),
             urls=urls,
+            platform=platform,
             is_debug=is_debug,
             filters=tuple(filters),
             asking=asking,

@@ -86,7 +86,8 @@ class Load:
     """Load this script and be this service. `destinations` are all names there are, empty for unknown.
 
     `threads` is the most of each lane, `kept_threads` how many of all lanes stay. `limits` are those of
-    `agent.host.apart.hold_to`. `urls` are those of the destinations that have one. `is_debug`: debug lines are written.
+    `agent.host.apart.hold_to`. `urls` are those of the destinations that have one. `platform` is what
+    `iaconfig.xml` says of it. `is_debug`: debug lines are written.
     `filters` are those that the script may name, `dedup_filter` is the one that is held against each event (empty:
     none), `counted` what they have counted so far: filter, key, seconds since the start of the machine.
     """
@@ -101,6 +102,7 @@ class Load:
     kept_threads: int = 0
     limits: Mapping[str, int] = attrs.field(factory=dict)
     urls: Mapping[str, str] = attrs.field(factory=dict)
+    platform: Mapping[str, str] = attrs.field(factory=dict)
     secrets: tuple[SecretConstant, ...] = attrs.field(default=(), repr=False)
     is_debug: bool = False
     filters: tuple[Filter, ...] = ()

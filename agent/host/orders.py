@@ -27,6 +27,9 @@ class Surroundings(Protocol):
     def urls(self) -> Mapping[str, str]: ...
 
     @property
+    def platform(self) -> Mapping[str, str]: ...
+
+    @property
     def is_debug(self) -> bool: ...
 
     @property
@@ -40,6 +43,7 @@ class Configured:
     agent_id: str = ""
     destinations: tuple[str, ...] = ()
     urls: Mapping[str, str] = attrs.field(factory=dict)
+    platform: Mapping[str, str] = attrs.field(factory=dict)
     is_debug: bool = True
     filters: tuple[DedupFilter, ...] = ()
 
@@ -49,6 +53,7 @@ class Configured:
             agent_id=config.agent_id,
             destinations=tuple(one.name for one in config.destinations),
             urls=urls_of(config),
+            platform=platform_of(config),
             filters=config.filters,
         )
 
@@ -63,6 +68,7 @@ def load_order(config: ServiceConfig, edges: Surroundings, *, counted: Sequence[
         destination=config.destination,
         destinations=edges.destinations,
         urls=dict(edges.urls),
+        platform=dict(edges.platform),
         secrets=tuple(_secret(constant) for constant in config.encrypted_constants),
         is_debug=edges.is_debug,
         threads={"normal": config.normal_threads, "high": config.high_threads, "http": config.normal_threads},
@@ -119,6 +125,12 @@ def call_for(number: int, event: Event, *, attempt: int) -> EventCall:
         peer=event.peer,
         received_us=event.received_us,
     )
+
+
+def platform_of(config: AgentConfig) -> Mapping[str, str]:
+    """What services may know of the platform. Its password is none of it: a service that needs it says so."""
+    platform = config.platform
+    return {"user": platform.user, "company": platform.company, "url": next(iter(platform.primary_urls), "")}
 
 
 def urls_of(config: AgentConfig) -> Mapping[str, str]:

@@ -69,6 +69,7 @@ class Runner:
                 destination=order.destination,
                 destinations=frozenset(order.destinations),
                 urls=MappingProxyType(dict(order.urls)),
+                platform=MappingProxyType(dict(order.platform)),
                 filters=MappingProxyType(self._recalls),
                 is_debug=order.is_debug,
                 log=self._log,

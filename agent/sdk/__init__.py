@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     # At run time it is imported by those who name it: workers start faster without.
     from agent.sdk import soap
 
-SDK_VERSION = "1.3"
+SDK_VERSION = "1.4"
 """First number: services written for another one may break. Second: something was added."""
 
 __all__ = [

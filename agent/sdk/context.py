@@ -45,6 +45,7 @@ class Surroundings:
     duplicates: frozenset[str] = frozenset()
     urls: Mapping[str, str] = MappingProxyType({})
     """Of the destinations that have one, by name; without credentials."""
+    platform: Mapping[str, str] = MappingProxyType({})
     settings: Mapping[str, str] = MappingProxyType({})
     """Globals of the script that are settings: `WEB_SERVICE_URL`."""
     secrets: Mapping[str, Secret] = MappingProxyType({})
@@ -101,6 +102,14 @@ class Context:
     def urls(self) -> Mapping[str, str]:
         """The URLs of the destinations that have one, by name."""
         return self._surroundings.urls
+
+    @property
+    def platform(self) -> Mapping[str, str]:
+        """What `iaconfig.xml` says of the platform: its `user`, its `company`, and `url`, the first primary server.
+
+        Its password comes as every other secret: by an `<encrypted-constant>` with the same file.
+        """
+        return self._surroundings.platform
 
     def setting(self, name: str, default: str = "") -> str:
         """Return a setting of the service: a global of its script, else a constant of its descriptor in any case."""

@@ -24,6 +24,7 @@ def surroundings() -> Iterator[None]:
             service="a|b",
             agent_id="plant7",
             constants={"site": "plant-7"},
+            platform={"company": "Example Ltd"},
             destination="outbox",
             destinations=frozenset({"outbox", "tickets"}),
             log=lambda *line: LINES.append(line),
@@ -143,6 +144,7 @@ def test_log_lines_carry_the_event() -> None:
 def test_service_knows_itself() -> None:
     """Name, agent id and constants come from the configuration; constants cannot be changed."""
     assert ("a|b", "plant7", "plant-7") == (context.service, context.agent_id, context.constants["site"])
+    assert {"company": "Example Ltd"} == context.platform
 
 
 def test_constants_of_a_test_end_with_it() -> None:

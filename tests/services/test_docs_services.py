@@ -119,6 +119,7 @@ def surroundings() -> Iterator[None]:
             service="applications|pump-alarms",
             agent_id="plant7-agent",
             constants={"site": "plant-7"},
+            platform={"company": "Example Ltd"},
             secrets={"ticket_password": Secret("not-a-real-one")},
             log=said,
         )
