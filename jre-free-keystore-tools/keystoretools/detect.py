@@ -33,6 +33,7 @@ _MOST_WRAPPINGS: Final = 3
 _SHORT_TEXT: Final = 200
 
 _BYTE_ORDER_MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\xef\xbb\xbf": "utf-8"}
+_WIDE_BEGIN: Final = b"B\0E\0G\0I\0N\0 \0"
 _ARCHIVES: Final = {
     b"PK\x03\x04": (Kind.ARCHIVE, "ZIP or JAR"),
     b"\x1f\x8b": (Kind.ARCHIVE, "gzip"),
@@ -68,7 +69,7 @@ def sniff(data: bytes) -> Detected:
 
 def _detect(data: bytes, wrappings: tuple[str, ...]) -> Detected:
     """The rules in their order; `wrappings` were taken off before."""
-    for rule in (_binary, _marked_text, _pem, _pem_with_other_dashes, _base64):
+    for rule in (_binary, _marked_text, _wide_text, _pem, _pem_with_other_dashes, _base64):
         found = rule(data, wrappings)
         if found is not None:
             return found
@@ -102,6 +103,15 @@ def _marked_text(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
             text = data[len(mark) :].decode(encoding, "replace").encode("utf-8", "replace")
             return _detect(text, (*wrappings, encoding.upper().removesuffix("-LE").removesuffix("-BE")))
     return None
+
+
+def _wide_text(data: bytes, wrappings: tuple[str, ...]) -> Detected | None:
+    """PEM as UTF-16 that has lost its mark: the same as with it."""
+    at = data.find(_WIDE_BEGIN, 0, _TEXT_WINDOW)
+    if at < 0 or len(wrappings) >= _MOST_WRAPPINGS:
+        return None
+    text = data.decode("utf-16-be" if at % 2 else "utf-16-le", "replace").encode("utf-8", "replace")
+    return _detect(text, (*wrappings, "UTF-16"))
 
 
 def _no_crypto(data: bytes, window: bytes) -> tuple[Kind, str]:

@@ -25,7 +25,10 @@ from keystoretools.request import CertificateRequest
 
 # Labels: RFC 7468 allows any printable text; none of the known ones has more than 30 characters.
 _MARKER: Final = re.compile(rb"-----(BEGIN|END) ([^\r\n-]{1,64})-----")
-_HEADER: Final = re.compile(rb"[ \t]*([A-Za-z][A-Za-z0-9-]{0,30}):[ \t]*([^\n]{0,1000})\n")
+# Empty lines (doubled line ends) and mail quote signs may stand before each header.
+_HEADER: Final = re.compile(
+    rb"(?:[ \t]*(?:>[> \t]*)?\n)*[ \t]*(?:>[> \t]*)?([A-Za-z][A-Za-z0-9-]{0,30}):[ \t]*([^\n]{0,1000})\n"
+)
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=]")
 _DROPPED: Final = re.compile(rb"\\[nrt]|\xc2\xa0|\xe2\x80[\x8b-\x8f]|\xef\xbb\xbf|[\s\0]+|(?<=\n)>[> ]*")
 # Octets of a block that may be header lines; DEK-Info needs under 200.

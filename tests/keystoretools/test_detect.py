@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keystoretools import KeystoreError, Kind, MangledError, NotAKeystoreError, der, open_keystore, sniff
+from keystoretools import KeystoreError, Kind, MangledError, NotAKeystoreError, der, open_keystore, sniff, write_pem
 from tests.keystoretools.conftest import SAMPLES, manifest
 from tests.keystoretools.material import identity
 from tests.keystoretools.test_jks import JCEKS, JKS
@@ -65,6 +65,15 @@ def test_wrappings_are_taken_off(data: bytes) -> None:
     marked = b"\xff\xfe" + text.decode().encode("utf-16-le")
     assert (sniff(text).kind, sniff(text).content) == (sniff(data).kind, data)
     assert (sniff(marked).content, sniff(marked).wrappings) == (data, ("UTF-16", "base64"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", ["", "Bag Attributes\n", "\n"])
+def test_wide_text_that_lost_its_mark_is_read(encoding: str, before: str) -> None:
+    """PEM that went through a Windows program, cut off from its byte order mark."""
+    text = before + write_pem(CERTIFICATE).decode()
+    found = sniff(text.encode(encoding))
+    assert (Kind.PEM, text.encode(), ("UTF-16",)) == (found.kind, found.content, found.wrappings)
 
 
 def test_recorded_files(samples: object) -> None:

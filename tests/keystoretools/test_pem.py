@@ -53,6 +53,19 @@ def test_mangled_text_is_read(text: bytes) -> None:
     assert (block.label, block.octets) == ("CERTIFICATE", LEAF.certificate.der)
 
 
+@pytest.mark.parametrize(("end", "sign"), [("\n\n", ""), ("\r\r\n", ""), ("\n", "> "), ("\n\n", "  ")])
+def test_headers_of_mangled_text(end: str, sign: str) -> None:
+    """Doubled line ends and quote signs stand between headers as they do between base64 lines."""
+    lines = ("-----BEGIN RSA PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,0011", "", "AAAA")
+    text = "".join(sign + line + end for line in (*lines, "-----END RSA PRIVATE KEY-----"))
+    block = _only(text.encode())
+    assert ("4,ENCRYPTED", "AES-256-CBC,0011", b"\0\0\0") == (
+        block.header("Proc-Type"),
+        block.header("DEK-Info"),
+        block.octets,
+    )
+
+
 def test_headers() -> None:
     """Header lines stand before the base64, with continuation lines joined."""
     text = (
