@@ -23,7 +23,8 @@ from zope.interface import implementer
 
 from agent.config.model import GatewayLimits
 from agent.gateway.census import Worth
-from agent.gateway.connection import LINGER_BYTES, LINGER_S, Connection, host_of
+from agent.gateway.connection import Connection, host_of
+from agent.gateway.ending import LINGER_BYTES, LINGER_S
 from agent.gateway.slot import NEVER
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.hello import read_hello

@@ -16,34 +16,21 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from agent.errors import SenderError
-from agent.gateway.budget import CRAWL_BYTES_S, SMALL_BYTES, Pace
+from agent.gateway.bodies import Bodies
+from agent.gateway.budget import CRAWL_BYTES_S
 from agent.gateway.census import Worth
+from agent.gateway.ending import STOP_LINGER_S, STOP_PATIENCE_S, Ending
 from agent.gateway.familiar import Familiar
+from agent.gateway.firstwords import FirstWords
 from agent.gateway.outlet import Outlet
 from agent.gateway.patience import Patience
 from agent.gateway.reading import FEED_BYTES, IDLE, RequestReader, Stage
 from agent.gateway.slot import NEVER, Receiving, Slot
-from agent.wire import Head, Tongue, recognise
+from agent.wire import Head, Tongue
 from agent.wire.answer import CONTINUE
 from agent.wire.auth import Gate
 from agent.wire.clientcert import ClientCertificate
-from agent.wire.refusal import not_http, stopping, too_large_body, too_many_bodies, too_slow
-from agent.wire.sniff import ENOUGH_BYTES, WORDS
-
-READ_AND_DROP_BYTES: Final = 64 * 1024
-"""A body that is refused from its head is read and dropped up to this size, so that the connection lives on."""
-
-LINGER_S: Final = 5.0
-LINGER_BYTES: Final = 16 * 1024 * 1024
-"""How long and how much is still read after an early error answer, so that the sender sees the answer and not a reset
-(nginx: lingering_timeout 5 s, lingering_time 30 s)."""
-
-STOP_PATIENCE_S: Final = 2.0
-"""For requests that are in the middle of coming when the gateway stops: an event takes milliseconds; whoever is not
-through by then is told to come back."""
-
-STOP_LINGER_S: Final = 1.0
-"""Instead of `LINGER_S` then."""
+from agent.wire.refusal import stopping, too_slow
 
 
 @implementer(IHalfCloseableProtocol)
@@ -73,28 +60,22 @@ class Connection(Protocol):
         """The last head that was let in, where, and as whom: kept by the doorman for requests that repeat it."""
         self._reception = reception
         self._limits = reception.limits
-        self._stranger = stranger
+        self._words = FirstWords(stranger)
         self._clock = clock
         self._patience = Patience(reception.limits, clock, clock() if since is None else since)
         self._lost = lost
         self._reader = RequestReader(limits=reception.limits, familiar=reception.familiar, recipient=self)
         self._slots: deque[Slot] = deque()
-        self._pace = Pace(0.0)
+        self._bodies = Bodies(max_bytes=reception.limits.max_body_bytes, budget=reception.budget)
+        self._ending = Ending()
         self._owes_continue = False
         self._known: Familiar | None = None
         """What the request before was known by, for the next one most likely is, too."""
         self._unread = b""
-        self._beginning = b""
-        self._dropped_bytes = 0
         self._current: Slot | None = None
         """The request that is being read."""
-        self._is_deaf = False
         self._is_feeding = False
         self._is_paused = False
-        self._is_stopping = False
-        self._is_finishing = False
-        self._is_gone = False
-        self._peer_has_ended = False
 
     # ---- Twisted calls these -----------------------------------------------------------------------------------
 
@@ -104,15 +85,13 @@ class Connection(Protocol):
         self._patience.for_first_head()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._is_deaf:
-            self._dropped_bytes += len(data)
-            if self._dropped_bytes > LINGER_BYTES:
+        if self._ending.is_deaf:
+            if self._ending.drop(len(data)):
                 self.abort()
             return
         if not self._slots and self._is_at_ease() and self._take_familiar(data):
             return
-        if len(self._beginning) < ENOUGH_BYTES:
-            self._beginning += data[:256]  # other tongues are told by these bytes
+        self._words.hear(data)
         if self._is_paused:
             self._unread += data
             return
@@ -120,8 +99,8 @@ class Connection(Protocol):
 
     def readConnectionLost(self) -> None:
         """The sender has ended its side; what it asked before is still answered."""
-        self._peer_has_ended = True
-        if self._is_deaf or (self._reader.stage is IDLE and not self._slots and not self._unread):
+        self._ending.peer_ended()
+        if self._ending.is_deaf or (self._reader.stage is IDLE and not self._slots and not self._unread):
             self._close()
         elif self._reader.stage is not IDLE and not self._unread:
             self._refuse(self._reader.cut_off())
@@ -130,7 +109,7 @@ class Connection(Protocol):
         """Our own half-close has gone out; nothing to do until the peer closes."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self._is_gone = True
+        self._ending.is_gone = True
         self._patience.end()
         self._slots.clear()  # answers that still come find nobody, and that is all right
         if self._current is not None:
@@ -148,20 +127,17 @@ class Connection(Protocol):
         self._slots.append(slot)
         self._current = slot
         self._patience.begin()
-        if head.length is not None and head.length > self._limits.max_body_bytes:
-            raise too_large_body(self._limits.max_body_bytes, head.length)
-        if head.length is None or head.length > SMALL_BYTES:
-            self._pace = Pace(self._patience.begun_s)
+        self._bodies.begin(head, self._patience.begun_s)
         try:
             self._reception.admit(slot, head.method, target, headers)
             if fault is not None:
                 raise fault
         except SenderError as error:
-            if head.expects_continue or head.length is None or head.length > READ_AND_DROP_BYTES:
+            if not self._bodies.may_be_dropped(head):
                 raise
             slot.refusal = error
-        if head.length is not None and slot.refusal is None and not self._reception.budget.has_room(head.length):
-            raise too_many_bodies()
+        else:
+            self._bodies.admit(head)
         if slot.is_asked:
             slot.headers = headers
         if head.expects_continue and head.length != 0:
@@ -170,17 +146,15 @@ class Connection(Protocol):
         return slot
 
     def hold_body(self, slot: Slot, size: int) -> None:
-        """Count what is kept of a body, and refuse it where all together are too much."""
-        slot.held_bytes += size
-        if not self._reception.budget.take(size, of_bytes=slot.held_bytes):
-            raise too_many_bodies()
+        """See `Bodies.hold`."""
+        self._bodies.hold(slot, size)
 
     def end_request(self, slot: Slot, body: bytes) -> None:
         """Hand a complete request to the reception."""
         self._current = None
         self._patience.forget_stage()
         self._owes_continue = False
-        if self._is_stopping:
+        if self._ending.is_stopping:
             self._reader.is_done = True
         slot.due = self._clock() + self._limits.answer_timeout_s
         if slot.refusal is not None:
@@ -192,7 +166,7 @@ class Connection(Protocol):
 
     def flush(self) -> None:
         """Send the answers that are known, up to the first that is not."""
-        if self._is_gone:
+        if self._ending.is_gone:
             return
         slots = self._slots
         if len(slots) == 1 and (answer := slots[0].answer) is not None and not slots[0].closes and self._is_at_ease():
@@ -220,7 +194,7 @@ class Connection(Protocol):
 
     def ends_with(self, slot: Slot) -> bool:
         """Whether the answer to `slot` is the last of this connection."""
-        if not (self._reader.is_done or self._is_stopping):
+        if not (self._reader.is_done or self._ending.is_stopping):
             return False
         return slot is (self._slots[-1] if self._slots else None) and self._reader.stage is IDLE
 
@@ -231,15 +205,15 @@ class Connection(Protocol):
             self.abort()
         elif now >= self._patience.read_until:
             self._reading_is_overdue()
-        elif self._current is not None and self._reception.budget.is_tight and self._crawls(self._current, now):
+        elif self._current is not None and self._crawls(self._current, now):
             self._refuse(too_slow("body", f"with {CRAWL_BYTES_S} bytes/s, which is asked for while memory is short"))
         elif self._slots and now >= self._slots[0].due:
             self._slots[0].overdue()
 
     def wind_down(self) -> None:
         """Take no new request, answer those in hand, then close."""
-        self._is_stopping = True
-        if self._is_deaf:
+        self._ending.stop()
+        if self._ending.is_deaf:
             self._patience.hurry(STOP_LINGER_S)
         elif self._reader.stage is IDLE:
             self._unread = b""
@@ -259,7 +233,7 @@ class Connection(Protocol):
 
     def abort(self) -> None:
         """Cut the connection now."""
-        if not self._is_gone:
+        if not self._ending.is_gone:
             self.transport.abortConnection()
 
     # ---- reading -----------------------------------------------------------------------------------------------
@@ -267,14 +241,8 @@ class Connection(Protocol):
     def _is_at_ease(self) -> bool:
         """Whether nothing is going on but requests that come and answers that go."""
         reader = self._reader
-        return reader.stage is IDLE and not (
-            self._is_feeding
-            or self._is_paused
-            or self._is_stopping
-            or self._is_finishing
-            or self._peer_has_ended
-            or reader.is_done
-        )
+        is_busy = self._is_feeding or self._is_paused or self._ending.has_begun
+        return reader.stage is IDLE and not (is_busy or reader.is_done)
 
     def _take_familiar(self, data: bytes) -> bool:
         """Take `data` if it is one whole request with a head that was read before: nearly all that ever comes.
@@ -325,10 +293,11 @@ class Connection(Protocol):
                 start += size
                 reader.feed(piece)
         except SenderError as error:
-            self._refuse(self._look_closer(error))
+            self._refuse(self._words.look_closer(error) if reader.has_read_nothing else error)
         finally:
             self._is_feeding = False
-        if self._peer_has_ended and not self._unread and reader.stage is not IDLE and not self._is_deaf:
+        ending = self._ending
+        if ending.has_peer_ended and not self._unread and reader.stage is not IDLE and not ending.is_deaf:
             self._refuse(reader.cut_off())
         self._go_on()
 
@@ -338,11 +307,12 @@ class Connection(Protocol):
 
     def _go_on(self) -> None:
         """What is next, now that something has been read or answered?"""
-        if self._is_gone or self._is_finishing or self._is_deaf:
+        ending = self._ending
+        if ending.is_gone or ending.is_finishing or ending.is_deaf:
             return
         if self._owes_continue:
             self._send_continue()
-        is_over = self._reader.is_done or (self._peer_has_ended and not self._unread)
+        is_over = self._reader.is_done or (ending.has_peer_ended and not self._unread)
         if is_over and not self._slots and self._reader.stage is IDLE:
             self._finish()
         else:
@@ -357,21 +327,13 @@ class Connection(Protocol):
             self._patience.begin()
             self._outlet.send(CONTINUE)
 
-    def _look_closer(self, error: SenderError) -> SenderError:
-        """Tell somebody who does not speak HTTP at all from a faulty request."""
-        tongue = recognise(self._beginning) if self._reader.has_read_nothing else None
-        if tongue in (None, Tongue.HTTP, Tongue.CONNECT, Tongue.TEXT):
-            return error
-        self._stranger(tongue, self._beginning)
-        return not_http(WORDS[tongue])
-
     def _refuse(self, error: SenderError) -> None:
         """Answer an error after which this connection cannot be read on."""
         slot, self._current = self._current, None
         if slot is None:
             slot = Slot(self, self._reception, None)
             self._slots.append(slot)
-        self._is_deaf = True
+        self._ending.is_deaf = True
         self._patience.for_us()
         self._unread = b""
         self._owes_continue = False
@@ -380,7 +342,7 @@ class Connection(Protocol):
         slot.refused(error)
 
     def _reading_is_overdue(self) -> None:
-        if self._is_deaf:
+        if self._ending.is_deaf:
             self.abort()
         elif self._clock() >= self._patience.stopped_at:
             self._refuse(stopping())
@@ -399,7 +361,7 @@ class Connection(Protocol):
 
     def _steer(self) -> None:
         """Pause or resume reading, and set the deadline of what is being read."""
-        if self._is_gone or self._is_deaf:
+        if self._ending.is_gone or self._ending.is_deaf:
             return
         if self._outlet.is_blocked or self._is_crowded():
             if not self._is_paused:
@@ -409,7 +371,7 @@ class Connection(Protocol):
             return
         if self._is_paused:
             self._is_paused = False
-            if not self._peer_has_ended:
+            if not self._ending.has_peer_ended:
                 self.transport.resumeProducing()
             if self._unread:
                 unread, self._unread = self._unread, b""
@@ -418,8 +380,8 @@ class Connection(Protocol):
         self._set_read_deadline()
 
     def _crawls(self, slot: Slot, now: float) -> bool:
-        is_waited_for = slot.held_bytes > SMALL_BYTES and not self._is_paused and self._reader.stage is Stage.BODY
-        return is_waited_for and self._pace.crawls(now, self._reader.body_bytes)
+        is_waited_for = not self._is_paused and self._reader.stage is Stage.BODY
+        return is_waited_for and self._bodies.crawls(slot, now, self._reader.body_bytes)
 
     def _set_read_deadline(self) -> None:
         stage = self._reader.stage
@@ -437,24 +399,24 @@ class Connection(Protocol):
 
     def _output_moved(self) -> None:
         """The peer has read something of what waited."""
-        if self._is_gone:
+        if self._ending.is_gone:
             return
         if self._outlet.is_blocked:
             self._patience.for_reader()
             return
         self._patience.sent_until = NEVER
-        if self._is_finishing:
+        if self._ending.is_finishing:
             self._finish()
         else:
             self._steer()
 
     def _finish(self) -> None:
         """All answers are on their way: close, gently where the sender may still be sending."""
-        self._is_finishing = True
+        self._ending.finish()
         if self._outlet.is_blocked:
             return
-        if self._is_deaf and not self._peer_has_ended:
-            self._patience.for_end(STOP_LINGER_S if self._is_stopping else LINGER_S)
+        if self._ending.lingers:
+            self._patience.for_end(self._ending.linger_s)
             if self._is_paused:
                 self._is_paused = False
                 self.transport.resumeProducing()

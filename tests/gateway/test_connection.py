@@ -12,7 +12,7 @@ from agent.boundaries import Waiting
 from agent.config.model import GatewayLimits
 from agent.errors import SenderError
 from agent.event import BodyKind
-from agent.gateway.connection import READ_AND_DROP_BYTES
+from agent.gateway.bodies import READ_AND_DROP_BYTES
 from tests.support.gateway import SEED, Stage, chunked, post
 
 FULL = SenderError("spool-full", "The disk is full.", status=503, title="Full", headers=(("Retry-After", "30"),))
