@@ -66,6 +66,28 @@ class Report:
     refused: list[tuple[Event, Waiting, Exception]] = attrs.field(factory=list)
     failed: list[tuple[Change, Exception]] = attrs.field(factory=list)
 
+    def add(self, other: Report) -> None:
+        """Take over what became of the batch that followed this one."""
+        self.accepts = [*self.accepts, *other.accepts]
+        self.repeats = [*self.repeats, *other.repeats]
+        self.requests += other.requests
+        self.replayed += other.replayed
+        self.changes += other.changes
+        for service, (events, size_bytes) in other.opened.items():
+            load = self.opened.setdefault(service, [0, 0])
+            load[0] += events
+            load[1] += size_bytes
+        self.refused += other.refused
+        self.failed += other.failed
+
+    def refuse(self, batch: Batch, error: Exception) -> None:
+        """Nothing of `batch` was stored; changes that were impossible in any case stay so."""
+        self.accepts, self.repeats, self.requests, self.replayed, self.changes = (), (), [], [], []
+        self.opened = {}
+        self.refused = [(event, waiting, error) for event, waiting in batch.accepts]
+        impossible = {change for change, _ in self.failed}
+        self.failed += [(change, error) for change in batch.changes if change not in impossible]
+
 
 def announced(report: Report) -> list[StoredEvent]:
     """What a report puts into the lines of the services, in order, as listeners are told it."""

@@ -28,7 +28,7 @@ from agent.errors import ExitStatus, MachineError
 from agent.spool import found, layout, newcomers
 from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
 from agent.spool.changes import Changing, ImpossibleChange
-from agent.spool.keys import Accept, Repeat, sort_out
+from agent.spool.keys import Accept, sort_out
 from agent.spool.ledger import Ledger
 from agent.spool.mark import Mark, MarkFile
 from agent.spool.mending import Edit, Mending, Purge, Replay
@@ -184,7 +184,7 @@ class Writer:
             self._roll_back()
             if len(batch.accepts) + len(batch.changes) > 1:
                 return self._commit_one_by_one(batch)
-            self._refuse(batch, error, report)
+            report.refuse(batch, error)
         except apsw.FullError as error:
             self._roll_back()
             if self._reserve is not None and self._reserve.give_up():
@@ -193,12 +193,12 @@ class Writer:
                 return self._commit_with_reserve(batch)
             if batch.accepts and batch.changes:
                 return self._commit_changes_only(batch, error)
-            self._refuse(batch, error, report)
+            report.refuse(batch, error)
         except Exception as error:
             # The border of the writer's task: whatever it was, the senders are answered and the connection is checked.
             self._roll_back()
             self._is_trusted = False
-            self._refuse(batch, error, report)
+            report.refuse(batch, error)
         return report
 
     def _make_room(self) -> None:
@@ -303,32 +303,11 @@ class Writer:
     def _commit_one_by_one(self, batch: Batch) -> Report:
         """Store what can be stored when one order of a batch cannot; slow, and rare."""
         whole = Report(first_seq=self._event_seq + 1)
-        accepts: list[Accept] = []
-        repeats: list[Repeat] = []
         ones = [Batch(accepts=[accept]) for accept in batch.accepts]
         ones += [Batch(changes=[change]) for change in batch.changes]
         for one in ones:
-            report = self.commit(one)
-            accepts += report.accepts
-            repeats += report.repeats
-            whole.requests += report.requests
-            whole.replayed += report.replayed
-            for service, (events, size_bytes) in report.opened.items():
-                load = whole.opened.setdefault(service, [0, 0])
-                load[0] += events
-                load[1] += size_bytes
-            whole.changes += report.changes
-            whole.refused += report.refused
-            whole.failed += report.failed
-        whole.accepts, whole.repeats = accepts, repeats
+            whole.add(self.commit(one))
         return whole
-
-    def _refuse(self, batch: Batch, error: Exception, report: Report) -> None:
-        report.accepts, report.repeats, report.requests, report.replayed, report.changes = (), (), [], [], []
-        report.opened = {}
-        report.refused = [(event, waiting, error) for event, waiting in batch.accepts]
-        impossible = {change for change, _ in report.failed}
-        report.failed += [(change, error) for change in batch.changes if change not in impossible]
 
     def _roll_back(self) -> None:
         if self._connection is None or not self._connection.in_transaction:
