@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from agent.errors import AgentError, ExitStatus
 from iadmin.commands.keystore_sources import SOURCE_VARIABLE, Sources, owner_of, read_sources
-from iadmin.commands.keystore_words import TONES, certificate_data, finding_data
+from iadmin.commands.keystore_words import TONES, certificate_data, entry_data, finding_data
 from iadmin.commands.keystores import AgentKeystore, keystore_command
 from iadmin.commands.lazy import Command
 from iadmin.model import Outcome
 from iadmin.render import Line
-from keystoretools import Keystore, KeystoreError
+from keystoretools import Certificate, Keystore, KeystoreError
 from keystoretools.certificate_findings import title
+from keystoretools.contents import LockedStore, Part
 from keystoretools.cures import FIND_THE_KEY
 from keystoretools.errors import ErrorCode
 from keystoretools.explain import explain as explain_contents
 from keystoretools.finding import Finding
+
+MAX_ENTRIES: Final = 1000
+"""Of a keystore, in JSON: the trust stores of browsers and of Java hold some 150."""
 
 
 @click.command(cls=Command)
@@ -72,12 +78,33 @@ def explain(
             "failures": [
                 {"file": name, "code": str(error.code), "sentence": error.sentence} for name, error in sources.failures
             ],
-            "certificates": [certificate_data(one) for one in sources.contents.certificates],
+            "certificates": [
+                {"place": part.place, **certificate_data(part.value)}
+                for part in sources.contents.parts
+                if isinstance(part.value, Certificate)
+            ],
+            "keystores": [one for part in sources.contents.parts for one in _store_data(part)],
         },
         blocks=tuple(blocks),
         notes=sources.notes,
         exit_status=_status(sources),
     )
+
+
+def _store_data(part: Part) -> Iterator[dict[str, Any]]:
+    """A keystore for JSON, with its first entries."""
+    store = part.value
+    if isinstance(store, Keystore):
+        shown = islice(store, MAX_ENTRIES)
+        yield {
+            "place": part.place,
+            "format": store.format.value,
+            "opened": store.password is not None,
+            "entries": [entry_data(one) for one in shown],
+            "left_out": max(0, len(store) - MAX_ENTRIES),
+        }
+    elif isinstance(store, LockedStore):
+        yield {"place": part.place, "format": None, "opened": False, "entries": [], "left_out": None}
 
 
 def _status(sources: Sources) -> ExitStatus:

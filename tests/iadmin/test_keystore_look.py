@@ -10,7 +10,7 @@ import pytest
 
 from agent.errors import ExitStatus
 from iadmin.commands.keystore import COMMANDS
-from keystoretools import Format
+from keystoretools import Format, Keystore, save_keystore
 from tests.iadmin.fakes import NOW
 from tests.iadmin.keystores import SERVER, Site, apia, authority, entry, made, pem, pfx
 
@@ -235,3 +235,24 @@ def test_sealed_certificates_are_not_taken_for_missing_ones(site: Site) -> None:
     two(site, password="our own", format=Format.PKCS12)
     answer = site.run("list")
     assert (0, True) == (answer.status, "not to be told without the password" in answer.out)
+
+
+def test_explain_as_json_has_the_certificates_of_keystores_too(site: Site) -> None:
+    """Beside those that stand in files by themselves; each where it was found."""
+    ca = authority()
+    store = Keystore(format=Format.JKS, entries=(entry("agent", ca.server, ca.intermediate),))
+    files = [
+        site.file("agent.jks", save_keystore(store, "changeit")),
+        site.file("root.pem", pem(ca.root.certificate)),
+    ]
+    data = site.run("explain", *files, "--json").document
+    assert [("root.pem, line 1", ca.root.certificate.sha256.hex())] == [
+        (one["place"], one["sha256"]) for one in data["certificates"]
+    ]
+    (found,) = data["keystores"]
+    assert ("agent.jks", "JKS", 0) == (found["place"], found["format"], found["left_out"])
+    (one,) = found["entries"]
+    assert ("agent", [ca.server.certificate.sha256.hex(), ca.intermediate.certificate.sha256.hex()]) == (
+        one["alias"],
+        [each["sha256"] for each in one["certificates"]],
+    )
