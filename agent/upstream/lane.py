@@ -65,7 +65,7 @@ class Lane:
         self._sender = sender
         self._policy = policy
         self._spool = spool
-        self._settling = Settling(spool=spool, reactor=reactor)
+        self._settling = Settling(name=name, spool=spool, reactor=reactor)
         self._reactor = reactor
         self._now_us = now_us
         self._jitter = jitter
@@ -308,7 +308,7 @@ class Lane:
                 reason=verdict.reason,
                 due_us=due_us,
             )
-            stored = Deferred.fromCoroutine(self._settling.settle(request, settlement))
+            stored = self._settling.settle(settlement)
             is_left_behind = self._may_leave_behind(verdict, stored)
             if not is_left_behind:
                 await stored

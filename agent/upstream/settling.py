@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from agent.boundaries import RequestSettlement, Spool, StoredRequest
+from agent.boundaries import RequestSettlement, Spool
 from agent.errors import AgentError
-from agent.upstream.health import event_id_of
 
 log = Logger(namespace="upstream")
 
@@ -29,7 +30,8 @@ MAX_SETTLE_PAUSE_S: Final = 30.0
 class Settling:
     """The settlements of one destination that are on their way to disk. `ahead` is what sending has left behind."""
 
-    def __init__(self, *, spool: Spool, reactor: IReactorTime) -> None:
+    def __init__(self, *, name: str, spool: Spool, reactor: IReactorTime) -> None:
+        self._name = name
         self._spool = spool
         self._reactor = reactor
         self._repeated = 0
@@ -40,31 +42,39 @@ class Settling:
         """Whether the next of a group may be sent before the settlement of this one is on disk."""
         return not self._repeated and self.ahead < MAX_AHEAD
 
-    async def settle(self, request: StoredRequest, settlement: RequestSettlement) -> None:
-        """Returns when it is on disk. It is given to the spool before this call returns, so that the order is kept."""
-        try:
-            await self._spool.settle_request(settlement)
-        except AgentError as error:
-            self._repeated += 1
-            try:
-                await self._repeat(request, settlement, error)
-            finally:
-                self._repeated -= 1
+    def settle(self, settlement: RequestSettlement) -> Deferred[None]:
+        """Fires when it is on disk. It is given to the spool before this call returns, so that the order is kept."""
+        stored = self._spool.settle_request(settlement)
+        assert isinstance(stored, Deferred)
+        return stored.addErrback(self._refused, settlement)
 
-    async def _repeat(self, request: StoredRequest, settlement: RequestSettlement, error: AgentError) -> None:
+    def _refused(self, failure: Failure, settlement: RequestSettlement) -> Deferred[None]:
+        failure.trap(AgentError)  # type: ignore[no-untyped-call]
+        assert isinstance(failure.value, AgentError)
+        if not self._repeated:
+            log.error(
+                "{name}: what came of its requests cannot be stored, each is tried again until it can: {reason}",
+                name=self._name,
+                reason=failure.value.sentence,
+            )
+        return Deferred.fromCoroutine(self._repeat(settlement))
+
+    async def _repeat(self, settlement: RequestSettlement) -> None:
+        self._repeated += 1
+        try:
+            await self._until_stored(settlement)
+        finally:
+            self._repeated -= 1
+        if not self._repeated:
+            log.info("{name}: what came of its requests is stored again", name=self._name)
+
+    async def _until_stored(self, settlement: RequestSettlement) -> None:
         pause_s = 1.0
         while True:
-            log.error(
-                "what came of {id} cannot be stored, trying again in {pause_s:.0f} s: {reason}",
-                id=request.id,
-                pause_s=pause_s,
-                reason=error.sentence,
-                event_id=event_id_of(request),
-            )
             await deferLater(self._reactor, pause_s)
             try:
                 await self._spool.settle_request(settlement)
+            except AgentError:
+                pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)
+            else:
                 return
-            except AgentError as again:
-                error = again
-            pause_s = min(2 * pause_s, MAX_SETTLE_PAUSE_S)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
 from agent.boundaries import RequestSettlement, StoredRequest
 from agent.delivery import OPEN_STATES, OutboundRequest, Outcome, State, next_state
@@ -88,7 +88,7 @@ class FakeSpool:
 
     def settle_request(self, settlement: RequestSettlement) -> Deferred[None]:
         if self.faults:
-            raise self.faults.pop(0)
+            return fail(self.faults.pop(0))
         request = self.requests[settlement.seq]
         claimed = next_state(request.state, Outcome.CLAIM)
         self.requests[settlement.seq] = attrs.evolve(

@@ -553,3 +553,17 @@ def test_requests_stand_back_until_they_may_begin():
     desk.stop()
     share.give(9)
     assert [3, 4] == desk.sender.in_hand
+
+
+def test_a_store_that_refuses_many_settlements_is_told_once(desk, captured):
+    """One line for the destination when it begins and one when it is over, however many requests have been answered."""
+    for group in ("a", "b", "c"):
+        desk.spool.store(group=group)
+    desk.spool.faults = [MachineError("store-full", "the disk is full")] * 5
+    for seq in (1, 2, 3):
+        desk.sender.answer(seq)
+    desk.clock.pump([1.0] * 10)
+    told = [event for event in captured if "cannot be stored" in event["log_format"]]
+    assert [("out", "the disk is full")] == [(event["name"], event["reason"]) for event in told]
+    assert 1 == len([event for event in captured if "is stored again" in event["log_format"]])
+    assert [State.DONE] * 3 == desk.spool.states()
