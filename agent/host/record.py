@@ -10,6 +10,7 @@ from typing import Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from agent.boundaries import EventSettlement, Spool
 from agent.errors import AgentError
@@ -66,21 +67,24 @@ class Record:
             await done
 
     def _begin(self, place: int, settlement: EventSettlement) -> None:
-        Deferred.fromCoroutine(self._store(place, settlement)).addErrback(self._bug)
-
-    async def _store(self, place: int, settlement: EventSettlement) -> None:
         self._open += 1
+        stored = self._spool.settle_event(settlement)
+        assert isinstance(stored, Deferred)
+        stored.addErrback(self._not_stored, place, settlement).addBoth(self._over).addErrback(self._bug)
+
+    def _not_stored(self, failure: Failure, place: int, settlement: EventSettlement) -> None:
+        if isinstance(failure.value, AgentError):
+            self._keep(place, settlement, failure.value)
+        else:
+            self._bug(failure)
+
+    def _over(self, _: object) -> None:
         was_full = not self.takes_more
-        try:
-            await self._spool.settle_event(settlement)
-        except AgentError as error:
-            self._keep(place, settlement, error)
-        finally:
-            self._open -= 1
-            if not self._open:
-                waiting, self._all_stored = self._all_stored, []
-                for done in waiting:
-                    done.callback(None)
+        self._open -= 1
+        if not self._open:
+            waiting, self._all_stored = self._all_stored, []
+            for done in waiting:
+                done.callback(None)
         if was_full and self.takes_more:
             self._room()
 
@@ -103,5 +107,5 @@ class Record:
         if self.takes_more:
             self._room()
 
-    def _bug(self, failure: object) -> None:
-        log.failure("{service}: a settlement was lost", failure, service=self._service)  # type: ignore[arg-type]
+    def _bug(self, failure: Failure) -> None:
+        log.failure("{service}: a settlement was lost", failure, service=self._service)

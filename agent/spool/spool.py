@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -376,8 +376,9 @@ class SqliteSpool:
         """Nobody waits for it: what the disk refuses to note is only the number of an attempt."""
         self._order(claim).addErrback(lambda _: None)
 
-    def _change(self, what: EventSettlement | RequestSettlement | Answered) -> Deferred[None]:
-        return self._order(what).addCallback(lambda _: None)
+    def _change(self, what: EventSettlement | RequestSettlement | Answered) -> Deferred[Any]:
+        """Its result is None: only an operator's change has another."""
+        return self._order(what)
 
     def _order(self, what: EventSettlement | RequestSettlement | Answered | Claim | Mend) -> Deferred[Mended | None]:
         return self._give(Change(what=what))
