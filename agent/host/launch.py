@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 import agent
 from agent.errors import MachineError
+from agent.host.inlet import Inlet
 
 ENVIRONMENT: Final = (
     "PATH",
@@ -66,7 +67,7 @@ class WorkerLink(Protocol):
     def pid(self) -> int: ...
 
     def write(self, data: bytes) -> None:
-        """Write to the worker's descriptor 3; never blocks. Pieces written in one turn leave in one piece."""
+        """Write to the worker's descriptor 3; never blocks."""
 
     def close(self) -> None:
         """Close descriptor 3, which ends a worker that listens."""
@@ -140,12 +141,11 @@ class ProcessLauncher:
 class _Link:
     def __init__(self, process: IProcessTransport) -> None:
         self._process = process
+        self._inlet = Inlet(process, TO_WORKER_FD)
         self.pid: Final = _pid(process)
 
     def write(self, data: bytes) -> None:
-        # Twisted collects what is written and hands it to the pipe when the reactor has come round.
-        with contextlib.suppress(KeyError):
-            self._process.writeToChild(TO_WORKER_FD, data)
+        self._inlet.write(data)
 
     def close(self) -> None:
         self._process.closeChildFD(TO_WORKER_FD)
