@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         home = _home(arguments.home)
         # Only now: most of a start is loading this, and `--help` or a wrong home need none of it.
+        import agent.turning  # noqa: F401 -- comes first: it says what Twisted is to be loaded without
         from agent.running import run
 
         run(home, console=None if arguments.no_console else sys.stderr)

@@ -9,33 +9,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Final
-
-from twisted.logger import Logger
 
 from agent.delivery.share import Meter
 
 
 @contextmanager
-def _without(library: str) -> Iterator[None]:
-    """As if a library were not installed (an entry None in `sys.modules` says so), unless it is loaded already."""
-    if library in sys.modules:
+def _instead_of(module: str, other: ModuleType | None) -> Iterator[None]:
+    """Let `other` be imported in the place of a module, unless that is loaded already; None: it is not installed."""
+    if module in sys.modules:
         yield
         return
-    sys.modules[library] = None  # type: ignore[assignment]
+    sys.modules[module] = other  # type: ignore[assignment]
     try:
         yield
     finally:
-        del sys.modules[library]
+        del sys.modules[module]
 
 
 # Twisted's reactor has methods for TLS where it finds OpenSSL. We use none of them: the gateway has a transport of its
 # own (docs/decisions/0016), and who else speaks TLS wraps protocols. Loading OpenSSL, cryptography and service_identity
-# for them would be a fifth of a start; who presents or checks a certificate loads them then.
-with _without("OpenSSL"):
+# for them would be a fifth of a start; who presents or checks a certificate loads them then. `http.cookiejar` is there
+# for a name from the days of Python 2 (`twisted.python.compat.cookielib`), and brings urllib, http.client and email.
+with _instead_of("OpenSSL", None), _instead_of("http.cookiejar", ModuleType("http.cookiejar")):
     from twisted.internet.epollreactor import EPollReactor
     from twisted.internet.process import ProcessReader, ProcessWriter
     from twisted.internet.tcp import Client
+    from twisted.logger import Logger
 
 log = Logger(namespace="agent")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BEHIND = (
-    "OpenSSL", "cryptography", "service_identity", "rich", "click", "zipfile",
+    "OpenSSL", "cryptography", "service_identity", "rich", "click", "zipfile", "http.client", "email.utils",
     "twisted.web", "twisted.protocols.tls", "twisted.internet.ssl", "twisted.internet.endpoints",
     "keystoretools", "agent.control.admin", "agent.control.gateway", "agent.host.host", "agent.upstream.courier",
     "agent.view", "agent.reload", "agent.sdk", "agent.backrooms",
@@ -31,7 +31,7 @@ def loaded(code: str) -> set[str]:
 
 def test_gateways_listen_before_the_rest_is_loaded() -> None:
     """Nothing of what is behind the gateways is imported with the agent, but when it is furnished."""
-    found = loaded("import agent.main, agent.running")
+    found = loaded("import agent.main, agent.turning, agent.running")
     assert [] == [name for name in BEHIND if name in found]
     assert "agent.spool.spool" in found
     behind = loaded("import agent.running, agent.backrooms")
@@ -45,7 +45,7 @@ def test_the_command_line_alone_loads_neither() -> None:
 
 
 def test_twisted_can_speak_tls_all_the_same() -> None:
-    """OpenSSL is hidden from the reactor only while that is imported."""
+    """What is kept from Twisted is kept only while its reactor is imported."""
     found = loaded(
         "import agent.turning\nassert 'OpenSSL' not in sys.modules\nimport twisted.internet.ssl, twisted.protocols.tls"
     )

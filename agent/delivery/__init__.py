@@ -1,22 +1,19 @@
 """The rules of delivery, without a clock or a disk: the life of an event, retry arithmetic, order.
 
 `life` is the table every change of state goes through; `request` names what services send and what came back; `order`
-says which event of a service is begun next; `retry` when to try again and when to give up.
+says which event of a service is begun next; `retry` when to try again and when to give up. Only the first two are for
+everybody, and are imported here: who takes events in needs no more.
 """
 
 from agent.delivery.life import LIFE, OPEN_STATES, Outcome, State, next_state
-from agent.delivery.order import Lineup, Refill, Ticket
 from agent.delivery.request import Answer, OutboundRequest
 
 __all__ = [
     "LIFE",
     "OPEN_STATES",
     "Answer",
-    "Lineup",
     "OutboundRequest",
     "Outcome",
-    "Refill",
     "State",
-    "Ticket",
     "next_state",
 ]

@@ -7,7 +7,6 @@ holds the lock of the home, as for `OfflineSpool`.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -139,6 +138,8 @@ class Upkeep:
                 f"{source}: there is no {layout.FILE_NAME} in it; name a folder like var/spool/quarantine-<time>",
                 exit_status=ExitStatus.NO_INPUT,
             )
+        import tempfile  # brings three compressors along, which an agent that starts has no use for
+
         with self._alone() as connection, tempfile.TemporaryDirectory(dir=self._folder, prefix="salvage-") as place:
             path = layout.make_files(Path(place))
             other = layout.open_for_writing(path)

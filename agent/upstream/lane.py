@@ -25,7 +25,8 @@ from twisted.logger import Logger
 
 from agent.boundaries import RequestSettlement, Spool, StoredRequest, WorkShare
 from agent.config.model import RetryPolicy
-from agent.delivery import Lineup, Outcome, Refill, State, Ticket
+from agent.delivery import Outcome, State
+from agent.delivery.order import Lineup, Refill, Ticket
 from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
 from agent.delivery.share import Unshared
 from agent.errors import DestinationError

@@ -10,7 +10,7 @@ import enum
 import json
 import re
 from collections.abc import Iterable
-from email.utils import formatdate
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -21,6 +21,8 @@ PROBLEM_TYPE: Final = "urn:integration-agent:problem:"
 
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """Not `xml.sax.saxutils`, which brings all of `urllib` and `ssl` along: workers import this module, too."""
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _OURS: Final = frozenset(
@@ -38,6 +40,13 @@ class Persistence(bytes, enum.Enum):
     CLOSE = b"Connection: close\r\n"
 
 
+def http_date(now_s: int) -> str:
+    """A moment as headers have it, whatever the locale (RFC 9110, section 5.6.7). `email.utils` can do it, too, and
+    brings a dozen modules along."""
+    at = datetime.fromtimestamp(now_s, UTC)
+    return f"{_DAYS[at.weekday()]}, {at:%d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
+
+
 class Answers:
     """Renders all answers of a gateway. Call `tick` with the wall clock in whole seconds, at least once a second."""
 
@@ -51,7 +60,7 @@ class Answers:
         """Set the Date of the answers that follow."""
         if now_s != self._now_s:
             self._now_s = now_s
-            self._date = b"Date: " + formatdate(now_s, usegmt=True).encode("ascii") + b"\r\n"
+            self._date = b"Date: " + http_date(now_s).encode("ascii") + b"\r\n"
             self._accepted.clear()
 
     def accepted(self, event_id: str, *, xml: bool, persistence: Persistence) -> bytes:

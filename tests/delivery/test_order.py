@@ -8,7 +8,7 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.delivery import Lineup, Refill, Ticket
+from agent.delivery.order import Lineup, Refill, Ticket
 
 THREADS = {0: 2, 1: 1}
 

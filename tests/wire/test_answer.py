@@ -1,12 +1,15 @@
 """Answers as bytes."""
 
 import json
+from email.utils import formatdate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from agent.errors import SenderError
-from agent.wire.answer import Answers, Persistence
+from agent.wire.answer import Answers, Persistence, http_date
 from tests.support.gateway import Reply, read_replies
 
 KEEP = Persistence.KEEP
@@ -127,3 +130,9 @@ def test_reasons_are_those_of_rfc_9110(status: int, phrase: bytes) -> None:
     """Not those of the RFC before it, which Python 3.11 still has."""
     answer = Answers(now_s=0).response(status, (), b"", persistence=Persistence.KEEP)
     assert answer.startswith(b"HTTP/1.1 %d %b\r\n" % (status, phrase))
+
+
+@given(st.integers(min_value=0, max_value=253_402_300_799))
+def test_dates_are_those_of_the_rfc(now_s: int) -> None:
+    """As the standard library writes them, up to the year 9999."""
+    assert formatdate(now_s, usegmt=True) == http_date(now_s)
