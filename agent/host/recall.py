@@ -14,7 +14,17 @@ SUPPRESSED = (
     "An event with properties {properties} has been injected into the {service} service more frequently than allowed "
     "by the deduplication filter {name}. It has been suppressed."
 )
-"""The original's text, word for word: people search their logs for it."""
+SUPPRESSED_MESSAGE = (
+    "An event with tokens {properties} has been injected into the {domain} event domain more frequently than allowed "
+    "by the deduplication filter {name}. It has been suppressed."
+)
+"""The original's texts, word for word, of an event and of an APXML message: people search their logs for them."""
+
+
+def suppressed(properties: str, *, service: str, name: str, is_message: bool) -> str:
+    """What is said of a duplicate; `name` is that of the filter."""
+    text = SUPPRESSED_MESSAGE if is_message else SUPPRESSED
+    return text.format(properties=properties, service=service, domain=service.partition("|")[0], name=name)
 
 
 class Recall:

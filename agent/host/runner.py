@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from agent import sdk
+from agent.event import BodyKind
 from agent.event.apxml import Token, TokenType
 from agent.host.apart import hold_to
 from agent.host.arguments import argument, response
@@ -20,7 +21,7 @@ from agent.host.loop import Loop
 from agent.host.messages import Call, EventCall, HttpCall, LifeCall, Load, LogLine, Result, Verdict
 from agent.host.pipes import Link
 from agent.host.questions import Questions
-from agent.host.recall import SUPPRESSED, Recall
+from agent.host.recall import Recall, suppressed
 from agent.host.roads import Roads
 from agent.host.script import ScriptError, format_traceback, load, summary, where
 from agent.sdk.context import Surroundings, call_in_hand, calling, settle_in
@@ -206,8 +207,12 @@ class Runner:
         with declared.alone(key):
             told = ""
             if declared.knows(key):
-                properties = describe(declared.predicates, subject)
-                told = SUPPRESSED.format(properties=properties, service=self._order.service, name=declared.name)
+                told = suppressed(
+                    describe(declared.predicates, subject),
+                    service=self._order.service,
+                    name=declared.name,
+                    is_message=subject.kind == BodyKind.APXML,
+                )
             yield key, told
 
     def _is_platforms(self, event: sdk.Event) -> bool:

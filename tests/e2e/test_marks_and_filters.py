@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.live import LiveHome, lines, until
+from tests.support.live import LiveHome, command, lines, run, until
 
 ECHO = """
 from agent.sdk import context
@@ -91,3 +91,16 @@ def test_a_crash_loop_is_visible(home: LiveHome) -> None:
 
     until("the crash loop with its last words", look)
     assert "done" == home.settled(home.accept("<event><properties><a>1</a></properties></event>"))["state"]
+
+
+def test_a_repeated_message_is_suppressed_with_its_own_text(home: LiveHome) -> None:
+    """The original speaks of tokens and of the event domain there."""
+    add_filter(home)
+    mapped = '<mapped-input method="add"><parameter>pump</parameter><parameter>severity</parameter></mapped-input>'
+    home.add_service("echo", ECHO, extra=f'{mapped}<deduplication filter="pumps"/>')
+    home.start()
+    for _ in range(2):
+        done = run(command("apclient"), "--home", home.folder, "--map-data", "applications|echo", "P-1", "high")
+        assert 0 == done.returncode, done.stderr
+    text = "injected into the applications event domain more frequently than allowed by the deduplication filter pumps"
+    until("the second to be suppressed", lambda: text in home.log)
