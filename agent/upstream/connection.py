@@ -29,7 +29,7 @@ class Keeper(Protocol):
         """Its answer is read, and it is of no more use."""
 
     def lost(self, connection: Connection) -> None:
-        """It is gone."""
+        """It is gone, or as good as gone; may be said twice."""
 
 
 @implementer(IPushProducer)
@@ -94,6 +94,7 @@ class Connection(protocol.Protocol):
         asking = self._asking
         if asking is None:
             # Nobody has asked, and the next one who does must not take this for the answer.
+            self._keeper.lost(self)
             self.abort()
             return
         try:

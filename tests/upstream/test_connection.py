@@ -138,8 +138,8 @@ def test_what_is_said_unasked_is_not_the_next_answer():
     result_of(asking)
     line.says(answer(200, b"forged"))
     assert line.wire.is_aborted
-    line.ends()
     assert desk.pool.take("h") is None
+    line.ends()
 
 
 def test_what_is_no_answer_ends_the_connection():
