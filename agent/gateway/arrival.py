@@ -95,9 +95,9 @@ class House(Protocol):
         served: Served | None,
         client_certificate: ClientCertificate | None = None,
     ) -> Connection:
-        """A connection that takes requests, in the place of `visitor`. `served`: it speaks inside TLS.
+        """A connection that takes requests, from `since` on, in the place of `visitor`.
 
-        From `since` on a request is waited for.
+        `served`: it speaks inside TLS, and `visitor` stays where it is.
         """
 
     def turn_away(self, visitor: Visitor, *, peer: str, served: Served, since: float) -> Connection:

@@ -44,9 +44,14 @@ class Crowd(Generic[M]):
 
     def replace(self, member: M, other: M) -> None:
         """`other` has taken over the connection of `member`."""
-        place = self._place_of.get(member, "")
-        self.discard(member)
-        self.add(other, place)
+        place = self._place_of.pop(member, None)
+        if place is None:
+            self.add(other, "")
+            return
+        self._place_of[other] = place
+        if self._census is not None:
+            self._census.discard(member, place)
+            self._census.add(other, place)
 
     def discard(self, member: M) -> None:
         place = self._place_of.pop(member, None)

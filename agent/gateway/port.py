@@ -297,11 +297,12 @@ class ServiceGateway(ServerFactory):
             reception=self._reception,
             stranger=stranger,
             clock=self.clock,
-            lost=self.lost,
+            lost=self.lost if served is None else lambda _: self.lost(visitor),
             since=since,
             client_certificate=client_certificate,
         )
-        self.replace(visitor, connection)
+        if served is None:
+            self.replace(visitor, connection)
         return connection
 
     def turn_away(self, visitor: Visitor, *, peer: str, served: Served, since: float) -> Connection:

@@ -13,7 +13,7 @@ through to the socket would send an answer in the clear.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
@@ -49,6 +49,8 @@ class TlsTransport(Protocol):
         self._connection: Connection | None = None
         self._producer: Any = None
         self._has_been_asked = False
+        self._keeps_tickets = False
+        """What TLS has to say is tickets, and they wait for the first answer."""
         self._is_noted = False
         self._is_deaf = False
         self._is_ending = False
@@ -103,23 +105,42 @@ class TlsTransport(Protocol):
             if not self._has_been_asked:
                 self._note(self._left_cause())
             self._connection.connectionLost(reason)
+        self._is_noted = True
+        del self._side  # its memory, many times ours, would wait for the garbage collector
 
-    # ---- the gateway calls these, before there is a connection -------------------------------------------------
+    # ---- the gateway calls these -------------------------------------------------------------------------------
 
-    worth: Final = Worth.NOTHING_YET
+    @property
+    def worth(self) -> Worth:
+        """What would be lost with it."""
+        return Worth.NOTHING_YET if self._connection is None else self._connection.worth
 
     def sweep(self, now: float) -> None:
-        if now >= self._deadline:
+        """End what has taken too long, and give tickets to those who ask for nothing."""
+        if self._connection is not None:
+            if self._keeps_tickets:
+                self._keeps_tickets = False
+                self._flush()
+            self._connection.sweep(now)
+        elif now >= self._deadline:
             self._note(Cause.HANDSHAKE_TIMEOUT)
             self.abort()
 
     def wind_down(self) -> None:
-        self._is_noted = True
-        self.transport.loseConnection()
+        """The gateway stops."""
+        if self._connection is not None:
+            self._connection.wind_down()
+        else:
+            self._is_noted = True
+            self.transport.loseConnection()
 
     def abort(self) -> None:
-        self._is_noted = True
-        self.transport.abortConnection()
+        """Cut the connection now."""
+        if self._connection is not None:
+            self._connection.abort()
+        else:
+            self._is_noted = True
+            self.transport.abortConnection()
 
     # ---- the connection inside calls these ---------------------------------------------------------------------
 
@@ -185,8 +206,10 @@ class TlsTransport(Protocol):
         if not is_over:
             self._flush()
             return False
-        # What TLS has to say now (tickets; in TLS 1.2 the end of the handshake) goes out with what `_read` brings.
-        self._house.count("gateway.handshakes", self._side.version)
+        version = self._side.version
+        self._house.count("gateway.handshakes", version)
+        # In TLS 1.2 the sender waits for the end of the handshake, which goes out with what `_read` brings.
+        self._keeps_tickets = version == "TLSv1.3"
         self._connection = self._house.welcome(
             self,
             peer=self._peer,
@@ -208,9 +231,9 @@ class TlsTransport(Protocol):
                 self._refuse(error)
                 return
             if data is None:
-                # Tickets, the reply to a change of keys or to a wish to renegotiate: along with the answer, where one
-                # is owed; a packet of their own costs as much as the answer.
-                if self._side.has_output and connection.worth is not Worth.WAITING:
+                # The reply to a change of keys or to a wish to renegotiate: along with the answer, where one is owed; a
+                # packet of its own costs as much as the answer.
+                if self._side.has_output and not self._keeps_tickets and connection.worth is not Worth.WAITING:
                     self._flush()
                 return
             if not data:
@@ -219,6 +242,7 @@ class TlsTransport(Protocol):
             if not self._has_been_asked:
                 self._has_been_asked = True
                 self._beginning = b""
+                self._keeps_tickets = False
             connection.dataReceived(data)
 
     def _peer_has_ended(self, connection: Connection) -> None:
@@ -242,8 +266,9 @@ class TlsTransport(Protocol):
             self._outlet.send(waiting)
 
     def _close_notify(self) -> None:
-        self._side.end()
-        self._flush()
+        if not self._is_gone:
+            self._side.end()
+            self._flush()
 
     def _output_moved(self) -> None:
         while self._producer is not None and not self._outlet.is_blocked:
@@ -274,6 +299,7 @@ class TlsTransport(Protocol):
 
         farewell = Farewell(self._house)
         self._house.replace(self, farewell)
+        del self._side
         farewell.begin(self.transport, b"")
 
     def _left_cause(self) -> Cause:

@@ -48,6 +48,6 @@ def _first_share(first: bytes) -> int:
         if kind == _KEY_SHARE and size > 4:
             share = first[at + 2] << 8 | first[at + 3]
         elif kind == _SUPPORTED_VERSIONS:
-            is_tls13 = any(first[pair : pair + 2] == _TLS13 for pair in range(at + 1, at + size, 2))
+            is_tls13 = (first.find(_TLS13, at + 1, at + size) - at) % 2 == 1
         at += size
     return share if is_tls13 and at == end else 0
