@@ -12,6 +12,7 @@ token, and `<transaction-id>` in the header. `agent.event.apxmltext` reads and w
 from __future__ import annotations
 
 import enum
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
@@ -75,7 +76,10 @@ class TokenType(enum.StrEnum):
 
 @attrs.frozen
 class Token:
-    """One key and its value. Raises `ValueError` for a key that is no element name; `token_key` makes it one."""
+    """One key and its value. Raises `ValueError` for a key that is no element name; `token_key` makes it one.
+
+    A value that is no text becomes one as `token_text` says.
+    """
 
     key: str
     value: str = ""
@@ -84,6 +88,8 @@ class Token:
     def __attrs_post_init__(self) -> None:
         if len(self.key) > MAX_KEY or not _compiled(_KEY).fullmatch(self.key):
             raise ValueError(f"{self.key[:80]!r} cannot be the key of a token, which is the name of an XML element")
+        if not isinstance(self.value, str):
+            object.__setattr__(self, "value", token_text(self.value))
 
     @property
     def is_number(self) -> bool:
@@ -155,6 +161,21 @@ def token_key(text: str) -> str:
     if not key or len(key) > MAX_KEY:
         raise ValueError(f"{text[:80]!r} cannot be the key of a token, which has 1 to {MAX_KEY} characters")
     return key
+
+
+def token_text(value: object) -> str:
+    """Return a value as the text of a token: nothing for None, `true` and `false`, numbers as they are, lists and dicts
+    as JSON. Raises `TypeError` for anything else."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool() | list() | tuple() | dict():
+            return json.dumps(value, ensure_ascii=False)
+        case int() | float():
+            return str(value)
+    raise TypeError(f"the value of a token is a {type(value).__name__}, expected a text")
 
 
 def is_number(text: str) -> bool:

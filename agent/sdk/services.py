@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import attrs
 
-from agent.event.apxml import CLIENT_ID, Apxml, Token, TokenType, token_key
+from agent.event.apxml import CLIENT_ID, Apxml, Token, TokenType, token_key, token_text
 from agent.event.apxmltext import write_apxml
 from agent.sdk.asking import Asked
 from agent.sdk.context import context
@@ -60,5 +60,5 @@ class ServiceRequest:
 
     def _body(self) -> bytes:
         tokens = [Token(CLIENT_ID, f"{self.domain}|{self.name}", TokenType.STRING)]
-        tokens += [Token(token_key(key), str(value)) for key, value in self.tokens.items()]
+        tokens += [Token(token_key(key), token_text(value)) for key, value in self.tokens.items()]
         return write_apxml(Apxml(method=self.action, tokens=tuple(tokens)))

@@ -18,6 +18,7 @@ import attrs
 
 from agent.sdk.asking import Asked
 from agent.sdk.context import Context, context
+from agent.sdk.form import Form
 
 JSON: Final = "application/json"
 WEB_SERVICE_URL: Final = "WEB_SERVICE_URL"
@@ -60,7 +61,7 @@ class Asking:
 
 @attrs.frozen
 class Xmio:
-    """`xmio`: see the module. `data` is what JSON can hold, or a text or bytes that are JSON already."""
+    """`xmio`: see the module. `data` is a form, what JSON can hold, or a text or bytes that are JSON already."""
 
     _context: Context
 
@@ -125,6 +126,8 @@ def _leads_to(base: str, wanted: str) -> bool:
 
 
 def _said(data: Any) -> dict[str, Any]:
+    if isinstance(data, Form):
+        return {"json": data.to_dict()}
     if data is None or data == b"":
         return {} if data is None else {"body": b"", "content_type": ""}
     if isinstance(data, str | bytes | bytearray):

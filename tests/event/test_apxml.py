@@ -1,5 +1,7 @@
 """APXML messages and their tokens."""
 
+from typing import Any, cast
+
 import pytest
 
 from agent.event.apxml import MAX_KEY, Apxml, Token, TokenType, is_number, token_key
@@ -84,3 +86,18 @@ def test_what_a_number_looks_like(text: str, expected: bool) -> None:
     assert expected == is_number(text)
     assert expected == Token("t", text).is_number
     assert not Token("t", text, TokenType.STRING).is_number
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(5, "5"), (87.5, "87.5"), (True, "true"), (None, ""), (["ä", 1], '["ä", 1]'), ({"a": None}, '{"a": null}')],
+)
+def test_what_is_no_text_becomes_one(value: Any, text: str) -> None:
+    """Scripts set numbers and lists; a message that cannot be written would cost the event."""
+    assert text == Token("x", value).value
+
+
+def test_what_cannot_become_a_text_is_told_where_it_is_set() -> None:
+    """And not when the message is written."""
+    with pytest.raises(TypeError, match="the value of a token is a object, expected a text"):
+        Token("x", cast(str, object()))

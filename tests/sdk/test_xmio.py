@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from agent.sdk import Answer, xmio
+from agent.sdk import Answer, Form, xmio
 from agent.sdk.context import Surroundings, calling, settle_in
 
 URLS = {"xm": "https://acme.example.com", "deep": "https://acme.example.com/api/integration/1/", "self": "http://h/a"}
@@ -102,3 +102,10 @@ def test_default_url() -> None:
         with calling() as call:
             xmio.post({})
         assert expected == call.requests[0].path
+
+
+def test_a_form_is_posted_as_the_platform_takes_it() -> None:
+    """Nobody has to remember `to_dict`."""
+    with calling() as call:
+        xmio.post(Form(properties={"pump": "P-101"}, priority="high"))
+    assert b'{"properties":{"pump":"P-101"},"priority":"high"}' == call.requests[0].body
