@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -12,11 +13,16 @@ from apclient.streams import fill_streams
 INTERRUPTED: Final = 130
 """128 + the number of SIGINT, as `iadmin.commandline` says it of a command."""
 
+COLLECT_AFTER: Final = 50_000
+"""New objects before garbage is looked for. With Python's 700 it is looked for dozens of times while a command loads,
+in what stays anyway: a tenth of a short command."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     fill_streams()
     die_of_interrupts()
+    gc.set_threshold(COLLECT_AFTER)
     # Not above: somebody may press Ctrl-C while this is loaded.
     from iadmin.commandline import run_command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,32 @@ hear_interrupts()
 assert signal.SIG_IGN is signal.getsignal(signal.SIGINT)
 """
     assert 0 == subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("program", "loading", "status"),
+    [
+        ("iadmin", "iadmin.commandline", -signal.SIGINT),
+        ("iadmin", "click", -signal.SIGINT),
+        ("iadmin", "iadmin.wiring", 130),
+        ("agent", "agent.running", -signal.SIGINT),
+        ("agent", "twisted.internet.defer", -signal.SIGINT),
+    ],
+)
+def test_ctrl_c_while_a_program_loads_is_no_traceback(tmp_path: Path, program: str, loading: str, status: int) -> None:
+    """Whatever is being imported: the program ends as shells expect it, without a word of Python."""
+    (tmp_path / "conf").mkdir()
+    code = f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {loading!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from {program}.main import main
+sys.exit(main(["--home", {str(tmp_path)!r}{", 'status'" if program == "iadmin" else ""}]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (status, "") == (done.returncode, (done.stdout + done.stderr).strip())
