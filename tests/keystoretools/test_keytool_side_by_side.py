@@ -138,6 +138,8 @@ LINES = [
     ("", "-printcert -file c.pem -keystore k.jks"),
     ("", "-printcert -file c.pem -keystore k.jks -storepass wrong"),
     ("", "-printcert -sslserver 127.0.0.1:1"),
+    ("", "-printcert -sslserver 127.0.0.1:1 -file c.pem"),
+    ("", "-printcert -file old.pem -keystore old.jks -storepass alarmpoint"),
     ("", "-printcertreq -file r.csr"),
     ("", f"-list {K} -noprompt"),
     ("", f"-delete {K} -alias apia -noprompt -file x"),

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from keystoretools.dname import parse_name
 from keystoretools.keytool.ext import read_extensions
 from keystoretools.keytool.extensions import extensions_text
 from keystoretools.keytool.failures import KeytoolError
-from keystoretools.keytool.layout import date, dump, pem, plain
+from keystoretools.keytool.layout import date, dump, pem, plain, timestamp
 from keystoretools.keytool.texts import certificate_text
 from keystoretools.keytool.validity import start_date
 
@@ -208,6 +208,19 @@ def test_any_stored_date_is_shown(moment_ms: int) -> None:
 def test_dates_of_entries(moment_ms: int, shown: str) -> None:
     """Java's date of the same number of milliseconds."""
     assert shown == date(moment_ms, UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "shown"),
+    [
+        (0, "Fri Dec 31 23:59:59 UTC 9999"),
+        (1, "Sat Jan 01 00:59:59 UTC+01:00 10000"),
+        (-5, "Fri Dec 31 18:59:59 UTC-05:00 9999"),
+    ],
+)
+def test_the_end_that_is_none(hours: int, shown: str) -> None:
+    """99991231235959Z is shown in local time, also where the year has turned already."""
+    assert shown == timestamp(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), timezone(timedelta(hours=hours)))
 
 
 @given(st.lists(st.tuples(st.sampled_from([one.partition("=")[0].partition(":")[0] for one in ALL_KINDS[-2:]] + [

@@ -6,7 +6,7 @@ Everything foreign is escaped here: a line break or a terminal escape in a name 
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime, tzinfo
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from keystoretools.names import Name
@@ -63,7 +63,20 @@ def timestamp(moment: datetime | None, zone: tzinfo | None) -> str:
     try:
         local = moment.astimezone(zone)
     except (OverflowError, ValueError):
-        local = moment
+        return _beyond(moment, zone)
+    return _shown(local)
+
+
+def _beyond(moment: datetime, zone: tzinfo | None) -> str:
+    """99991231235959Z (RFC 5280 4.1.2.5: no end) east of Greenwich, where the year 10000 has begun."""
+    if moment.year != MAXYEAR:
+        return _shown(moment)
+    before = (moment - timedelta(days=1)).astimezone(zone)
+    clock = f"{before.hour:02}:{before.minute:02}:{before.second:02}"
+    return f"{_DAYS[(before.weekday() + 1) % 7]} Jan 01 {clock} {before.tzname()} {MAXYEAR + 1}"
+
+
+def _shown(local: datetime) -> str:
     clock = f"{local.hour:02}:{local.minute:02}:{local.second:02}"
     return (
         f"{_DAYS[local.weekday()]} {_MONTHS[local.month - 1]} {local.day:02} {clock} {local.tzname()} {local.year:04}"

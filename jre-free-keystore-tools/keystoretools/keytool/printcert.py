@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import socket
 import time
+from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
 from keystoretools.certificate import Certificate
@@ -32,27 +33,31 @@ def run(session: Session) -> int:
         return _server(session, server)
     if session.get("jarfile") is not None:
         raise KeytoolError("-jarfile is not available here", hint="Signed JAR files need the keytool of a JDK.")
-    _look_at_store(session)
+    trusted = _look_at_store(session)
     certificates = _of_input(session)
     texts = []
     for number, certificate in enumerate(certificates, 1):
         title = f"Certificate[{number}]:\n" if len(certificates) > 1 else ""
-        as_pem = session.has("rfc")
-        texts.append(title + (certificate_pem(certificate) if as_pem else certificate_text(certificate, session.zone)))
-    session.warnings.extend(weak.chain_warnings("The certificate", certificates))
+        if session.has("rfc"):
+            texts.append(title + certificate_pem(certificate))
+        else:
+            texts.append(title + certificate_text(certificate, session.zone, is_trusted=certificate in trusted))
+    session.warnings.extend(weak.chain_warnings("The certificate", certificates, trusted=trusted))
     session.prompts.out("\n".join(texts))
     return 0
 
 
-def _look_at_store(session: Session) -> None:
-    """keytool opens -keystore, or the user's own, here too and says what it thinks of it; it asks for no password."""
+def _look_at_store(session: Session) -> Container[Certificate]:
+    """What -keystore, or the user's own store, trusts: keytool looks there too, and asks for no password."""
     name = stores.keystore_name(session)
-    if session.path(name).is_file():
-        data = session.read_file(name)
-        stores.require_store(session, data, session.get("storetype"))
-        password = session.password("storepass")
-        store = stores.opened(session, name, data, password, session.get("storetype"), loudly=False)
-        stores.warn_about(session, store)
+    if not session.path(name).is_file():
+        return ()
+    data = session.read_file(name)
+    stores.require_store(session, data, session.get("storetype"))
+    password = session.password("storepass")
+    store = stores.opened(session, name, data, password, session.get("storetype"), loudly=False)
+    stores.warn_about(session, store)
+    return store.trusted
 
 
 def _of_input(session: Session) -> tuple[Certificate, ...]:
@@ -73,8 +78,6 @@ def _of_input(session: Session) -> tuple[Certificate, ...]:
 
 def _server(session: Session, server: str) -> int:
     """What the server presents; nothing is verified, as in keytool."""
-    if session.get("file") is not None:
-        raise KeytoolError("Only one of -file, -jarfile and -sslserver may be given")
     host, port = _address(server)
     chain = _chain_of(host, port)
     for number, octets in enumerate(chain):
