@@ -28,7 +28,7 @@ from agent.config.homekey import open_secret
 from agent.config.model import GatewayConfig
 from agent.delivery.share import Meter
 from agent.errors import OperatorError
-from agent.event.ids import DrawnBits, EventIds
+from agent.event.ids import EventIds
 from agent.front import Front
 from agent.gateway import Doors, Gateways, KeySupply, ServiceGateway, StrangerDesk
 from agent.host.anteroom import Anteroom
@@ -74,7 +74,7 @@ class Agent:
         counters = CounterStore()
         sharing = Sharing(meter=meter, reactor=reactor, counters=counters)
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        ids = EventIds(now_us=wall_clock_us, randbits=DrawnBits(os.urandom))
+        ids = EventIds(now_us=wall_clock_us, randbytes=os.urandom)
         spool = SqliteSpool(
             folder=home / "var" / "spool",
             reactor=reactor,

@@ -63,7 +63,7 @@ class Events(Resource):
     def __init__(self, spool: SqliteSpool) -> None:
         super().__init__()
         self._spool = spool
-        self._new_id = EventIds(now_us=now_us, randbits=secrets.randbits)
+        self._new_id = EventIds(now_us=now_us, randbytes=secrets.token_bytes)
         self._parser = etree.XMLParser(resolve_entities=False, no_network=True)
 
     def render_POST(self, request: Request) -> Any:

@@ -7,13 +7,13 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.event.ids import DrawnBits, EventIds
+from agent.event.ids import EventIds
 
 
 def ids(*times: int, last: str = "", seed: int = 1) -> list[str]:
     """One id for each reading of the clock."""
     clock = iter(times)
-    new_id = EventIds(now_us=lambda: next(clock), randbits=random.Random(seed).getrandbits, last=last)
+    new_id = EventIds(now_us=lambda: next(clock), randbytes=random.Random(seed).randbytes, last=last)
     return [new_id() for _ in times]
 
 
@@ -51,15 +51,27 @@ def test_sorts_within_one_millisecond() -> None:
 
 
 def test_random_bits_are_drawn_in_stock_and_used_once() -> None:
-    """The system is asked once for 512 words; bits are taken from their top, and none is given twice."""
+    """The system is asked once for 512 ids; all 62 bits behind the variant come from there, and none is used twice."""
     asked: list[int] = []
 
     def randbytes(size: int) -> bytes:
         asked.append(size)
-        return b"".join(number.to_bytes(8, "little") for number in range(len(asked) * 1000, len(asked) * 1000 + 512))
+        return b"".join((number << 48 | number).to_bytes(8, "big") for number in range(size // 8))
 
-    draw = DrawnBits(randbytes)
-    drawn = [draw(64) for _ in range(513)]
+    clock = iter(range(0, 10**9, 1000))
+    new_id = EventIds(now_us=lambda: next(clock), randbytes=randbytes)
+    made = [new_id() for _ in range(512)]
+    assert [4096] == asked
+    assert {number << 48 | number for number in range(512)} == {
+        uuid.UUID(text).int & ~(3 << 62) & 2**64 - 1 for text in made
+    }
+    new_id()
     assert [4096, 4096] == asked
-    assert 513 == len(set(drawn))
-    assert 0 == draw(32)
+
+
+def test_a_step_carries_over_all_parts_of_an_id() -> None:
+    """Into the fraction, the milliseconds and beyond version and variant, which stay in their places."""
+    greatest = "00000000-0001-7fff-bfff-ffffffffffff"
+    (after,) = ids(0, last=greatest)
+    parsed = uuid.UUID(after)
+    assert (2, 7, uuid.RFC_4122) == (parsed.int >> 80, parsed.version, parsed.variant)
