@@ -19,9 +19,6 @@ FILE_NAME: Final = "spool.db"
 APPLICATION_ID: Final = int.from_bytes(b"iasp")
 """In the header of the file (bytes 68 to 71): tells a spool from any other SQLite database."""
 
-STATEMENTS: Final = 160
-"""Kept compiled for the writer: those of `newcomers`, one for each size of a batch, and the others."""
-
 BUSY_TIMEOUT_MS: Final = 2000
 """Only a checkpoint that starts the log anew waits for readers, and their reads are short."""
 
@@ -236,7 +233,7 @@ def open_for_writing(path: Path, *, vfs: str | None = None) -> apsw.Connection:
 
     Raises what `check_format` raises, before anything was written, and what apsw raises.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs, statementcachesize=STATEMENTS)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     try:
         check_format(connection, path)

@@ -252,9 +252,7 @@ class Writer:
         assert connection is not None
         stored_us, age_us = self._now_us(), self._ages()
         first_seq, newest_id = self._event_seq + 1, self.last_event_id
-        is_one_step = not batch.changes and newcomers.are_one_step(batch.accepts)
-        if not is_one_step:
-            connection.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
         if window_us and [event for event, _ in accepts if event.idempotency_key]:
@@ -268,8 +266,7 @@ class Writer:
             self._change(connection, batch.changes, ledger, (stored_us, age_us), report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
-        if not is_one_step:
-            connection.execute("COMMIT")
+        connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         self._mark.write(Mark(event_seq=event_seq, request_seq=request_seq, event_id=newest_id))
         report.first_seq, report.accepts = first_seq, accepts

@@ -1,4 +1,4 @@
-"""Newly accepted events in one statement: the same rows as one by one, whatever their number."""
+"""Newly accepted events, several in one statement: the same rows as one by one, whatever their number."""
 
 import apsw
 import pytest
@@ -31,7 +31,7 @@ def stored(connection):
     return connection.execute(f"SELECT {rows.EVENT_COLUMNS} FROM event ORDER BY seq").fetchall()
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 63, 64, 65, 129, 200])
+@pytest.mark.parametrize("number", [0, 1, 3, 4, 15, 16, 17, 22, 64, 200])
 def test_any_number_of_events_becomes_the_rows_that_each_alone_would_be(connection, number):
     newcomers.insert(connection, accepts(EVENTS[:number]), first_seq=7, stored_us=START_US + 5, age_us=START_US + 9)
     assert stored(connection) == [
@@ -47,30 +47,9 @@ def test_a_large_body_lies_beside_its_row(connection):
     assert found == [(b"<a/>", b"<a/>"), (b"", large.body)]
 
 
-def test_the_usual_batch_is_a_transaction_by_itself(connection):
-    """Nothing of it stays when one event cannot be stored, without a BEGIN before it."""
-    twice = [event(0), event(1), event(0)]
-    assert newcomers.are_one_step(accepts(twice))
-    with pytest.raises(apsw.ConstraintError):
-        newcomers.insert(connection, accepts(twice), first_seq=1, stored_us=START_US, age_us=START_US)
-    assert not connection.in_transaction
-    assert stored(connection) == []
-
-
-@pytest.mark.parametrize(
-    "batch",
-    [
-        [],
-        EVENTS[: newcomers.MOST + 1],
-        [event(0), event(1, idempotency_key="k")],
-        [event(0), event(1, body=b"x" * (rows.LARGE_BYTES + 1))],
-    ],
-    ids=["nothing", "many", "key", "large"],
-)
-def test_a_batch_that_needs_more_than_one_statement_says_so(batch):
-    assert not newcomers.are_one_step(accepts(batch))
-
-
-def test_all_statements_of_newcomers_stay_compiled():
-    """One for each number of events, beside some for all the other work of the writer."""
-    assert newcomers.MOST + 50 <= layout.STATEMENTS
+def test_few_steps_store_many_events(connection):
+    """45 events take two statements of 16, three of 4 and one."""
+    steps = []
+    connection.trace_v2(apsw.SQLITE_TRACE_STMT, steps.append)
+    newcomers.insert(connection, accepts(EVENTS[:45]), first_seq=1, stored_us=START_US, age_us=START_US)
+    assert len(steps) == 6
