@@ -28,7 +28,7 @@ class Priority(enum.IntEnum):
 
 class Event(NamedTuple):
     """One event, complete and checked: its body parsed once without fault, its service exists and is active. A tuple,
-    to be made with keywords: attrs' frozen objects take twice as long, and this is done for each event.
+    because one is made for each event, and attrs' frozen objects take twice as long.
 
     `id` is a UUIDv7 (RFC 9562) in its 36-character text form: ids sort by time. `service` is the agent client id
     (`applications|sample-plan`). `received_us` counts microseconds since 1970 UTC. `body` holds the bytes as sent

@@ -228,20 +228,24 @@ class Reception:
         head, route = slot.head, slot.route
         assert head is not None and route is not None, "only admitted requests are taken"
         slot.event_id = slot.event_id or self._new_id()
+        received_us = self._now_us()
+        marks = head.marks
+        priority = Priority.HIGH if marks.is_high else NORMAL
+        # In the order of the fields: with their names it takes three times as long.
         return Event(
-            id=slot.event_id,
-            service=route.service.client_id,
-            received_us=self._now_us(),
-            peer=slot.connection.peer,
-            kind=kind,
-            body=body,
-            content_type=head.content_type,
-            charset=head.charset,
-            path=route.path,
-            query=route.query,
-            priority=Priority.HIGH if head.marks.is_high else NORMAL,
-            group=head.marks.group,
-            idempotency_key=slot.key,
+            slot.event_id,
+            route.service.client_id,
+            received_us,
+            slot.connection.peer,
+            kind,
+            body,
+            head.content_type,
+            head.charset,
+            route.path,
+            route.query,
+            priority,
+            marks.group,
+            slot.key,
         )
 
     async def _ask(self, slot: Slot, body: bytes) -> None:

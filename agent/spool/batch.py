@@ -91,8 +91,5 @@ class Report:
 
 def announced(report: Report) -> list[StoredEvent]:
     """What a report puts into the lines of the services, in order, as listeners are told it."""
-    accepted = [
-        StoredEvent(seq=seq, event=event)
-        for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)
-    ]
+    accepted = [StoredEvent(seq, event) for seq, (event, _waiting) in enumerate(report.accepts, start=report.first_seq)]
     return [*accepted, *report.replayed]
