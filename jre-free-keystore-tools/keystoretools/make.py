@@ -56,7 +56,7 @@ def generate_key(algorithm: str = "RSA", *, bits: int | None = None, curve: str 
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    size = bits or _DEFAULT_BITS.get(algorithm, 0)
+    size = _DEFAULT_BITS.get(algorithm, 0) if bits is None else bits
     made: rsa.RSAPrivateKey | dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
     if algorithm in ("RSA", "RSASSA-PSS") and RSA_BITS[0] <= size <= RSA_BITS[1]:
         made = rsa.generate_private_key(public_exponent=65537, key_size=size)
@@ -70,7 +70,7 @@ def generate_key(algorithm: str = "RSA", *, bits: int | None = None, curve: str 
         octets = ed448.Ed448PrivateKey.generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return read_private_key(octets)
     else:
-        wanted = curve if curve is not None else f"{size} bits" if size else ""
+        wanted = curve if curve is not None else f"{size} bits" if size or bits is not None else ""
         raise UnsupportedError(
             f"Keys of the kind {algorithm} {wanted} are not made here; RSA, EC (secp256r1, secp384r1, secp521r1),"
             " RSASSA-PSS, Ed25519, Ed448 and DSA are.",

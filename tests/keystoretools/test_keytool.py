@@ -219,6 +219,15 @@ def test_an_alias_with_control_characters_stays_on_its_line(tmp_path: Path) -> N
     assert "a\\n\\x1b[2jb, Nov 20, 2026, SecretKeyEntry, \n" in said.stdout
 
 
+@pytest.mark.parametrize("size", ["0", "123"])
+def test_a_size_without_a_curve_makes_no_key(tmp_path: Path, size: str) -> None:
+    """0 is a size, too, and not the default. Java prints the name of a class here."""
+    said = run(tmp_path, "-genkeypair", "-keystore", "n.p12", "-storepass", "changeit", "-keyalg", "EC",
+        "-keysize", size, "-dname", "CN=x")  # fmt: skip
+    assert (1, True) == (said.status, f"Not a supported curve: {size} bits" in said.stdout)
+    assert not (tmp_path / "n.p12").exists()
+
+
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(keystoretools.__file__).parent.parent)}
 

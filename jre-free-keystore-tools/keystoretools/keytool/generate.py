@@ -30,7 +30,16 @@ _ALGORITHMS: Final = {
     "ED448": "Ed448",
 }
 _EDWARDS: Final = {"ED25519": "Ed25519", "ED448": "Ed448"}
-_EDWARDS_OF_BITS: Final = {0: "Ed25519", 255: "Ed25519", 448: "Ed448"}
+_EDWARDS_OF_BITS: Final = {255: "Ed25519", 448: "Ed448"}
+_AGREEMENT: Final = {"X25519": "XDH", "X448": "XDH", "XDH": "XDH", "DH": "DH", "DIFFIEHELLMAN": "DH"}
+"""What is typed -> Java's word for these keys."""
+_THERE_ARE: Final = "There are RSA, RSASSA-PSS, EC, Ed25519, Ed448 and DSA."
+SMALL_PRIME_BITS: Final = 1024
+"""Up to here a DSA key has a subprime of 160 bits (FIPS 186-4, section 4.2)."""
+NO_SIZE: Final = -1
+"""Java's own word for a size that is not given, which works on its command line as well."""
+EXPONENT_BITS: Final = 17
+"""Of 65537, the public exponent of every key that is made."""
 _CURVE_OF_BITS: Final = {256: "secp256r1", 384: "secp384r1", 521: "secp521r1"}
 _QUESTIONS: Final = (
     ("CN", "What is your first and last name?"),
@@ -56,8 +65,8 @@ def run(session: Session) -> int:
     if alias in store.keystore:
         raise KeytoolError(f"Key pair not generated, alias <{alias}> already exists")
     signer = _signer(session, store)
-    size = validity.whole_number(session.get("keysize"), 0)
-    key = _key(session, algorithm, size)
+    size = validity.whole_number(session.get("keysize"), NO_SIZE)
+    key = _key(session, algorithm, None if size == NO_SIZE else size)
     dname = session.get("dname")
     name = ask_name(session) if dname is None else name_of(dname)
     scheme = chosen_scheme(session, signer[1] if signer else key)
@@ -68,7 +77,7 @@ def run(session: Session) -> int:
     entry = PrivateKeyEntry(alias=alias.lower(), key=key, chain=chain, created_ms=session.now_ms, key_password=password)
     store.keystore = store.keystore.add(entry)
     session.warnings.extend(weak.chain_warnings("The generated certificate", chain))
-    if size and key.algorithm == "EC":
+    if size != NO_SIZE and key.algorithm == "EC":
         session.warnings.append(
             f'Specifying -keysize for generating EC keys is deprecated, please use "-groupname {key.curve}" instead.'
         )
@@ -93,31 +102,53 @@ def _signer(session: Session, store: Store) -> tuple[PrivateKeyEntry, PrivateKey
     return entry, key
 
 
-def _key(session: Session, typed: str, size: int) -> PrivateKey:
+def _key(session: Session, typed: str, size: int | None) -> PrivateKey:
+    """`size` is what -keysize says, None where it is not given: 0 is a size, and a wrong one."""
     algorithm = _ALGORITHMS.get(typed.upper())
     curve = session.get("groupname")
+    if typed.upper() in _AGREEMENT:
+        raise KeytoolError(
+            f"Cannot derive signature algorithm from {_AGREEMENT[typed.upper()]}",
+            java_class=ARGUMENT,
+            hint=f"{typed} keys sign nothing, so they cannot have a certificate of their own. {_THERE_ARE}",
+        )
     if algorithm is None:
         raise KeytoolError(
             f"{typed} KeyPairGenerator not available",
             java_class="java.security.NoSuchAlgorithmException",
-            hint="There are RSA, RSASSA-PSS, EC, Ed25519, Ed448 and DSA.",
+            hint=_THERE_ARE,
         )
     if algorithm in ("EdDSA", "Ed25519", "Ed448"):
-        algorithm, curve, size = _edwards(algorithm, curve, size), None, 0
+        algorithm, curve, size = _edwards(algorithm, curve, size), None, None
     elif curve is not None and algorithm != "EC":
         said = "Inappropriate parameter" if algorithm == "DSA" else "Params must be instance of RSAKeyGenParameterSpec"
         raise KeytoolError(said, java_class=ARGUMENT, hint=f"-groupname names a curve; {typed} keys have -keysize.")
-    if algorithm == "EC" and size:
+    if algorithm == "EC" and size is not None:
         curve = _CURVE_OF_BITS.get(size)
         if curve is None:
             raise KeytoolError(
                 f"Not a supported curve: {size} bits", java_class="java.security.spec.InvalidParameterSpecException"
             )
+    if algorithm in ("RSA", "RSASSA-PSS") and size is not None and size < EXPONENT_BITS:
+        raise KeytoolError(
+            f"Public exponent must be no longer than {size} bits",
+            java_class=ARGUMENT,
+            hint="Leave -keysize out, or say 2048, 3072 or 4096.",
+        )
     try:
-        return make.generate_key(algorithm, bits=size or None, curve=curve)
+        return make.generate_key(algorithm, bits=size, curve=curve)
     except UnsupportedError as error:
-        text = "Invalid key sizes" if curve is None else _about_curve(curve)
+        text = _about_curve(curve) if curve is not None else _about_size(algorithm, size)
         raise KeytoolError(text, java_class=ARGUMENT, hint=error.sentence) from error
+
+
+def _about_size(algorithm: str, size: int | None) -> str:
+    """Java's words about a size in which it makes no keys."""
+    if algorithm != "DSA" or size is None:
+        return "Invalid key sizes"
+    if size <= SMALL_PRIME_BITS:
+        return f"Unsupported prime and subprime size combination: {size}, 160"
+    return f"Invalid DSA Prime Size: {size}"
 
 
 def _about_curve(curve: str) -> str:
@@ -126,10 +157,11 @@ def _about_curve(curve: str) -> str:
     return f"Unknown curve name: {curve}" if known is None else f"Curve not supported: {known[0]} ({known[1]})"
 
 
-def _edwards(algorithm: str, curve: str | None, size: int) -> str:
+def _edwards(algorithm: str, curve: str | None, size: int | None) -> str:
     """Which of the two: EdDSA leaves it to -groupname or -keysize, the others allow only their own."""
     if curve is None:
-        named = _EDWARDS_OF_BITS.get(size or (448 if algorithm == "Ed448" else 255))
+        size = (448 if algorithm == "Ed448" else 255) if size is None else size
+        named = _EDWARDS_OF_BITS.get(size)
         if named is None:
             raise KeytoolError(f"Unsupported size: {size}", java_class=ARGUMENT, hint="The sizes are 255 and 448.")
     else:
