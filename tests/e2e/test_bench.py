@@ -30,6 +30,16 @@ def test_a_row_is_measured_and_written(tmp_path: Path) -> None:
     assert row["facts"]["our CPU us"] > 0
 
 
+@pytest.mark.skipif(shutil.which("nginx", path="/usr/sbin:/usr/bin") is None, reason="nginx is not installed")
+def test_sending_is_measured() -> None:
+    """Over http and https; each request is answered, or there is no figure."""
+    argv = [sys.executable, "-m", "bench.sending", "--count", "100"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert ["http", "https"] == [line.split()[0] for line in done.stdout.splitlines()]
+    assert all(float(line.split()[1]) > 0 for line in done.stdout.splitlines())
+
+
 def test_the_readme_gets_the_table_between_its_markers(tmp_path: Path) -> None:
     """Ratio, spread, aim and medians of each row, the day and the versions; what stands around it stays."""
     row = Row(
