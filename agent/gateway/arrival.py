@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from agent.config.model import GatewayLimits
 from agent.gateway.census import Worth
-from agent.gateway.connection import Connection, host_of
+from agent.gateway.connection import Connection
 from agent.gateway.ending import LINGER_BYTES, LINGER_S
 from agent.gateway.slot import NEVER
 from agent.wire.clientcert import ClientCertificate
@@ -123,8 +123,9 @@ class Arrival(protocol.Protocol):
     transport: Any
     worth: Final = Worth.NOTHING_YET
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, peer: str) -> None:
         self._house = house
+        self._peer = peer
         self._served = house.served
         self._since = house.clock()
         limits = house.limits
@@ -136,7 +137,6 @@ class Arrival(protocol.Protocol):
 
     def connectionMade(self) -> None:
         self.transport.bufferSize = READ_BYTES
-        self._peer = host_of(self.transport.getPeer())
 
     def dataReceived(self, data: bytes) -> None:
         self._first_at = min(self._first_at, self._house.clock())

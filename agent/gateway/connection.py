@@ -47,6 +47,7 @@ class Connection(Protocol):
     def __init__(
         self,
         *,
+        peer: str,
         reception: Receiving,
         stranger: Callable[[Tongue, bytes], None],
         clock: Callable[[], float],
@@ -54,7 +55,7 @@ class Connection(Protocol):
         since: float | None = None,
         client_certificate: ClientCertificate | None = None,
     ) -> None:
-        self.peer = ""
+        self.peer: Final = peer
         self.client_certificate: Final = client_certificate
         self.let_in: tuple[Head | None, Gate | None, str] = (None, None, "")
         """The last head that was let in, where, and as whom: kept by the doorman for requests that repeat it."""
@@ -81,7 +82,6 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self._outlet = Outlet(self.transport, moved=self._output_moved)
-        self.peer = host_of(self.transport.getPeer())
         self._patience.for_first_head()
 
     def dataReceived(self, data: bytes) -> None:
@@ -182,6 +182,8 @@ class Connection(Protocol):
             slot = slots.popleft()
             closes = slot.closes
             ready.append(slot.answer or b"")
+        if closes:
+            self._ending.finish()
         if ready:
             self._outlet.send(ready[0] if len(ready) == 1 else b"".join(ready))
         if self._outlet.is_blocked and self._patience.sent_until == NEVER:
@@ -191,6 +193,11 @@ class Connection(Protocol):
             self._finish()
         elif not self._is_feeding:
             self._go_on()
+
+    @property
+    def says_its_last(self) -> bool:
+        """Whether nothing comes after what it sends now."""
+        return self._ending.is_finishing
 
     def ends_with(self, slot: Slot) -> bool:
         """Whether the answer to `slot` is the last of this connection."""
@@ -430,9 +437,3 @@ class Connection(Protocol):
         # A peer that does not take the end of the connection is cut off like one that does not read.
         self._patience.for_reader()
         self.transport.loseConnection()
-
-
-def host_of(address: object) -> str:
-    """The peer's address as it is shown and counted; IPv4 inside IPv6 as IPv4."""
-    host = str(getattr(address, "host", "") or "unknown")
-    return host.removeprefix("::ffff:") if "." in host else host

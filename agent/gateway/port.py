@@ -19,7 +19,7 @@ from agent.boundaries import AnsweringServices, Counters, Desk, EventSink
 from agent.config.model import GatewayConfig, GatewayLimits, KeySource
 from agent.gateway.acquaintances import Acquaintances
 from agent.gateway.arrival import Arrival, Visitor
-from agent.gateway.connection import Connection, host_of
+from agent.gateway.connection import Connection
 from agent.gateway.crowd import Crowd, Turnstile
 from agent.gateway.doorman import Doorman
 from agent.gateway.listening import listen, shown_address
@@ -212,7 +212,8 @@ class ServiceGateway(ServerFactory):
         """Twisted has accepted a connection; None closes it at once."""
         if self._is_stopping:
             return None
-        place = place_of(host_of(addr))
+        peer = _host_of(addr)
+        place = place_of(peer)
         limits = self.limits
         is_room, is_pressed = self._visitors.make_room(
             place, most=limits.max_connections, most_of_place=limits.max_connections_per_peer
@@ -233,7 +234,7 @@ class ServiceGateway(ServerFactory):
         if not is_room:
             return None
         self.count("gateway.connections")
-        arrival = Arrival(self)
+        arrival = Arrival(self, peer)
         self._visitors.add(arrival, place)
         return arrival
 
@@ -294,6 +295,7 @@ class ServiceGateway(ServerFactory):
             )
 
         connection = Connection(
+            peer=peer,
             reception=self._reception,
             stranger=stranger,
             clock=self.clock,
@@ -327,6 +329,7 @@ class ServiceGateway(ServerFactory):
             noted=noted,
         )
         connection = Connection(
+            peer=peer,
             reception=reception,
             stranger=lambda tongue, first: noted(printable_line(first), ""),
             clock=self.clock,
@@ -378,6 +381,12 @@ class ServiceGateway(ServerFactory):
 
     def _in_pool(self, work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+
+def _host_of(address: object) -> str:
+    """The peer's address as it is shown and counted; IPv4 inside IPv6 as IPv4."""
+    host = str(getattr(address, "host", "") or "unknown")
+    return host.removeprefix("::ffff:") if "." in host else host
 
 
 def _as_deferred(result: object) -> Deferred[Any]:

@@ -7,6 +7,7 @@ does wrong leaves `feed` as a `SenderError`; the reader is not to be fed again a
 from __future__ import annotations
 
 import enum
+from functools import cached_property
 from typing import Final, Protocol
 
 import httptools
@@ -89,7 +90,6 @@ class RequestReader:
         self._recipient = recipient
         self._first = b""
         """What the parser was given at the start of the request that is being read."""
-        self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
@@ -101,6 +101,11 @@ class RequestReader:
         self._inflater: Inflater | None = None
         self._has_upgrade = False
         self._is_replaying = False
+
+    @cached_property
+    def _parser(self) -> httptools.HttpRequestParser:
+        """Made when it is needed first: senders whose requests all have familiar heads need none."""
+        return httptools.HttpRequestParser(self)
 
     @property
     def piece_bytes(self) -> int:

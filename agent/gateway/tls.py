@@ -51,6 +51,7 @@ class TlsTransport(Protocol):
         self._has_been_asked = False
         self._keeps_tickets = False
         """What TLS has to say is tickets, and they wait for the first answer."""
+        self._has_said_end = False
         self._is_noted = False
         self._is_deaf = False
         self._is_ending = False
@@ -144,16 +145,13 @@ class TlsTransport(Protocol):
 
     # ---- the connection inside calls these ---------------------------------------------------------------------
 
-    def getPeer(self) -> Any:
-        return self.transport.getPeer()
-
     def writeSomeData(self, data: bytes) -> int:
         """Encrypt and send what the socket takes, in whole records; return how many bytes that were."""
         sent = 0
         while sent < len(data) and not self._outlet.is_blocked and not self._is_gone:
             piece = data if len(data) <= RECORD_BYTES else data[sent : sent + RECORD_BYTES]
-            self._encrypt(piece)
             sent += len(piece)
+            self._encrypt(piece, is_whole=sent == len(data))
         return sent
 
     def write(self, data: bytes) -> None:
@@ -251,9 +249,12 @@ class TlsTransport(Protocol):
         self._is_deaf = True
         connection.readConnectionLost()
 
-    def _encrypt(self, piece: bytes) -> None:
+    def _encrypt(self, piece: bytes, *, is_whole: bool = False) -> None:
+        """Send a piece; `is_whole`: the connection has nothing more to send at this moment."""
         try:
             sealed = self._side.seal(piece)
+            if is_whole and self._connection is not None and self._connection.says_its_last:
+                sealed += self._last_words()  # a packet of their own would cost as much as the answer
         except BrokenTls:  # the state after a fault of the peer; the reading side has told it
             self.transport.abortConnection()
         else:
@@ -266,9 +267,16 @@ class TlsTransport(Protocol):
             self._outlet.send(waiting)
 
     def _close_notify(self) -> None:
-        if not self._is_gone:
-            self._side.end()
-            self._flush()
+        if not self._is_gone and (words := self._last_words()):
+            self._outlet.send(words)
+
+    def _last_words(self) -> bytes:
+        """Our close_notify, once."""
+        if self._has_said_end:
+            return b""
+        self._has_said_end = True
+        self._side.end()
+        return self._side.output()
 
     def _output_moved(self) -> None:
         while self._producer is not None and not self._outlet.is_blocked:

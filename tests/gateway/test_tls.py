@@ -112,6 +112,20 @@ def test_a_connection_ends_with_close_notify() -> None:
     assert client.has_ended
 
 
+def test_the_end_goes_along_with_the_last_answer() -> None:
+    """A packet of its own costs as much as the answer."""
+    stage = TlsStage(FILES, at_once=False)
+    client = stage.tls_client(client_context(ROOT)).shake_hands()
+    client.send(post(b"<a/>", "Connection: close"))
+    transport = client.raw.transport
+    sent: list[bytes] = []
+    send = transport.writeSomeData
+    transport.protocol._outlet._send_now = lambda data: sent.append(data) or send(data)
+    stage.sink.commit()
+    client.exchange()
+    assert ([202], True, 1) == (statuses(client.received), client.has_ended, len(sent))
+
+
 def test_an_error_in_the_middle_is_told_before_the_end() -> None:
     """The answer, close_notify and our half-close go out; what still comes is dropped."""
     stage = TlsStage(FILES)

@@ -249,9 +249,10 @@ class Stage:
                 waiting.callback(result)
 
     def client(self, *, room: int | None = None, peer: str = "192.0.2.7") -> Client:
-        arrival = self.gateway.buildProtocol(None)
+        transport = FakeTransport(room, peer=peer)
+        arrival = self.gateway.buildProtocol(transport.getPeer())
         assert arrival is not None
-        return Client(arrival, FakeTransport(room, peer=peer))
+        return Client(arrival, transport)
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
         """Let time pass in steps, as a reactor does."""
