@@ -7,7 +7,6 @@ scripts. Folders are gone through; other files in them are passed over.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import Final
@@ -16,8 +15,9 @@ import attrs
 from lxml import etree
 
 from agent.config import descriptor, filters
+from agent.config.checked import Checked, Kind, Need
 from agent.config.document import MAX_FILE_BYTES, NAMESPACE, line_of, local_name, parse_document
-from agent.config.filters import FILE_NAME, Filters, filters_in, never_found
+from agent.config.filters import FILE_NAME, filters_in, never_found
 from agent.config.grammar import Grammar
 from agent.config.javascript import (
     HOOKS,
@@ -30,75 +30,19 @@ from agent.config.javascript import (
     read_javascript,
 )
 from agent.config.lookup import Files, relative_name, resolved
-from agent.config.model import DedupFilter, ServiceConfig
+from agent.config.model import ServiceConfig
 from agent.config.parse import parse_config
 from agent.config.problem import ConfigFaults, Problem, Severity, nearest, shown
 from agent.config.scripts import hooks_in, script_fault
-from agent.config.sending import DEFAULT_DESTINATION, Surroundings
+from agent.config.site import MAX_FILES, Site
 from agent.names import CONFIGURATION_FILES
 
-MAX_FILES: Final = 5000
-"""A site has some hundred; a path that was mistyped may be a whole disk."""
 MAX_DEPTH: Final = 16
 HOOKS_SEEN: Final = "hooks: "
 """How the sentence begins that tells the hooks which a script defines plainly."""
 PASSED_OVER: Final = frozenset({"__pycache__", "node_modules", "var", "log", "jre"})
 E4X: Final = "it uses E4X (XML in JavaScript), which has no counterpart of its own: use lxml"
 FILTER_GLOBAL: Final = "DEDUPLICATION_FILTER_NAME"
-
-
-class Kind(enum.StrEnum):
-    """What a file is."""
-
-    DESCRIPTOR = "descriptor"
-    FILTERS = "filters"
-    CONFIGURATION = "configuration"
-    JAVASCRIPT = "javascript"
-    PYTHON = "python"
-    OTHER = "other"
-
-
-class Verdict(enum.StrEnum):
-    """In the order of what is to be done about it."""
-
-    WORKS = "works"
-    COUNTERPART = "needs a counterpart"
-    WRONG = "wrong"
-
-
-@attrs.frozen(kw_only=True)
-class Need:
-    """One word of the original with what takes its place here; `ours` is empty where nothing does."""
-
-    kind: str
-    name: str
-    line: int
-    ours: str
-
-
-@attrs.frozen(kw_only=True)
-class Checked:
-    """What came of one file. `works` and `notes` are sentences; `needs` what a counterpart has to replace.
-
-    `descriptor` is the path of a descriptor whose script is Python in which no fault is seen.
-    """
-
-    file: str
-    kind: Kind
-    service: str = ""
-    works: tuple[str, ...] = ()
-    needs: tuple[Need, ...] = ()
-    notes: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    home: PurePath | None = None
-    loadable: ServiceConfig | None = attrs.field(default=None, repr=False)
-    """A Python service without faults; whether its script can be loaded is another question."""
-
-    @property
-    def verdict(self) -> Verdict:
-        if any(problem.severity is Severity.ERROR for problem in self.problems):
-            return Verdict.WRONG
-        return Verdict.COUNTERPART if self.needs else Verdict.WORKS
 
 
 class Lint:
@@ -119,7 +63,7 @@ class Lint:
                 found[each] = found.get(each, False) or not is_folder
                 if len(found) >= MAX_FILES:
                     break
-        site = _Site(files=self._files, grammar=self._grammar, paths=tuple(found), roots=roots)
+        site = Site(files=self._files, grammar=self._grammar, paths=tuple(found), roots=roots)
         results = [self._one(path, site, is_named) for path, is_named in found.items()]
         return tuple(_without_doubles(result for result in results if result is not None))
 
@@ -132,7 +76,7 @@ class Lint:
             elif path.suffix.lower() in (".xml", ".js"):
                 yield path
 
-    def _one(self, path: PurePath, site: _Site, is_named: bool) -> Checked | None:
+    def _one(self, path: PurePath, site: Site, is_named: bool) -> Checked | None:
         name = relative_name(path, site.home_of(path))
         read = self._files.read(path, max_bytes=MAX_FILE_BYTES)
         if read.trouble:
@@ -157,7 +101,7 @@ class Lint:
         told = f"the root element is {shown(local_name(root))}: neither a descriptor nor a file of filters"
         return Checked(file=name, kind=Kind.OTHER, problems=(Problem(file=name, line=1, text=told),))
 
-    def _descriptor(self, path: PurePath, name: str, data: bytes, root: etree._Element, site: _Site) -> Checked:
+    def _descriptor(self, path: PurePath, name: str, data: bytes, root: etree._Element, site: Site) -> Checked:
         around = site.around(path)
         read = descriptor.read_descriptor(
             path,
@@ -195,7 +139,7 @@ class Lint:
         )
 
     def _with_javascript(
-        self, checked: Checked, script: etree._Element, path: PurePath, site: _Site, draft: ServiceConfig | None
+        self, checked: Checked, script: etree._Element, path: PurePath, site: Site, draft: ServiceConfig | None
     ) -> Checked:
         """Whatever the script loads counts with it: the hooks are often in another file."""
         file = (script.findtext(f"{{{NAMESPACE}}}file") or "").strip().replace("\\", "/")
@@ -217,7 +161,7 @@ class Lint:
             problems += _predicate_faults(found, checked.file, site, draft)
         return attrs.evolve(checked, needs=tuple(needs), problems=tuple(problems), notes=tuple(notes))
 
-    def _javascript(self, path: PurePath, name: str, data: bytes, site: _Site) -> Checked:
+    def _javascript(self, path: PurePath, name: str, data: bytes, site: Site) -> Checked:
         if path.name in STOCK and "javascript" in path.parts:
             return Checked(
                 file=name, kind=Kind.JAVASCRIPT, works=("the original's script library; agent.sdk takes its place",)
@@ -231,7 +175,7 @@ class Lint:
         problems = tuple(_filter_faults(found, name, site))
         return Checked(file=name, kind=Kind.JAVASCRIPT, needs=needs, notes=tuple(notes), problems=problems)
 
-    def _filters(self, path: PurePath, name: str, data: bytes, site: _Site) -> Checked:
+    def _filters(self, path: PurePath, name: str, data: bytes, site: Site) -> Checked:
         is_whole = path.name == FILE_NAME
         read = filters_in(name, data, self._grammar, is_whole=is_whole)
         problems = read.problems
@@ -264,79 +208,6 @@ class Lint:
         return Checked(file=name, kind=Kind.CONFIGURATION, problems=own)
 
 
-@attrs.define(kw_only=True)
-class _Site:
-    """What the files know of one another."""
-
-    files: Files
-    grammar: Grammar
-    paths: tuple[PurePath, ...]
-    roots: tuple[PurePath, ...]
-    filters: Filters = attrs.field(init=False)
-    misplaced: dict[str, str] = attrs.field(init=False, factory=dict)
-    """Filters that stand in a file of another name, with that name."""
-
-    def __attrs_post_init__(self) -> None:
-        homes = {self.home_of(path) for path in self.paths}
-        named = [path for path in self.paths if path.name.lower().endswith(".xml")]
-        places = dict.fromkeys([*(home / "conf" / FILE_NAME for home in homes), *named])
-        found: list[DedupFilter] = []
-        for path in places:
-            data = self.files.read(path, max_bytes=MAX_FILE_BYTES).data
-            if b"deduplicator" not in data.replace(b"\0", b""):  # UTF-16 has every second byte 0
-                continue
-            read = filters_in(path.name, data, self.grammar).found
-            if path.name == FILE_NAME:
-                found += read
-            else:
-                self.misplaced.update({each.name: path.name for each in read})
-        self.filters = Filters(found=tuple(found))
-
-    def home_of(self, path: PurePath) -> PurePath:
-        """The home that a file belongs to: the nearest folder above with a configuration, else the folder that was
-        named, else the file's own."""
-        for folder in path.parents:
-            if any(not self.files.trouble(folder / "conf" / name) for name in CONFIGURATION_FILES):
-                return folder
-        return next((root for root in self.roots if path != root and path.is_relative_to(root)), path.parent)
-
-    def around(self, path: PurePath) -> Surroundings:
-        home = self.home_of(path)
-        return Surroundings(home=home, folder=home / "conf", files=self.files)
-
-    def destinations(self, path: PurePath, root: etree._Element) -> frozenset[str]:
-        """The names in the configuration, whatever else is wrong with it; without one, whatever a descriptor names."""
-        names, is_known = {DEFAULT_DESTINATION}, False
-        for name in CONFIGURATION_FILES:
-            read = self.files.read(self.home_of(path) / "conf" / name, max_bytes=MAX_FILE_BYTES)
-            found = None if read.trouble else parse_document(name, read.data)
-            if found is not None and not isinstance(found, Problem):
-                names |= {each.get("name", "") for each in found.iter(f"{{{NAMESPACE}}}destination")}
-                is_known = True
-        return frozenset(names if is_known else {*names, (root.findtext(f"{{{NAMESPACE}}}destination") or "").strip()})
-
-    def loaded(self, path: PurePath, name: str) -> PurePath:
-        """Where `load(name)` finds a file: from the home, else, for a folder without one, from beside the script."""
-        name = name.replace("\\", "/").lstrip("/")
-        found = resolved(self.home_of(path), name)
-        return path.parent / PurePosixPath(name).name if self.files.trouble(found) else found
-
-    def scripts(self, first: PurePath) -> Iterator[tuple[JavaScript, PurePath]]:
-        """A script and all that it loads, each once, the script library left out."""
-        waiting, seen = [first], set[PurePath]()
-        while waiting and len(seen) < MAX_FILES:
-            path = waiting.pop(0)
-            read = self.files.read(path, max_bytes=MAX_FILE_BYTES)
-            if path in seen or read.trouble:
-                continue
-            seen.add(path)
-            found = read_javascript(read.data)
-            yield found, path
-            waiting += [
-                self.loaded(path, load.name) for load in found.loads if PurePosixPath(load.name).name not in STOCK
-            ]
-
-
 def _what_works(service: ServiceConfig) -> tuple[str, ...]:
     works = [f"senders reach it at {service.name.path}"]
     if service.mapped_input is not None:
@@ -362,7 +233,7 @@ def _needs(found: JavaScript) -> tuple[Need, ...]:
     )
 
 
-def _filter_faults(found: JavaScript, file: str, site: _Site) -> list[Problem]:
+def _filter_faults(found: JavaScript, file: str, site: Site) -> list[Problem]:
     """The ways in which a script's choice of a filter is silently without effect in the original."""
     problems = []
     for place, value in found.filters:
@@ -379,7 +250,7 @@ def _filter_faults(found: JavaScript, file: str, site: _Site) -> list[Problem]:
     return problems
 
 
-def _predicate_faults(found: JavaScript, file: str, site: _Site, draft: ServiceConfig | None) -> Iterator[Problem]:
+def _predicate_faults(found: JavaScript, file: str, site: Site, draft: ServiceConfig | None) -> Iterator[Problem]:
     """A filter that compares what no message has suppresses nothing, and says nothing about it."""
     for place, value in found.filters:
         chosen = site.filters.named(value)

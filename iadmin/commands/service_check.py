@@ -11,7 +11,8 @@ from typing import Any, Final
 import attrs
 import click
 
-from agent.config.lint import HOOKS_SEEN, Checked, Need, Verdict
+from agent.config.checked import Checked, Need, Verdict
+from agent.config.lint import HOOKS_SEEN
 from agent.config.problem import Problem, Severity
 from agent.errors import ExitStatus
 from iadmin.commands.lazy import Command

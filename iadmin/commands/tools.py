@@ -40,7 +40,7 @@ from iadmin.commands.edges import (
 from iadmin.commands.lazy import Switches
 
 if TYPE_CHECKING:
-    from agent.config.lint import Checked
+    from agent.config.checked import Checked
     from iadmin.trials import Trials
 
 

@@ -1,6 +1,7 @@
 """A site's files, before they are used here."""
 
-from agent.config.lint import Checked, Kind, Lint, Verdict
+from agent.config.checked import Checked, Kind, Verdict
+from agent.config.lint import Lint
 from agent.config.passwordfile import seal, show_key
 from tests.config.memory import DESCRIPTOR, HOME, NAMESPACE, SCHEMA, MemoryFiles
 
