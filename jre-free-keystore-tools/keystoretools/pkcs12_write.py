@@ -10,6 +10,7 @@ and OpenSSL 3.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import attrs
@@ -46,11 +47,13 @@ def write_pkcs12(
     carried as it is, unless the store's password has changed since it was read: then keys must open with the
     old or the new one, and end up under the new one.  `now_ms` dates new keys.  `password` None is for files
     in Java's form without one.
-    Raises OperationError (password-not-ascii, alias-exists), WrongKeyPasswordError, PasswordNeededError,
+    Raises OperationError (password-not-ascii, alias-exists, chain-incomplete), WrongKeyPasswordError, PasswordNeededError,
     UnsupportedError (secret keys of unknown algorithms).
     """
     state = keystore.state if isinstance(keystore.state, Pkcs12State) else Pkcs12State()
     _check(keystore, state, password)
+    for entry in keystore.private_keys:
+        _require_links(entry)
     plan = _plan(keystore, state, password, profile)
     locker = KeyLocker(
         password=password,
@@ -145,6 +148,19 @@ def _check(keystore: Keystore, state: Pkcs12State, password: Password | None) ->
                 alias=entry.alias,
             )
         seen.add(folded)
+
+
+def _require_links(entry: PrivateKeyEntry) -> None:
+    """The format has no order of certificates: what no link of the chain names would be lost, as in Java."""
+    for one, other in itertools.pairwise(entry.chain):
+        if one.issuer != other.subject and one.issuer.comparable != other.subject.comparable:
+            raise OperationError(
+                f"The chain of {quoted(entry.alias)} has a gap: {quoted(one.subject.text(), 200)} was issued by"
+                f" {quoted(one.issuer.text(), 200)}, and that certificate is missing. A PKCS#12 keystore cannot hold"
+                " such a chain. Import the missing certificate first.",
+                code=ErrorCode.CHAIN_INCOMPLETE,
+                alias=entry.alias,
+            )
 
 
 def _content_info(name: str, value: bytes) -> bytes:

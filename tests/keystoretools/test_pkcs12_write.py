@@ -18,6 +18,7 @@ from keystoretools import (
     MODERN,
     PORTABLE,
     Certificate,
+    ErrorCode,
     Format,
     Keystore,
     OperationError,
@@ -36,6 +37,7 @@ from keystoretools import (
     save_keystore,
 )
 from keystoretools.pkcs12_state import Pkcs12State
+from tests.keystoretools.authority import family
 from tests.keystoretools.conftest import SAMPLES, manifest
 from tests.keystoretools.material import identity
 from tests.keystoretools.p12parts import (
@@ -381,3 +383,13 @@ def test_thousands_of_keys_of_one_date_keep_apart() -> None:
     assert {f"k{number}" for number in range(300)} == {found.alias for found in again.private_keys}
     assert all(found.chain == entry.chain for found in again.private_keys)
     assert all(0 <= (found.created_ms or 0) - 1_700_000_000_000 < 300 for found in again.private_keys)
+
+
+def test_a_chain_with_a_gap_is_named_and_not_cut() -> None:
+    """The file has no order of certificates, and what is behind the gap would be lost: the missing one is named."""
+    leaf, _, root = family()
+    entry = PrivateKeyEntry(alias="k", key=leaf.key, chain=(leaf.certificate, root.certificate), created_ms=1)
+    with pytest.raises(OperationError, match="issued by .*CN=Test Issuing.* is missing") as caught:
+        save_keystore(Keystore(format=Format.PKCS12, entries=(entry,)), "changeit")
+    assert (ErrorCode.CHAIN_INCOMPLETE, "k") == (caught.value.code, caught.value.alias)
+    assert save_keystore(Keystore(format=Format.JKS, entries=(entry,)), "changeit")
