@@ -47,13 +47,13 @@ def write_pkcs12(
     carried as it is, unless the store's password has changed since it was read: then keys must open with the
     old or the new one, and end up under the new one.  `now_ms` dates new keys.  `password` None is for files
     in Java's form without one.
-    Raises OperationError (password-not-ascii, alias-exists, chain-incomplete), WrongKeyPasswordError, PasswordNeededError,
-    UnsupportedError (secret keys of unknown algorithms).
+    Raises OperationError (password-not-ascii, alias-exists, chain-incomplete), WrongKeyPasswordError,
+    PasswordNeededError, UnsupportedError (secret keys of unknown algorithms).
     """
     state = keystore.state if isinstance(keystore.state, Pkcs12State) else Pkcs12State()
     _check(keystore, state, password)
-    for entry in keystore.private_keys:
-        _require_links(entry)
+    for private in keystore.private_keys:
+        _require_links(private)
     plan = _plan(keystore, state, password, profile)
     locker = KeyLocker(
         password=password,

@@ -389,7 +389,7 @@ def test_a_chain_with_a_gap_is_named_and_not_cut() -> None:
     """The file has no order of certificates, and what is behind the gap would be lost: the missing one is named."""
     leaf, _, root = family()
     entry = PrivateKeyEntry(alias="k", key=leaf.key, chain=(leaf.certificate, root.certificate), created_ms=1)
-    with pytest.raises(OperationError, match="issued by .*CN=Test Issuing.* is missing") as caught:
+    with pytest.raises(OperationError, match=r"issued by .*CN=Test Issuing.* is missing") as caught:
         save_keystore(Keystore(format=Format.PKCS12, entries=(entry,)), "changeit")
     assert (ErrorCode.CHAIN_INCOMPLETE, "k") == (caught.value.code, caught.value.alias)
     assert save_keystore(Keystore(format=Format.JKS, entries=(entry,)), "changeit")
