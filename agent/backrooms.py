@@ -35,6 +35,7 @@ from agent.host.anteroom import Anteroom
 from agent.host.host import WorkerHost
 from agent.host.orders import platform_of, urls_of
 from agent.host.scriptfiles import stamps_of
+from agent.hosts import ON_THIS_MACHINE, in_url
 from agent.insertion import Insertion
 from agent.lifecycle import Part
 from agent.observe.log import RunningLog
@@ -49,9 +50,6 @@ from agent.upstream.material import context_of
 from agent.view import LiveView, TlsState
 from apclient import parcel
 from keystoretools import files
-
-EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a gateway on all addresses is reached on this machine."""
 
 
 class Backrooms:
@@ -200,10 +198,10 @@ def _entrance(gateways: Iterable[ServiceGateway]) -> Entrance | None:
     """Where a program on this machine sends to: a gateway without TLS where there is one, for it costs the least."""
     for gateway in sorted(gateways, key=lambda gateway: gateway.served is not None):
         host, port = gateway.address
-        host = EVERYWHERE.get(host, host)
+        host = ON_THIS_MACHINE.get(host, host)
         served = gateway.served
         return Entrance(
-            url=f"{'http' if served is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}",
+            url=f"{'http' if served is None else 'https'}://{in_url(host)}:{port}",
             certificate="" if served is None else DER_cert_to_PEM_cert(served.material.identities[0].chain[0].der),
         )
     return None

@@ -17,6 +17,7 @@ import attrs
 from OpenSSL import SSL
 
 from agent.errors import AgentError
+from agent.hosts import in_url
 from agent.wire.challenge import answer_to, challenges_in, chosen_of, offered_by
 from iadmin.hopline import TLS_SAYS, Broken, Deadline, Line, SocketLine, TlsLine
 from iadmin.model import Hop, HopRoute
@@ -113,7 +114,7 @@ class _Walk:
 
         if route.proxy_host and route.scheme == "https":
             self.hop = "tunnel"
-            there = f"{_bracketed(route.host)}:{route.port}"
+            there = f"{in_url(route.host)}:{route.port}"
             line = self._tunnel(line, again, there)
             yield "tunnel", f"the proxy has opened the way to {there}"
         if route.scheme == "https":
@@ -223,7 +224,7 @@ class _Walk:
         route = self._route
         is_absolute = bool(route.proxy_host) and route.scheme == "http"
         port = "" if route.port == {"http": 80, "https": 443}[route.scheme] else f":{route.port}"
-        there = f"{_bracketed(route.host)}{port}"
+        there = f"{in_url(route.host)}{port}"
         target = f"http://{there}{route.path}" if is_absolute else route.path
         lines = [f"HEAD {target} HTTP/1.1", f"Host: {there}", "Connection: close", "User-Agent: integration-agent"]
         lines += [f"{name}: {value.reveal()}" for name, value in route.headers]
@@ -355,10 +356,6 @@ class _Judge:
     def failVerification(self, reason: Any) -> None:
         self.code = str(getattr(reason.value, "code", ""))
         self.sentence = str(getattr(reason.value, "sentence", reason.value))
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _named(status: int) -> str:

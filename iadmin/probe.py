@@ -20,6 +20,7 @@ from typing import Any, Final
 import attrs
 from OpenSSL import SSL, crypto
 
+from agent.hosts import in_url
 from agent.wire.strangers import CHECK_PROTOCOL
 from iadmin.model import Anchors, Probed
 
@@ -256,8 +257,7 @@ def _context(version: int | None, asked: list[bool]) -> SSL.Context:
 
 
 def _request(found: Probed) -> bytes:
-    host = found.name or found.host
-    named = f"[{host}]" if ":" in host else host
+    named = in_url(found.name or found.host)
     return f"GET / HTTP/1.1\r\nHost: {named}:{found.port}\r\nUser-Agent: iadmin\r\nConnection: close\r\n\r\n".encode(
         "ascii", "replace"
     )

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.credential",
         "agent.errors",
         "agent.heldback",
+        "agent.hosts",
         "agent.names",
         "agent.secret",
         "iadmin.text",

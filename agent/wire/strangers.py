@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from agent.hosts import in_url
 from agent.wire.misuse import Cause, Misuse
 from agent.wire.sniff import WORDS, Tongue
 
@@ -91,7 +92,7 @@ def right_url(seen: Misuse) -> str:
     used = seen.host if seen.host and (covers_name(seen.our_names, seen.host) or not ours) else ""
     # The names of a self-signed certificate end with those of the loopback, which nobody else can use.
     name = used or (ours[0] if ours else "THIS-MACHINE")
-    name = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    name = in_url(name)
     port = "" if seen.port == 443 else f":{seen.port}"
     words = seen.first_line.split(" ")
     path = words[1] if len(words) > 1 and words[1].startswith("/") else "/"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import click
+
 from agent.errors import ExitStatus, OperatorError
 from iadmin.commands.tools import Tools
 from keystoretools import (
@@ -28,6 +30,12 @@ from keystoretools.errors import ErrorCode, quoted
 EXPORT_VARIABLE: Final = "IA_EXPORT_PASSWORD"
 DEFAULT_PASSWORD: Final = "changeit"
 """Of Java's own trust stores; there is nothing secret in one."""
+export_password_option = click.option(
+    "--export-password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"File whose first line is the password of the new store (else ${EXPORT_VARIABLE}, else {DEFAULT_PASSWORD}).",
+)
 
 
 def choose(

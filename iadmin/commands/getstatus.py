@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import click
 
+from agent.hosts import ON_THIS_MACHINE, in_url
 from iadmin.commands.lazy import Command
 from iadmin.commands.tools import Tools, pass_tools
 from iadmin.model import Outcome
@@ -25,7 +26,6 @@ STATES: Final[Mapping[str, str]] = {
 """Others are their own names in capitals: STARTING, SUSPENDING, SUSPENDED, STOPPING."""
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """The original's, whatever the locale of the machine."""
-EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
 
 @click.command("get-status", cls=Command)
@@ -92,10 +92,9 @@ def _base_url(found: Mapping[str, Any]) -> str:
     """Of the first gateway; where it listens everywhere, with the address that the machine uses towards the outside."""
     gateway: Mapping[str, Any] = next(iter(found.get("gateways", ())), {})
     host = str(gateway.get("host", ""))
-    if host in EVERYWHERE:
+    if host in ON_THIS_MACHINE:
         host = str(found.get("address", ""))
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if gateway.get('ssl') else 'http'}://{shown}:{gateway.get('port', '')}"
+    return f"{'https' if gateway.get('ssl') else 'http'}://{in_url(host)}:{gateway.get('port', '')}"
 
 
 def _connectivity(one: Mapping[str, Any]) -> str:

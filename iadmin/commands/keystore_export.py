@@ -8,7 +8,16 @@ import click
 
 from agent.errors import ExitStatus, OperatorError
 from agent.storepassword import PASSWORD_VARIABLE
-from iadmin.commands.exporting import DEFAULT_PASSWORD, EXPORT_VARIABLE, choose, commands, encode, what, write
+from iadmin.commands.exporting import (
+    DEFAULT_PASSWORD,
+    EXPORT_VARIABLE,
+    choose,
+    commands,
+    encode,
+    export_password_option,
+    what,
+    write,
+)
 from iadmin.commands.keystore_plan import name_for
 from iadmin.commands.keystore_words import certificate_data, certificate_of
 from iadmin.commands.keystores import AgentKeystore, keystore_command, served_alias
@@ -36,12 +45,7 @@ from keystoretools.identity import choose_identity
 @click.option("--ca", is_flag=True, help="Not the certificate itself, but the authority at the top of its chain.")
 @click.option("--chain", is_flag=True, help="The certificate with all its issuers (PEM only).")
 @click.option("--profile", type=click.Choice(sorted(PROFILES)), default="portable", help="For pkcs12: who can read it.")
-@click.option(
-    "--export-password-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"File whose first line is the password of the new store (else ${EXPORT_VARIABLE}, else {DEFAULT_PASSWORD}).",
-)
+@export_password_option
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @keystore_command
 def export(

@@ -14,6 +14,7 @@ import attrs
 
 from agent.config.model import AgentConfig, GatewayConfig
 from agent.errors import AgentError, ExitStatus, MachineError, OperatorError
+from agent.hosts import ON_THIS_MACHINE, in_url
 from agent.names import ServiceName
 from iadmin.commands.edges import ClientFiles, PostAnswer
 from iadmin.commands.identifying import NOTHING
@@ -25,7 +26,6 @@ from iadmin.render import Body, Line
 TIMEOUT_S: Final = 60.0
 """A service that answers its sender itself has 30 s; the disk may be slow on top of it."""
 MAX_ANSWER_BYTES: Final = 1024 * 1024
-EVERYWHERE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 EXITS: Final = {
     401: ExitStatus.NO_PERMISSION,
     403: ExitStatus.NO_PERMISSION,
@@ -62,8 +62,8 @@ def entrance(tools: Tools, settings: AgentConfig, port: int | None = None) -> En
             "which-gateway", f"no service-gateway is on port {port}; there are: {listed}", exit_status=ExitStatus.USAGE
         )
     host, number, is_tls = found[0]
-    host = EVERYWHERE.get(host, host)
-    url = f"{'https' if is_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{number}"
+    host = ON_THIS_MACHINE.get(host, host)
+    url = f"{'https' if is_tls else 'http'}://{in_url(host)}:{number}"
     if not is_tls:
         return Entrance(url=url)
     configured = next((one for one in settings.gateways if one.port == number), GatewayConfig(host=host, port=number))

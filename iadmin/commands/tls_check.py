@@ -12,6 +12,7 @@ import click
 
 from agent.config.model import GatewayConfig
 from agent.errors import AgentError, ExitStatus, OperatorError
+from agent.hosts import in_url
 from iadmin.commands.keystore_words import certificate_data
 from iadmin.commands.keystores import operator_error
 from iadmin.commands.lazy import Command
@@ -187,7 +188,7 @@ def _trusts(tools: Tools, seen: Probed, given: Anchors | None) -> Iterator[Trust
 
 
 def _page(target: Target, seen: Probed, verdicts: Sequence[Verdict]) -> Iterator[Block]:
-    shown = f"[{target.host}]" if ":" in target.host else target.host
+    shown = in_url(target.host)
     asked = f", asked for {target.name}" if target.name != target.host else ""
     facts: list[tuple[str, str]] = []
     if seen.chain:

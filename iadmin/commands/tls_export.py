@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from agent.errors import ExitStatus, OperatorError
-from iadmin.commands.exporting import DEFAULT_PASSWORD, EXPORT_VARIABLE, choose, commands, encode, what, write
+from iadmin.commands.exporting import (
+    DEFAULT_PASSWORD,
+    EXPORT_VARIABLE,
+    choose,
+    commands,
+    encode,
+    export_password_option,
+    what,
+    write,
+)
 from iadmin.commands.keystore_plan import name_for
 from iadmin.commands.keystore_words import certificate_data
 from iadmin.commands.keystores import operator_error
@@ -26,12 +35,7 @@ from keystoretools.chain import is_self_signed
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE (default: PEM to stdout).")
 @click.option("--format", "form", type=click.Choice(["pem", "der", "pkcs12", "jks"]), default="pem", show_default=True)
 @click.option("--leaf", is_flag=True, help="The certificate itself, though it has an issuer.")
-@click.option(
-    "--export-password-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"File whose first line is the password of the new store (else ${EXPORT_VARIABLE}, else {DEFAULT_PASSWORD}).",
-)
+@export_password_option
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @pass_tools
 def export(

@@ -11,6 +11,7 @@ import click
 from agent.config.model import AgentConfig, GatewayConfig
 from agent.config.tls import TlsConfig
 from agent.errors import ExitStatus, OperatorError
+from agent.hosts import in_url
 from iadmin.commands.edges import KeyMaterial
 from iadmin.commands.keystores import AgentKeystore
 from iadmin.commands.tools import Tools
@@ -72,9 +73,8 @@ def called(tools: Tools, gateway: GatewayConfig, material: KeyMaterial | None) -
 
 def base_url(scheme: str, host: str, port: int) -> str:
     """`https://agent.example.com:8081`."""
-    named = f"[{host}]" if ":" in host else host
     usual = {"https": 443, "http": 80}[scheme] == port
-    return f"{scheme}://{named}" + ("" if usual else f":{port}")
+    return f"{scheme}://{in_url(host)}" + ("" if usual else f":{port}")
 
 
 def service_urls(settings: AgentConfig, base: str) -> Sequence[str]:

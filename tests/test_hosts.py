@@ -1,0 +1,21 @@
+"""How a host is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.hosts import ON_THIS_MACHINE, in_url
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("::1", "[::1]"), ("[::1]", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("plant7", "plant7"), ("", "")],
+)
+def test_only_ipv6_addresses_get_brackets(host: str, expected: str) -> None:
+    """Once."""
+    assert expected == in_url(host)
+
+
+def test_a_gateway_on_all_addresses_is_reached_by_the_loopback() -> None:
+    """Of its own family."""
+    assert ("127.0.0.1", "127.0.0.1", "::1") == tuple(ON_THIS_MACHINE[one] for one in ("", "0.0.0.0", "::"))
