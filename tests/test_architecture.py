@@ -44,7 +44,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.render",
         "iadmin.unit",
     ),
-    ("agent.sdk", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
+    ("agent.sdk", "agent.administered", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
     (
         "agent.entries",
         "agent.committed",

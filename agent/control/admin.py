@@ -22,7 +22,7 @@ from twisted.internet import defer
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from agent.boundaries import AgentView
+from agent.administered import AgentView
 from agent.config.admin import AdminGatewayConfig
 from agent.control.adminpeers import AdminPeers, AdminSite
 from agent.control.api import ControlApi

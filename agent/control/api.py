@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from agent.boundaries import AgentView
+from agent.administered import AgentView
 from agent.control.asking import (
     EVENT_ID,
     LETTER_ID,

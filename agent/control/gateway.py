@@ -26,7 +26,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web import http
 
-from agent.boundaries import AgentView
+from agent.administered import AgentView
 from agent.control.api import ApiAnswer, ApiRequest, ControlApi, problem
 from agent.errors import ExitStatus, MachineError, SenderError
 

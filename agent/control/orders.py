@@ -10,7 +10,7 @@ from agent.control.asking import choice_in, content_type_in, flags_in, no_body, 
 from agent.errors import AgentError, OperatorError, SenderError
 
 if TYPE_CHECKING:
-    from agent.boundaries import AgentView
+    from agent.administered import AgentView
     from agent.control.api import ApiAnswer, ApiRequest
 
 LONG_PATIENCE_S: Final = 120.0

@@ -102,7 +102,7 @@ class TlsState:
 
 
 class LiveView:
-    """Implements `agent.boundaries.AgentView`."""
+    """Implements `agent.administered.AgentView`."""
 
     def __init__(
         self,

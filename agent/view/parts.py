@@ -47,7 +47,7 @@ class Levelled(Protocol):
 
 
 class Destinations(Described, Protocol):
-    """The way out, as the operator changes and asks it; see `agent.boundaries.AgentView`."""
+    """The way out, as the operator changes and asks it; see `agent.administered.AgentView`."""
 
     def pause(self, name: str, *, is_paused: bool) -> bool: ...
 
