@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -23,6 +21,7 @@ from agent.gateway.connection import Connection
 from agent.gateway.crowd import Crowd, Turnstile
 from agent.gateway.doorman import Doorman
 from agent.gateway.listening import listen, shown_address
+from agent.gateway.misuses import Misuses
 from agent.gateway.plaintext import PlaintextReception
 from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
@@ -30,11 +29,10 @@ from agent.gateway.register import Register
 from agent.gateway.supply import KeySupply
 from agent.mapping import InputRules
 from agent.names import ServiceName
-from agent.recent import Daily
 from agent.wire import Routes, Tongue
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.guessing import place_of
-from agent.wire.misuse import Cause, Misuse, printable_line
+from agent.wire.misuse import Cause, printable_line
 
 if TYPE_CHECKING:
     from agent.gateway.served import Served
@@ -125,12 +123,10 @@ class ServiceGateway(ServerFactory):
             in_thread=self._in_thread,
         )
         self._reception = self._new_reception(config)
-        self._desk: Final = desk
         self._presenting = Presenting(
             supply=supply, clock=reactor.seconds, in_thread=self._in_thread, counters=counters, where=self.name
         )
-        self._misuses: Counter[Cause] = Counter()
-        self._misuses_today = Daily(today=lambda: datetime.fromtimestamp(now_us() / 1e6).astimezone().date())
+        self._misuses = Misuses(desk=desk, counters=counters, clock=self.clock, now_us=now_us)
         self.acquaintances: Final = Acquaintances()
         self._visitors: Crowd[Visitor] = Crowd()
         self._turnstile = Turnstile(soon=lambda turn: reactor.callLater(0, turn), per_turn=HANDSHAKES_PER_TURN)
@@ -201,8 +197,7 @@ class ServiceGateway(ServerFactory):
             "port": self.address[1],
             "ssl": self._config.ssl,
             "connections": len(self._visitors),
-            "misuses": {cause.value: number for cause, number in sorted(self._misuses.items())},
-            "misuses_today": self._misuses_today.counts(),
+            **self._misuses.describe(),
             **({"tls": self._presenting.describe()} if self._config.ssl else {}),
         }
 
@@ -255,22 +250,7 @@ class ServiceGateway(ServerFactory):
         self._counters.count(name, label)
 
     def note(self, *, peer: str, expects_tls: bool, cause: Cause, since: float, **facts: Any) -> None:
-        self._misuses[cause] += 1
-        self._misuses_today.add(cause.value)
-        self.count("gateway.misused", cause.value)
-        try:
-            self._desk(
-                Misuse(
-                    peer=peer,
-                    port=self.address[1],
-                    expects_tls=expects_tls,
-                    cause=cause,
-                    duration_s=max(0.0, self._now - since),
-                    **facts,
-                )
-            )
-        except Exception:
-            log.failure("a misused connection of {peer} could not be noted", peer=peer)
+        self._misuses.note(peer=peer, port=self.address[1], expects_tls=expects_tls, cause=cause, since=since, **facts)
 
     def welcome(
         self,
