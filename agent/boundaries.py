@@ -245,8 +245,8 @@ class AnsweringServices(Protocol):
         """
 
 
-class ServiceHost(AnsweringServices, Protocol):
-    """The running services, as the operator sees them."""
+class ServiceHost(Protocol):
+    """The running services, as the operator orders them."""
 
     def suspend(self, service: str, *, now: bool = False) -> Awaitable[str]:
         """Begin no more events of this service; they are stored and wait, also over a restart of the agent.

@@ -30,8 +30,6 @@ about four seconds, twelve times ours."""
 
 SALT_BYTES: Final = 16
 DIGEST_BYTES: Final = 32
-LEAST_TOKEN: Final = 20
-"""Characters of a token. 20 random letters and digits have 119 bits; a word of a language has 12."""
 LEAST_KEY_BYTES: Final = 16
 MAX_NAME: Final = 128
 

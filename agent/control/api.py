@@ -263,10 +263,6 @@ class ControlApi:
 _Responder = Callable[[ApiRequest], Awaitable[ApiAnswer]]
 
 
-def _good(document: Mapping[str, object]) -> ApiAnswer:
-    return ApiAnswer(status=200, document=document)
-
-
 def _is_long(segments: tuple[str, ...]) -> bool:
     """Whether workers are waited for."""
     return segments == ("v1", "reload") or (len(segments) == 4 and segments[:2] == ("v1", "services"))

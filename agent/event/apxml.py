@@ -26,22 +26,6 @@ PROCESS_GROUP: Final = "apia_process_group"
 PASSWORD: Final = "apia_password"
 LIST_DELIMITER: Final = "-list-item-delimiter"
 
-RESERVED: Final = frozenset(
-    {
-        CLIENT_ID,
-        PRIORITY,
-        PROCESS_GROUP,
-        PASSWORD,
-        "agent_application_id",
-        "apia_source",
-        "company_name",
-        "destination",
-        "error_code",
-        "xmpassword",
-    }
-)
-"""Tokens with a meaning for agent or platform, and not for people."""
-
 DROPPED: Final = frozenset({CLIENT_ID, "agent_application_id", PASSWORD, PRIORITY, PROCESS_GROUP, "apia_source"})
 """The reserved tokens that do not become properties of an event."""
 

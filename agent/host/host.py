@@ -59,7 +59,10 @@ class Book(Protocol):
 
 
 class WorkerHost:
-    """The services of one agent; a Part and a `ServiceHost`. One service's trouble never touches another."""
+    """The services of one agent, as senders and operators need them: a Part, `AnsweringServices` and a `ServiceHost`.
+
+    One service's trouble never touches another.
+    """
 
     name: Final = "host"
 
@@ -164,7 +167,7 @@ class WorkerHost:
         return running is not None and not PLATFORM_HOOKS.isdisjoint(running.likely_hooks)
 
     def ask(self, event: Event, request: HttpRequest) -> Deferred[HttpResponse | None]:
-        """See `ServiceHost.ask`."""
+        """See `AnsweringServices.ask`."""
         return Deferred.fromCoroutine(self._ask(event, request))
 
     def suspend(self, service: str, *, now: bool = False) -> Deferred[str]:

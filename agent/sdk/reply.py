@@ -9,7 +9,6 @@ from typing import Any, Final
 from agent.event.apxml import PRIORITY, Apxml, Token, TokenType
 from agent.sdk.failures import RejectEvent
 
-ACTION: Final = "xmattersrebrequestaction"
 UUID: Final = "xmattersrebrequestuuid"
 
 RESPONSE: Final = "RESPONSE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from agent.boundaries import Feed
+from agent.boundaries import Feed, ServiceHost
 from agent.config.model import LogLevel
 from agent.delivery import Answer, OutboundRequest
 from agent.recent import Wanted
@@ -19,14 +19,8 @@ class Described(Protocol):
     def describe(self) -> Sequence[Mapping[str, Any]]: ...
 
 
-class Services(Described, Protocol):
-    """The host, as the operator orders it; see `agent.boundaries.ServiceHost`."""
-
-    def suspend(self, service: str, *, now: bool) -> Awaitable[str]: ...
-
-    def resume(self, service: str) -> Awaitable[str]: ...
-
-    def restart(self, service: str) -> Awaitable[str]: ...
+class Services(Described, ServiceHost, Protocol):
+    """The host, as the operator sees and orders it."""
 
 
 class Refusing(Protocol):

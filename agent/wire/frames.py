@@ -82,11 +82,6 @@ class Decoder:
             # Once per call and not once per frame: deleting from the front moves everything behind it.
             del buffer[:start]
 
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether the stream may end here without anything being lost."""
-        return not self._buffer
-
     def _end_of_frame(self, start: int) -> int | None:
         if len(self._buffer) - start < _LENGTHS.size:
             return None

@@ -32,6 +32,7 @@ T61_STRING: Final = 0x14
 IA5_STRING: Final = 0x16
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
+GENERAL_STRING: Final = 0x1B
 UNIVERSAL_STRING: Final = 0x1C
 BMP_STRING: Final = 0x1E
 SEQUENCE: Final = 0x30
@@ -46,7 +47,7 @@ _STRING_ENCODINGS: Final = {
     PRINTABLE_STRING: "ascii",
     IA5_STRING: "ascii",
 }
-TEXT_TYPES: Final = frozenset({*_STRING_ENCODINGS, 0x14, 0x1B})
+TEXT_TYPES: Final = frozenset({*_STRING_ENCODINGS, T61_STRING, GENERAL_STRING})
 """The string types that names are shown in: those above, TeletexString and GeneralString."""
 
 

@@ -207,8 +207,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
         ),
     )
 }
-# Real commands of keytool that this program leaves to a JDK.
-NOT_OURS: Final = frozenset({"printcrl", "showinfo", "gencrl", "selfcert", "keyclone", "identitydb"})
 
 _BY_WORD: Final = {word: command for command in COMMANDS.values() for word in (command.name, *command.old)}
 _HELP: Final = frozenset({"-help", "-h", "-?", "--help"})
