@@ -5,7 +5,9 @@ The way of a request, and who has it in hand:
 1. `port.ServiceGateway` listens, limits the connections and sweeps over their deadlines twice a second.
 2. `arrival.Arrival` tells from the first bytes what is spoken, before anybody interprets them.
 3. `tls.TlsTransport`, on a TLS port: the handshake, and encryption from then on.
-4. `connection.Connection` feeds llhttp (httptools), holds the senders to their limits and keeps the answers in order.
+4. `connection.Connection` keeps the answers in order. It feeds `reading` (llhttp by httptools; `familiar` knows heads
+   that were read before) and holds the sender to `patience` and `bodies`; `firstwords` knows who does not speak HTTP at
+   all, and `ending` how far it is on the way to its end.
 5. `reception.Reception` routes the request, checks its body, and offers it to the sink or to the service itself;
    `plaintext.PlaintextReception` stands in its place for those who forgot TLS.
 6. `slot.Slot` is the request's place in its connection's line of answers; the sink tells it when the event is on disk.
@@ -17,9 +19,10 @@ makes contexts of it and chooses for each connection between two TLS libraries (
 puts the next in the place of the last. A gateway without TLS loads none of that but `supply`.
 
 Every connection that fails or is misused becomes one `agent.wire.misuse.Misuse` for the desk (`desk.StrangerDesk`). A
-request's verified client certificate is `slot.connection.client_certificate`. `listening` says why a port cannot be
-had, with `portowner` who holds it. `gateways.Gateways` holds all gateways, and reloads them wholly or not at all;
-`expiry` watches the dates of what they present and trust.
+request's verified client certificate is `slot.connection.client_certificate`; `doorman` lets requests in. `crowd` keeps
+the visitors and says who has to go when there are too many, `register` enters what was taken in. `listening` says why a
+port cannot be had, with `portowner` who holds it. `gateways.Gateways` holds all gateways, and reloads them wholly or
+not at all; `expiry` watches the dates of what they present and trust.
 """
 
 from agent.gateway.desk import StrangerDesk

@@ -12,13 +12,14 @@ In the agent:
 * `firsttries` when each service is ready or has failed once
 * `service`   one service through all its workers: what is begun, who is blamed, when to start again
 * `backlog`   its events that wait, `asks` the senders that wait, `record` what became of them on its way to the disk
-* `verdict`   what becomes of an event after one attempt
+* `hand`      the events in a worker's hand; `verdict` what becomes of each, `account` what is told of it
+* `errands`   what its hooks ask destinations; `questions` has both ends
 * `counted`   what its deduplication filters have counted
 * `suspension` the operator holds it back and lets it go; `quiet` waits until nothing is in hand
 * `state`     its states; `restarts` when a worker is started again; `telling` what the log hears of it
 * `orders`    what a worker is told; `edges` what all services share
 * `process`   one worker process from its launch to its end: handshake, calls in hand, deadlines
-* `launch`    the boundary to the operating system
+* `launch`    the boundary to the operating system; `inlet` the way into a worker's pipe
 * `output`    what a service prints, cut to lines and to a bearable rate
 
 In the worker process:

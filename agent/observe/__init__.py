@@ -1,7 +1,8 @@
 """The agent's voice: log lines and counters.
 
 `line` turns a log event into one readable line, `scribe` carries lines to where they are written without making the
-reactor wait, `logfile` is the rotated file, `log` puts them together, `counters` counts what the edges report.
+reactor wait, `logfile` is the rotated file, `newest` keeps the last lines for those who watch, `log` puts them
+together, `counters` counts what the edges report.
 """
 
 from agent.observe.counters import CounterStore

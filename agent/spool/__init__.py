@@ -1,12 +1,13 @@
 """The durable queue: events and requests in one SQLite database, from the 2xx answer to their end.
 
 * `SqliteSpool` is the part that the others see: an `EventSink` and a `Spool`, all of it in the reactor thread. `intake`
-  collects what one turn of the reactor brings, `telling` passes on what became of it.
+  collects what one turn of the reactor brings, `gathering` what is settled within milliseconds, and `telling` passes on
+  what became of it.
 * `thread` carries batches (`batch`) to the one thread that writes, and the results back.
-* `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint. `changes` are
-  settlements, `mending` what an operator does to dead letters, `ledger` what a transaction gives away and counts,
-  `keys` the senders' own names for their events, `claims` what takes longer than a moment. `steady` is the clock of
-  ages.
+* `writer` is that thread's work, without the thread: one transaction, its failures, the checkpoint. `newcomers` are the
+  rows of accepted events, `changes` settlements, `mending` what an operator does to dead letters, `ledger` what a
+  transaction gives away and counts, `keys` the senders' own names for their events, `claims` what takes longer than a
+  moment. `steady` is the clock of ages.
 * `room` says whether there is room for an event; `lookout` looks at the disk every few seconds (`watch`: what it sees)
   and keeps the `reserve`, a file that is given up when the disk is full.
 * `layout` is what is on disk: files, tables, indexes, format version; `rows` turns records into rows and back.

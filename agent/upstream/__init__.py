@@ -7,8 +7,8 @@ came of it, and decides with `agent.delivery.retry` when to try again.
 `tries` decides on the tries that follow at once, `circuit` whether the destination is asked at all, `targets` which of
 its URLs, `redirect` where an answer leads, `roads` and `proxy` the way there, `login` the credentials, `contexts` and
 `material` keys and authorities. `connection` speaks HTTP/1.1, and `pool` keeps the ones that rest. `verdict` reads what
-an answer means, `faults` what a failed connection means, `exchange` how far it had come, and `trust` checks the far
-end's certificate.
+an answer means, `faults` what a failed connection means, `exchange` how far it had come, `expiry` ends what takes too
+long, and `trust` checks the far end's certificate. `settling` writes down what became of requests, `health` tells it.
 
 The names are imported on first use: the book is read before anything is sent, and must not pay for all the rest.
 """

@@ -1,4 +1,5 @@
-"""The real sender against real servers: the one place where Twisted's client, OpenSSL and the system's trust meet."""
+"""The real sender against real servers: the one place where our client, Twisted's sockets, OpenSSL
+and the system's trust meet."""
 
 from __future__ import annotations
 
