@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from shlex import quote
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 from twisted.logger import Logger
 
+from agent.awaited import as_deferred
 from agent.boundaries import EventSettlement, Feed, StoredEvent
 from agent.delivery import Outcome
 from agent.errors import OperatorError
@@ -64,7 +65,7 @@ class Emptying:
             old = [one for one in page if one.event.received_us <= before_us]
             for one in old:
                 self._spool.began_event(one.seq)
-            await gatherResults([_deferred(self._spool.settle_event(self._given_up(one))) for one in old])
+            await gatherResults([as_deferred(self._spool.settle_event(self._given_up(one))) for one in old])
             count += await self._spool.purge([one.event.id for one in old]) if old else 0
             now_us = self._now_us()
             self._feed.tell([Happening(now_us, one.event.id, service, "", PURGED, REASON) for one in old])
@@ -89,11 +90,3 @@ class Emptying:
     def _given_up(self, stored: StoredEvent) -> EventSettlement:
         now_us = self._now_us()
         return EventSettlement(seq=stored.seq, outcome=Outcome.GIVE_UP, begun_us=now_us, ended_us=now_us, reason=REASON)
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
-
-
-def _deferred(work: Awaitable[Any]) -> Deferred[Any]:
-    return Deferred.fromCoroutine(_awaited(work))

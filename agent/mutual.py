@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import warnings
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import attrs
 from OpenSSL import SSL, crypto
 
 from agent.errors import OperatorError
+from agent.ownkey import REFUSED, present
 from keystoretools import (
     Certificate,
     KeystoreError,
@@ -130,13 +130,8 @@ def mutual_context(own: SharedKey) -> SSL.Context:
     context.set_session_id(b"integration-agent-admin")
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
     try:
-        with warnings.catch_warnings():
-            # pyOpenSSL would rather have objects of `cryptography`, which refuses certificates of old keytools.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, own.certificate.der))
-            context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_ASN1, own.key.pkcs8.reveal()))
-        context.check_privatekey()
-    except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+        present(context, own.key, [own.certificate])
+    except REFUSED as error:
         raise OperatorError(
             "admin-key-refused",
             f"{own.where}: OpenSSL does not take the key {ADMIN_ALIAS!r} ({own.key.algorithm}), it is too weak or too "

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 from twisted.logger import Logger
 
+from agent.awaited import as_deferred
 from agent.config import AgentConfig
 from agent.config.admin import AdminGatewayConfig
 from agent.config.changes import same
@@ -219,7 +220,7 @@ class Reload:
         """Raises `OperatorError` with all that is wrong."""
         tried = [one for one in config.services if one.name.client_id in touched and one.is_active]
         trials = [self._services.trial_of(one, config) for one in tried]
-        found = await gatherResults([_deferred(self._in_thread(trial)) for trial in trials], consumeErrors=True)
+        found = await gatherResults([as_deferred(self._in_thread(trial)) for trial in trials], consumeErrors=True)
         faults = [f"{one.name}: {sentence}" for one, sentence in zip(tried, found, strict=True) if sentence]
         if faults:
             raise OperatorError("service-broken", "; ".join(faults))
@@ -265,11 +266,3 @@ def _needs_restart(old: AgentConfig, new: AgentConfig) -> tuple[str, ...]:
 
 def _in_force(old: AgentConfig, new: AgentConfig) -> AgentConfig:
     return attrs.evolve(new, agent_id=old.agent_id, platform=old.platform, spool=_of_a_start(old.spool, new.spool))
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
-
-
-def _deferred(work: Awaitable[Any]) -> Deferred[Any]:
-    return Deferred.fromCoroutine(_awaited(work))

@@ -45,7 +45,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "iadmin.unit",
     ),
     ("agent.sdk", "agent.administered", "agent.boundaries", "agent.mapping", "iadmin.diagnosis", "iadmin.trials"),
+    ("agent.ownkey",),
     (
+        "agent.awaited",
         "agent.entries",
         "agent.committed",
         "agent.interrupts",
@@ -54,7 +56,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "agent.templates",
         "agent.wholefile",
         "apclient.streams",
-        "keystoretools.filelock",
     ),
     (
         "agent.config.files",

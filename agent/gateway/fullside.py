@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
-from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from agent.config.tls import ClientAuth, TlsConfig
@@ -24,9 +23,10 @@ from agent.gateway.material import Material
 from agent.gateway.policies import POLICIES
 from agent.gateway.staple import end_of
 from agent.gateway.tlsside import RECORD_BYTES, TICKET_LIFE_S, BrokenTls, Shown
+from agent.ownkey import REFUSED, openssl_certificate, present
 from agent.wire.clientcert import ClientCertificate
 from agent.wire.records import Frames
-from keystoretools import Certificate, KeystoreError
+from keystoretools import Certificate
 from keystoretools.hostnames import covers
 
 OUTPUT_BYTES: Final = 32 * 1024
@@ -104,9 +104,8 @@ class FullContexts:
             context.set_ocsp_server_callback(self._staple, (identity.staple, end_of(identity.staple)))
         self._ask_for_certificates(context)
         try:
-            _hand_over(context, identity)
-            context.check_privatekey()
-        except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+            present(context, identity.key, identity.chain)
+        except REFUSED as error:
             raise OperatorError(
                 "tls-not-served",
                 f"OpenSSL refuses to serve {identity.alias!r}: {'; '.join(_reasons_of(error)) or error}",
@@ -125,7 +124,7 @@ class FullContexts:
         # Whatever stands in a truststore is trusted, as in Java: an issuing authority without its root, too.
         store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
         for anchor in self._material.anchors:
-            certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, anchor.der)
+            certificate = openssl_certificate(anchor)
             store.add_cert(certificate)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -299,28 +298,3 @@ def _choose_protocol(connection: SSL.Connection, offered: Sequence[bytes]) -> An
 
 def _fingerprint(certificate: crypto.X509) -> str:
     return Certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)).sha256.hex()
-
-
-def _hand_over(context: SSL.Context, identity: Identity) -> None:
-    own, *issuers = [_certificate(one) for one in identity.chain]
-    with warnings.catch_warnings():
-        # pyOpenSSL would rather have objects of `cryptography`, which refuses certificates of old keytools.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.use_certificate(own)
-        context.use_privatekey(_key(identity))
-        for issuer in issuers:
-            context.add_extra_chain_cert(issuer)
-
-
-def _certificate(certificate: Certificate) -> x509.Certificate | crypto.X509:
-    try:
-        return certificate.to_cryptography()
-    except ValueError:
-        return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
-
-
-def _key(identity: Identity) -> Any:
-    try:
-        return identity.key.to_cryptography()
-    except KeystoreError:
-        return crypto.load_privatekey(crypto.FILETYPE_ASN1, identity.key.pkcs8.reveal())

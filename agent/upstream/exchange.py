@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 
+from agent.awaited import as_deferred
+
 Result = TypeVar("Result")
 
 
@@ -34,8 +36,7 @@ class Exchange:
 
     def waits(self, what: Awaitable[Result]) -> Deferred[Result]:
         """To be awaited in the place of `what`: this is where `run_out` breaks it off."""
-        waiting = what if isinstance(what, Deferred) else Deferred.fromCoroutine(_coroutine(what))
-        self._waiting = waiting
+        waiting = self._waiting = as_deferred(what)
         return waiting
 
     def run_out(self) -> None:
@@ -43,7 +44,3 @@ class Exchange:
         self.is_overdue = True
         if self._waiting is not None:
             self._waiting.cancel()
-
-
-async def _coroutine(what: Awaitable[Result]) -> Result:
-    return await what

@@ -5,17 +5,16 @@ Octets come from a `ReadFile` that assembly gives; a context is never changed af
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Final
 
-from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from agent.config.outbound import ClientTls
 from agent.errors import OperatorError
+from agent.ownkey import REFUSED, openssl_certificate, present
 from agent.secret import Secret
 from agent.upstream.login import OpenSecret, plain_secret
 from agent.upstream.trust import system_context
@@ -86,7 +85,7 @@ def _add_anchors(context: SSL.Context, anchors: Sequence[Certificate]) -> None:
     store = context.get_cert_store()
     assert store is not None
     for anchor in anchors:
-        store.add_cert(_x509(anchor))
+        store.add_cert(openssl_certificate(anchor))
     # As in Java, whatever stands in a truststore is trusted, also an authority that another one has signed.
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
 
@@ -110,16 +109,8 @@ def _present(
     assert isinstance(key, PrivateKey), "only entries with a private key are chosen"
     own, *issuers = order([*entry.chain], leaf=entry.chain[0]).chain
     try:
-        with warnings.catch_warnings():
-            # pyOpenSSL would rather have objects of `cryptography`, which refuses certificates of old keytools.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.use_certificate(_certificate(own))
-            context.use_privatekey(_key(key))
-            for issuer in issuers:
-                if not is_self_signed(issuer):
-                    context.add_extra_chain_cert(_certificate(issuer))
-        context.check_privatekey()
-    except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+        present(context, key, [own, *(issuer for issuer in issuers if not is_self_signed(issuer))])
+    except REFUSED as error:
         raise OperatorError(
             "tls-key-refused",
             f"{path}: OpenSSL does not take the entry {config.alias!r}, its key is too weak or not that of its "
@@ -134,21 +125,3 @@ def _password_of(path: PurePath | None, read: ReadFile, opened: OpenSecret) -> S
         return opened(path, read(path))
     except ValueError as error:
         raise OperatorError("tls-password-file", f"the password file {path} {error}") from None
-
-
-def _x509(certificate: Certificate) -> crypto.X509:
-    return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
-
-
-def _certificate(certificate: Certificate) -> x509.Certificate | crypto.X509:
-    try:
-        return certificate.to_cryptography()
-    except ValueError:
-        return _x509(certificate)
-
-
-def _key(key: PrivateKey) -> Any:
-    try:
-        return key.to_cryptography()
-    except KeystoreError:
-        return crypto.load_privatekey(crypto.FILETYPE_ASN1, key.pkcs8.reveal())
