@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from ssl import DER_cert_to_PEM_cert
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from agent.host.anteroom import Anteroom
 from agent.host.host import WorkerHost
 from agent.host.orders import platform_of, urls_of
 from agent.host.scriptfiles import stamps_of
-from agent.hosts import ON_THIS_MACHINE, in_url
+from agent.hosts import ON_THIS_MACHINE, at_port
 from agent.insertion import Insertion
 from agent.lifecycle import Part
 from agent.observe.log import RunningLog
@@ -44,6 +44,7 @@ from agent.pickup import Entrance, PickUp
 from agent.reload import Files, Reload
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
+from agent.storepassword import StorePassword
 from agent.systemd import SystemdNotices, take_supervision
 from agent.upstream import Courier, PausedBook
 from agent.upstream.material import context_of
@@ -56,118 +57,59 @@ class Backrooms:
     """The parts that are started after the gateways; `parts` has them by name."""
 
     def __init__(self, front: Front) -> None:
-        config, reactor, log, now_us = front.config, front.reactor, front.running_log, front.now_us
-        spool, counters, gateways, offering = front.spool, front.counters, front.gateways, front.offering
-        password, in_thread = front.password, front.in_thread
+        config, reactor, log, gateways = front.config, front.reactor, front.running_log, front.gateways
         home = Path(config.home)
         entries = Entries(reactor=reactor, feed=log.newest)
-        courier = Courier(
-            destinations=config.destinations,
-            home=home,
-            spool=spool,
-            reactor=reactor,
-            now_us=now_us,
-            jitter=random.random,
-            counters=counters,
-            paused=PausedBook(home / "var" / "paused.json"),
-            entries=entries,
-            share=front.sharing,
-            opened=partial(open_secret, home),
-            read=lambda path: files.load(Path(path)),
-            password=None if password is None else password.secret,
-        )
-        host = WorkerHost(
-            services=config.services,
-            home=home,
-            spool=spool,
-            reactor=reactor,
-            now_us=now_us,
-            jitter=random.random,
-            counters=counters,
-            agent_id=config.agent_id,
-            destinations=[destination.name for destination in config.destinations],
-            urls=urls_of(config),
-            platform=platform_of(config),
-            filters=config.filters,
-            is_debug=config.log.level is LogLevel.DEBUG,
-            asking=courier,
-            entries=entries,
-            share=front.sharing,
-            suspended=PausedBook(home / "var" / "suspended.json"),
-        )
+        courier = _courier_of(front, entries)
+        host = _host_of(front, courier, entries)
+        journal = Journal(home / "var" / "spool")
 
         def certificates() -> list[dict[str, Any]]:
             return gateways.certificates(datetime.now(UTC))
 
-        expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=counters)
-        journal = Journal(home / "var" / "spool")
+        expiry = ExpiryWatch(certificates=certificates, reactor=reactor, counters=front.counters)
+        pickup = _pickup_of(front)
         self.view: Final = LiveView(
             config=config,
             host=host,
             courier=courier,
             gateways=gateways,
-            spool=spool,
+            spool=front.spool,
             journal=journal,
-            counters=counters,
-            now_us=now_us,
+            counters=front.counters,
+            now_us=front.now_us,
             clock=reactor,
-            in_thread=in_thread,
+            in_thread=front.in_thread,
             ask_to_stop=front.ask_to_stop,
             tls=TlsState(strangers=front.desk.document, certificates=certificates, expiring=expiry.warnings),
             reload=lambda service: self.reload(service),
             admin=lambda: admin.describe(),
-            kept=lambda: pickup.warnings(),
-            offering=offering,
-            emptying=Emptying(spool=spool, services=host, feed=log.newest, now_us=now_us),
-            insertion=Insertion(
-                sink=spool,
-                services=host,
-                offered=offering,
-                journal=journal,
-                new_id=front.new_id,
-                now_us=now_us,
-                in_thread=in_thread,
-            ),
+            kept=pickup.warnings,
+            offering=front.offering,
+            emptying=Emptying(spool=front.spool, services=host, feed=log.newest, now_us=front.now_us),
+            insertion=_insertion_of(front, host, journal),
             log=log,
             newest=log.newest,
             address=this_machine().partition("/")[2],
         )
-        pickup = PickUp(
-            folder=home / Path(*parcel.FOLDER),
-            rules=offering.active_rules,
-            inactive=offering.inactive_rules,
-            sink=spool,
-            new_id=front.new_id,
-            now_us=now_us,
-            counters=counters,
-            clock=reactor,
-            in_thread=in_thread,
-            entrance=lambda: _entrance(gateways),
-        )
-        admin = AdminGateway(
-            config=config.admin,
-            keys=AdminKeys(read=files.load, in_thread=in_thread, opened=partial(open_secret, home), password=password),
-            view=self.view,
-            reactor=reactor,
-        )
-
-        def try_destination(destination: Destination) -> None:
-            if isinstance(destination, HttpDestination):
-                secret = None if password is None else password.secret
-                context_of(
-                    destination.tls, read=lambda path: files.load(Path(path)), password=secret, now=datetime.now(UTC)
-                )
-
+        admin = _admin_of(front, self.view)
         self.reload: Final = Reload(
             config=config,
-            files=Files(load=partial(_load, home), stamps=stamps_of, try_destination=try_destination),
+            files=Files(
+                load=partial(_load, home), stamps=stamps_of, try_destination=partial(_try_destination, front.password)
+            ),
             gateways=gateways,
             admin=admin,
             services=host,
             parts=_AtOnce(
-                offering=offering, pickup=pickup, courier=courier, spool=spool, running_log=log, view=self.view
+                offering=front.offering,
+                pickup=pickup,
+                courier=courier,
+                spool=front.spool,
+                running_log=log,
+                view=self.view,
             ),
-            in_thread=in_thread,
+            in_thread=front.in_thread,
         )
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
         systemd = SystemdNotices(supervision=take_supervision(os.environ, pid=os.getpid()), clock=reactor)
@@ -176,6 +118,85 @@ class Backrooms:
             *(pickup, expiry, admin, host.first_tries, control, systemd),
         )
         self.parts: Final[Mapping[str, Part]] = {part.name: part for part in parts}
+
+
+def _courier_of(front: Front, entries: Entries) -> Courier:
+    home = Path(front.config.home)
+    return Courier(
+        destinations=front.config.destinations,
+        home=home,
+        spool=front.spool,
+        reactor=front.reactor,
+        now_us=front.now_us,
+        jitter=random.random,
+        counters=front.counters,
+        paused=PausedBook(home / "var" / "paused.json"),
+        entries=entries,
+        share=front.sharing,
+        opened=partial(open_secret, home),
+        read=_read,
+        password=None if front.password is None else front.password.secret,
+    )
+
+
+def _host_of(front: Front, courier: Courier, entries: Entries) -> WorkerHost:
+    config, home = front.config, Path(front.config.home)
+    return WorkerHost(
+        services=config.services,
+        home=home,
+        spool=front.spool,
+        reactor=front.reactor,
+        now_us=front.now_us,
+        jitter=random.random,
+        counters=front.counters,
+        agent_id=config.agent_id,
+        destinations=[destination.name for destination in config.destinations],
+        urls=urls_of(config),
+        platform=platform_of(config),
+        filters=config.filters,
+        is_debug=config.log.level is LogLevel.DEBUG,
+        asking=courier,
+        entries=entries,
+        share=front.sharing,
+        suspended=PausedBook(home / "var" / "suspended.json"),
+    )
+
+
+def _pickup_of(front: Front) -> PickUp:
+    return PickUp(
+        folder=Path(front.config.home, *parcel.FOLDER),
+        rules=front.offering.active_rules,
+        inactive=front.offering.inactive_rules,
+        sink=front.spool,
+        new_id=front.new_id,
+        now_us=front.now_us,
+        counters=front.counters,
+        clock=front.reactor,
+        in_thread=front.in_thread,
+        entrance=lambda: _entrance(front.gateways),
+    )
+
+
+def _insertion_of(front: Front, host: WorkerHost, journal: Journal) -> Insertion:
+    return Insertion(
+        sink=front.spool,
+        services=host,
+        offered=front.offering,
+        journal=journal,
+        new_id=front.new_id,
+        now_us=front.now_us,
+        in_thread=front.in_thread,
+    )
+
+
+def _admin_of(front: Front, view: LiveView) -> AdminGateway:
+    keys = AdminKeys(
+        read=files.load,
+        in_thread=front.in_thread,
+        opened=partial(open_secret, Path(front.config.home)),
+        password=front.password,
+    )
+    return AdminGateway(config=front.config.admin, keys=keys, view=view, reactor=front.reactor)
 
 
 class _Opening:
@@ -201,10 +222,21 @@ def _entrance(gateways: Iterable[ServiceGateway]) -> Entrance | None:
         host = ON_THIS_MACHINE.get(host, host)
         served = gateway.served
         return Entrance(
-            url=f"{'http' if served is None else 'https'}://{in_url(host)}:{port}",
+            url=f"{'http' if served is None else 'https'}://{at_port(host, port)}",
             certificate="" if served is None else DER_cert_to_PEM_cert(served.material.identities[0].chain[0].der),
         )
     return None
+
+
+def _read(path: PurePath) -> bytes:
+    """What a destination's TLS needs of the disk."""
+    return files.load(Path(path))
+
+
+def _try_destination(password: StorePassword | None, destination: Destination) -> None:
+    if isinstance(destination, HttpDestination):
+        secret = None if password is None else password.secret
+        context_of(destination.tls, read=_read, password=secret, now=datetime.now(UTC))
 
 
 def _load(home: Path) -> tuple[AgentConfig, Sequence[Problem]]:

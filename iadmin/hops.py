@@ -17,7 +17,7 @@ import attrs
 from OpenSSL import SSL
 
 from agent.errors import AgentError
-from agent.hosts import in_url
+from agent.hosts import at_port, in_url
 from agent.wire.challenge import answer_to, challenges_in, chosen_of, offered_by
 from iadmin.hopline import TLS_SAYS, Broken, Deadline, Line, SocketLine, TlsLine
 from iadmin.model import Hop, HopRoute
@@ -114,7 +114,7 @@ class _Walk:
 
         if route.proxy_host and route.scheme == "https":
             self.hop = "tunnel"
-            there = f"{in_url(route.host)}:{route.port}"
+            there = at_port(route.host, route.port)
             line = self._tunnel(line, again, there)
             yield "tunnel", f"the proxy has opened the way to {there}"
         if route.scheme == "https":

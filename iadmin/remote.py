@@ -16,7 +16,7 @@ from OpenSSL import SSL, crypto
 
 from agent.config.admin import DEFAULT_PORT
 from agent.errors import ExitStatus, OperatorError
-from agent.hosts import in_url
+from agent.hosts import at_port
 from agent.mutual import SharedKey, fingerprint_of, is_same, mutual_context, reason_of
 from iadmin.link import TIMEOUT_S, Link, NoAnswer, NotAllowed
 
@@ -52,7 +52,7 @@ class AdminConnection(HTTPConnection):
 
     def __init__(self, host: str, port: int, *, key: SharedKey, context: SSL.Context, timeout_s: float) -> None:
         super().__init__(host, port, timeout=timeout_s)
-        self._where = f"{in_url(host)}:{port}"
+        self._where = at_port(host, port)
         self._key = key
         self._context = context
 

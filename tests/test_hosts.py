@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.hosts import ON_THIS_MACHINE, in_url
+from agent.hosts import ON_THIS_MACHINE, at_port, in_url
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from agent.hosts import ON_THIS_MACHINE, in_url
 )
 def test_only_ipv6_addresses_get_brackets(host: str, expected: str) -> None:
     """Once."""
-    assert expected == in_url(host)
+    assert (expected, f"{expected}:8081") == (in_url(host), at_port(host, 8081))
 
 
 def test_a_gateway_on_all_addresses_is_reached_by_the_loopback() -> None:

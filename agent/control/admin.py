@@ -27,7 +27,7 @@ from agent.config.admin import AdminGatewayConfig
 from agent.control.adminpeers import AdminPeers, AdminSite
 from agent.control.api import ControlApi
 from agent.errors import AgentError, MachineError, OperatorError
-from agent.hosts import in_url
+from agent.hosts import at_port
 from agent.mutual import MAKE_IT, SharedKey, mutual_context, read_shared_key
 from agent.secret import Secret
 from agent.storepassword import StorePassword
@@ -199,7 +199,7 @@ class AdminGateway:
         if self._port is None:
             return ""
         address = self._port.getHost()
-        return f"https://{in_url(address.host)}:{address.port}"
+        return f"https://{at_port(address.host, address.port)}"
 
 
 def _place(config: AdminGatewayConfig | None) -> tuple[str, int] | None:

@@ -22,8 +22,9 @@ from twisted.logger import Logger
 from agent.config.model import GatewayConfig
 from agent.errors import OperatorError
 from agent.gateway.expiry import describe_certificate
-from agent.gateway.listening import ensure_free, shown_address
+from agent.gateway.listening import ensure_free
 from agent.gateway.port import Prepared, ServiceGateway
+from agent.hosts import at_port
 
 log = Logger(namespace="gateway")
 
@@ -215,7 +216,7 @@ def _change(old: GatewayConfig, new: GatewayConfig, gateway: ServiceGateway) -> 
 
 
 def _url(config: GatewayConfig, gateway: ServiceGateway) -> str:
-    return f"{'https' if config.ssl else 'http'}://{shown_address(*gateway.address)}"
+    return f"{'https' if config.ssl else 'http'}://{at_port(*gateway.address)}"
 
 
 async def _stop_all(gateways: Sequence[ServiceGateway], patience_s: float) -> None:

@@ -80,8 +80,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def shown_address(host: str, port: int) -> str:
-    """`192.0.2.1:8081`, `[::]:8081`."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

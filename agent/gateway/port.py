@@ -20,13 +20,14 @@ from agent.gateway.arrival import Arrival, Visitor
 from agent.gateway.connection import Connection
 from agent.gateway.crowd import Crowd, Turnstile
 from agent.gateway.doorman import Doorman
-from agent.gateway.listening import listen, shown_address
+from agent.gateway.listening import listen
 from agent.gateway.misuses import Misuses
 from agent.gateway.plaintext import PlaintextReception
 from agent.gateway.presenting import Presentation, Presenting
 from agent.gateway.reception import InThread, Reception
 from agent.gateway.register import Register
 from agent.gateway.supply import KeySupply
+from agent.hosts import at_port
 from agent.mapping import InputRules
 from agent.names import ServiceName
 from agent.wire import Routes, Tongue
@@ -43,6 +44,7 @@ SWEEP_S: Final = 0.5
 """How often deadlines are looked at, so all of them are up to this much late. A timer for each request costs 8 %."""
 
 QUIET_S: Final = 60.0
+"""Between two lines about connections beyond the limits, which may come by the thousand."""
 
 HANDSHAKES_PER_TURN: Final = 8
 """A full handshake takes 0.4 ms with an EC key, 1 to 2 ms with an RSA key: a turn stays under 16 ms."""
@@ -62,8 +64,8 @@ class ServiceGateway(ServerFactory):
     `reactor` listens, tells the time and keeps the sweep going. `in_thread` runs what takes long outside the reactor
     thread; it defaults to the reactor's thread pool. `key_sources`: where services have their idempotency keys from,
     other than the gateway's own setting; `access_of`: who may send to them, likewise. `rules`: what becomes of the
-    messages and values that are sent to them. `desk` is told of connections
-    that failed or were misused. `supply` is where key material comes from; without it TLS cannot be switched on.
+    messages and values that are sent to them. `desk` is told of connections that failed or were misused. `supply` is
+    where key material comes from; without it TLS cannot be switched on.
 
     It is also the `House` of its connections (`agent.gateway.arrival`).
     """
@@ -342,7 +344,7 @@ class ServiceGateway(ServerFactory):
 
     def _tell(self) -> None:
         scheme = "https" if self._config.ssl else "http"
-        log.info("listening for events on {scheme}://{where}", scheme=scheme, where=shown_address(*self.address))
+        log.info("listening for events on {scheme}://{where}", scheme=scheme, where=at_port(*self.address))
 
     def _sweep(self) -> None:
         """Look at all deadlines, with one clock reading for everybody."""

@@ -20,6 +20,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from agent.gateway.arrival import Farewell, House
 from agent.gateway.census import Worth
 from agent.gateway.outlet import Outlet
 from agent.gateway.served import Served
@@ -28,7 +29,6 @@ from agent.wire.hello import HELLO_BYTES, read_hello
 from agent.wire.misuse import Cause, alert_of, handshake_cause
 
 if TYPE_CHECKING:
-    from agent.gateway.arrival import House
     from agent.gateway.connection import Connection
 
 
@@ -302,9 +302,6 @@ class TlsTransport(Protocol):
         if self._connection is not None:
             self.transport.loseConnection()
             return
-        # Imported here: an arrival begins a TlsTransport, and a TlsTransport that fails ends in a farewell.
-        from agent.gateway.arrival import Farewell
-
         farewell = Farewell(self._house)
         self._house.replace(self, farewell)
         del self._side

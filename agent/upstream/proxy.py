@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from agent.config.outbound import Proxy
 from agent.errors import DestinationError
+from agent.hosts import at_port
 from agent.upstream.exchange import Exchange, Phase
 from agent.upstream.faults import fault_of
 from agent.upstream.login import KeptSecret, ReadSecret
@@ -31,11 +32,6 @@ MAX_ROUNDS: Final = 3
 """First without credentials, then with them, then with a nonce that was renewed meanwhile."""
 
 ACCESS_PAUSE_S: Final = 60.0
-
-
-def authority(host: str, port: int) -> str:
-    """`host:port`, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_bypassed(host: str, port: int, entries: Sequence[str]) -> bool:
@@ -66,7 +62,7 @@ class ProxyAccess:
 
     def __init__(self, proxy: Proxy, *, cnonce: Callable[[], str], read: ReadSecret | None = None) -> None:
         self.proxy: Final = proxy
-        self.shown: Final = authority(proxy.host, proxy.port)
+        self.shown: Final = at_port(proxy.host, proxy.port)
         self._cnonce = cnonce
         self._password = (
             KeptSecret(proxy.password, path=proxy.password_path, whose=f"the proxy {self.shown}", read=read)
@@ -158,7 +154,7 @@ class TunnelEndpoint:
         return Deferred.fromCoroutine(self._connect(protocolFactory))
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        target = authority(self.host, self.port)
+        target = at_port(self.host, self.port)
         for _ in range(MAX_ROUNDS):
             self.exchange.phase = Phase.CONNECTING
             field = self.access.field("CONNECT", target)
@@ -178,7 +174,7 @@ class TunnelEndpoint:
 
     def _refused(self, status: int) -> DestinationError:
         said = f"the proxy {self.access.shown} answered {status} to the wish for a tunnel to"
-        where = authority(self.host, self.port)
+        where = at_port(self.host, self.port)
         if status in (400, 404, 501):
             return DestinationError(
                 "proxy-failed",

@@ -15,10 +15,11 @@ from twisted.internet.protocol import Factory
 
 from agent.config.model import HttpDestination
 from agent.config.outbound import ClientTls, ProxyScheme
+from agent.hosts import at_port
 from agent.upstream.connection import Connection
 from agent.upstream.exchange import Exchange, Phase
 from agent.upstream.pool import Pool
-from agent.upstream.proxy import ProxyAccess, ProxyHop, TunnelEndpoint, authority, is_bypassed
+from agent.upstream.proxy import ProxyAccess, ProxyHop, TunnelEndpoint, is_bypassed
 from agent.upstream.trust import TrustedPeer
 from agent.upstream.verdict import shown_url
 
@@ -105,7 +106,7 @@ class Roads:
         proxy = self._proxy
         if proxy is not None and is_bypassed(host, port, proxy.proxy.no_proxy):
             proxy = None
-        named = authority(host, port)
+        named = at_port(host, port)
         if port == PORTS[parts.scheme]:
             named = named.removesuffix(f":{port}")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -81,10 +81,9 @@ class Ways:
         read: ReadFile,
         password: Secret | None,
         opened: OpenSecret,
-        senders: Callable[[Destination], Sender] | None = None,
         entries: Entries,
+        senders: Callable[[Destination], Sender] | None = None,
     ) -> None:
-        self._entries = entries
         self._home = home
         self._spool = spool
         self._reactor = reactor
@@ -94,6 +93,7 @@ class Ways:
         self._read = read
         self._password = password
         self._opened = opened
+        self._entries = entries
         self._sender = senders or self._real_sender
         self._questions = numbered(now_us())
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.delivery import OPEN_STATES, State, attention
+from agent.hosts import in_url
 from iadmin.model import Block
 from iadmin.render import Cell, Column, Facts, Line, Table, destination_state, state_cell
 from iadmin.text import clock, duration, exact, moment, number, per_second, size, took
@@ -227,7 +228,7 @@ def _admin(admin: Found | None) -> Iterator[tuple[str | Cell, ...]]:
 
 def _url(scheme: str, gateway: Found) -> str:
     host = str(gateway.get("host") or "*")
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{gateway.get('port', '')}"
+    return f"{scheme}://{in_url(host)}:{gateway.get('port', '')}"
 
 
 def _service_state(one: Found) -> Cell:

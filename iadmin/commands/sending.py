@@ -14,7 +14,7 @@ import attrs
 
 from agent.config.model import AgentConfig, GatewayConfig
 from agent.errors import AgentError, ExitStatus, MachineError, OperatorError
-from agent.hosts import ON_THIS_MACHINE, in_url
+from agent.hosts import ON_THIS_MACHINE, at_port
 from agent.names import ServiceName
 from iadmin.commands.edges import ClientFiles, PostAnswer
 from iadmin.commands.identifying import NOTHING
@@ -63,7 +63,7 @@ def entrance(tools: Tools, settings: AgentConfig, port: int | None = None) -> En
         )
     host, number, is_tls = found[0]
     host = ON_THIS_MACHINE.get(host, host)
-    url = f"{'https' if is_tls else 'http'}://{in_url(host)}:{number}"
+    url = f"{'https' if is_tls else 'http'}://{at_port(host, number)}"
     if not is_tls:
         return Entrance(url=url)
     configured = next((one for one in settings.gateways if one.port == number), GatewayConfig(host=host, port=number))

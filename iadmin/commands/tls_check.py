@@ -74,7 +74,7 @@ def check(
     versions, certificate, chain, names and dates; then whether this machine's programs, Java and a given trust store
     would accept it. Exit status 1 when something is at fault.
     """
-    targets = [_of_url(tools, url, name)] if url else list(_own(tools, port, name))
+    targets = [_of_url(url, name)] if url else list(_own(tools, port, name))
     given = _given(tools, truststore, truststore_password_file)
     found: list[tuple[Target, Probed, list[Verdict]]] = []
     for target in targets:
@@ -101,7 +101,7 @@ def check(
     )
 
 
-def _of_url(tools: Tools, url: str, name: str | None) -> Target:
+def _of_url(url: str, name: str | None) -> Target:
     parts = urlsplit(url if "://" in url else f"https://{url}")
     try:
         host, port = parts.hostname, parts.port
