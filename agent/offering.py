@@ -7,13 +7,15 @@ stands there as inactive: its senders get 503 and when to come back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from agent.access import Access
 from agent.config.model import KeySource, ServiceConfig
 from agent.mapping import InputRules
 from agent.names import ServiceName
 from agent.wire.route import Routes
+
+Value = TypeVar("Value")
 
 
 class Book(Protocol):
@@ -74,6 +76,6 @@ class Offering:
         )
 
 
-def _exchange(old: dict, new: dict) -> None:  # type: ignore[type-arg]
+def _exchange(old: dict[ServiceName, Value], new: dict[ServiceName, Value]) -> None:
     old.clear()
     old.update(new)

@@ -192,7 +192,7 @@ def test_any_text_is_a_process_group() -> None:
     assert ("hall 7", "Büro") == (group_of(" hall 7 "), group_of("Büro"))
     odd = ["g" * 257, "g" * 258, "hall\n7", "hall\t7", "hall 7\x85", "\n".join("ü" * 200)]
     groups = [group_of(text) for text in odd]
-    assert groups == [group_of(text) for text in odd]
+    assert [group_of(text) for text in odd] == groups
     assert len(odd) == len(set(groups) | {"hall_7"}) - 1
     assert groups[2].startswith("hall_7~")
     assert all(len(group.encode()) <= MAX_GROUP_BYTES and group.isprintable() for group in groups)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.process import ProcessReader, ProcessWriter
-from twisted.internet.tcp import Client
+from twisted.internet.process import Process
+from twisted.internet.protocol import ClientFactory
 
 from agent import turning
 from agent.delivery.share import Meter
@@ -84,8 +84,11 @@ def test_work_is_told_from_the_rest_and_from_waiting(monkeypatch: pytest.MonkeyP
 
 
 def test_work_is_what_is_sent_and_what_workers_say() -> None:
-    """The classes of Twisted that the agent's own connections and its workers' pipes have, exactly."""
-    assert {Client, ProcessReader, ProcessWriter} == turning.WORK
+    """What the reactor looks after for a connection that the agent opens, and for the pipes of a process, exactly."""
+    reactor = LeanReactor(Meter(time.monotonic))
+    connector = reactor.connectTCP("127.0.0.1", 1, ClientFactory())
+    assert {type(connector.transport), Process.processReaderFactory, Process.processWriterFactory} == turning.WORK
+    connector.stopConnecting()
 
 
 def test_a_fault_of_one_ends_that_one_only() -> None:

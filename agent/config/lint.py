@@ -93,7 +93,7 @@ class Lint:
         if local_name(root) == descriptor.ROOT:
             return self._descriptor(path, name, read.data, root, site)
         if local_name(root) == filters.ROOT:
-            return self._filters(path, name, read.data, site)
+            return self._filters(path, name, read.data)
         if path.name in CONFIGURATION_FILES:
             return self._configuration(path, name, read.data)
         if not is_named:
@@ -175,7 +175,7 @@ class Lint:
         problems = tuple(_filter_faults(found, name, site))
         return Checked(file=name, kind=Kind.JAVASCRIPT, needs=needs, notes=tuple(notes), problems=problems)
 
-    def _filters(self, path: PurePath, name: str, data: bytes, site: Site) -> Checked:
+    def _filters(self, path: PurePath, name: str, data: bytes) -> Checked:
         is_whole = path.name == FILE_NAME
         read = filters_in(name, data, self._grammar, is_whole=is_whole)
         problems = read.problems

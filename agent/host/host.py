@@ -120,7 +120,6 @@ class WorkerHost:
         self._replacing: set[str] = set()
         self._is_stopping = False
         self._spool = spool
-        self._reactor = reactor
         self._now_us = now_us
         self.first_tries: Final = FirstTries(reactor)
         self._services: dict[str, Service] = {

@@ -118,7 +118,6 @@ class RunningLog:
         *,
         voice: Voice,
         liner: Liner,
-        scribes: Sequence[Scribe],
         file: LogFile | None,
         root: logging.Logger,
         newest: Newest,
@@ -126,7 +125,6 @@ class RunningLog:
         self.newest: Final = newest
         self._voice = voice
         self._liner = liner
-        self._scribes = scribes
         self._file = file
         self._root = root
         self._level = ConfiguredLevel.INFO
@@ -181,7 +179,7 @@ def running_log(
     handler = StandardLogging(voice)
     root.addHandler(handler)
     old_level = root.level
-    running = RunningLog(voice=voice, liner=liner, scribes=scribes, file=log_file, root=root, newest=newest)
+    running = RunningLog(voice=voice, liner=liner, file=log_file, root=root, newest=newest)
     running.set_level(config.level)
     try:
         yield running

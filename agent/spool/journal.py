@@ -48,7 +48,6 @@ class Journal:
     """
 
     def __init__(self, folder: Path, *, is_worked_on: bool = True) -> None:
-        self._folder = folder
         self._back = None if is_worked_on else next_state(State.CLAIMED, Outcome.INTERRUPT)
         self._path = folder / layout.FILE_NAME
 

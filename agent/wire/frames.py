@@ -75,7 +75,7 @@ class Decoder:
         start = 0
         try:
             while (end := self._end_of_frame(start)) is not None:
-                frame = self._decode(start, end)
+                frame = self._decode(start)
                 start = end
                 yield frame
         finally:
@@ -91,7 +91,7 @@ class Decoder:
         end = start + _LENGTHS.size + int(head_length) + int(blobs_length)
         return end if len(self._buffer) >= end else None
 
-    def _decode(self, start: int, end: int) -> Frame:
+    def _decode(self, start: int) -> Frame:
         head_length, blobs_length = _LENGTHS.unpack_from(self._buffer, start)
         head_start = start + _LENGTHS.size
         blobs_start = head_start + head_length

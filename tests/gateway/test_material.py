@@ -151,6 +151,7 @@ class TestWhatComesLater:
     """A certificate that is out of its time is served at a start, and never replaces one that is not."""
 
     def test_expired_and_not_yet_valid(self) -> None:
+        """Each is told at a start, and neither takes the place of a good one."""
         served = read({"ks": keystore(one=(LEAF, MIDDLE))})
         for start in (NOW - timedelta(days=60), NOW + timedelta(days=1)):
             late = issued("leaf.example", MIDDLE, names=("leaf.example",), start=start, days=30)

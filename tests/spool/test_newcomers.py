@@ -33,18 +33,21 @@ def stored(connection):
 
 @pytest.mark.parametrize("number", [0, 1, 3, 4, 15, 16, 17, 22, 64, 200])
 def test_any_number_of_events_becomes_the_rows_that_each_alone_would_be(connection, number):
+    """Whichever statements they are stored with, and in their order."""
     newcomers.insert(connection, accepts(EVENTS[:number]), first_seq=7, stored_us=START_US + 5, age_us=START_US + 9)
-    assert stored(connection) == [
+    alone = [
         rows.event_row(seq, each, state=State.RECEIVED.value, attempt=0, stored_us=START_US + 5, age_us=START_US + 9)
         for seq, each in enumerate(EVENTS[:number], start=7)
     ]
+    assert alone == stored(connection)
 
 
 def test_a_large_body_lies_beside_its_row(connection):
+    """The row itself is small, and a small body stays in its own."""
     large = event(1, body=b"<a>" + b"x" * rows.LARGE_BYTES + b"</a>")
     newcomers.insert(connection, accepts([event(0), large]), first_seq=1, stored_us=START_US, age_us=START_US)
     found = connection.execute(f"SELECT body, {rows.BODY['event']} FROM event ORDER BY seq").fetchall()
-    assert found == [(b"<a/>", b"<a/>"), (b"", large.body)]
+    assert [(b"<a/>", b"<a/>"), (b"", large.body)] == found
 
 
 def test_few_steps_store_many_events(connection):
@@ -52,4 +55,4 @@ def test_few_steps_store_many_events(connection):
     steps = []
     connection.trace_v2(apsw.SQLITE_TRACE_STMT, steps.append)
     newcomers.insert(connection, accepts(EVENTS[:45]), first_seq=1, stored_us=START_US, age_us=START_US)
-    assert len(steps) == 6
+    assert 6 == len(steps)

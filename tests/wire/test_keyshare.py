@@ -76,4 +76,4 @@ def test_no_byte_makes_it_raise(place: int, value: int) -> None:
 @given(st.binary(max_size=400))
 def test_noise_has_none(data: bytes) -> None:
     """Bytes that are no hello."""
-    assert first_share(data) == 0
+    assert 0 == first_share(data)
