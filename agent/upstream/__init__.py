@@ -2,7 +2,7 @@
 
 `Courier` has a `Way` for each destination: a `Lane` that works off the spool's requests, an `Asker` for questions that
 are not stored, and the `Gate` before both. A lane gives each request to its `Sender` (`outbox` or `http`), settles what
-came of it, and decides with `agent.delivery.retry` when to try again.
+came of it, and tries again when `attempts` says so.
 
 `tries` decides on the tries that follow at once, `circuit` whether the destination is asked at all, `targets` which of
 its URLs, `redirect` where an answer leads, `roads` and `proxy` the way there, `login` the credentials, `contexts` and

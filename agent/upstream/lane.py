@@ -27,12 +27,11 @@ from agent.boundaries import RequestSettlement, Spool, StoredRequest, WorkShare
 from agent.config.model import RetryPolicy
 from agent.delivery import Outcome, State
 from agent.delivery.order import Lineup, Refill, Ticket
-from agent.delivery.retry import MAX_RETRY_AFTER_S, delay_s, why_give_up
 from agent.delivery.share import Unshared
-from agent.errors import DestinationError
+from agent.upstream.attempts import Attempts
 from agent.upstream.gate import Gate
-from agent.upstream.health import Health, Verdict, event_id_of
-from agent.upstream.sender import Refusal, Sender
+from agent.upstream.health import Health, Verdict
+from agent.upstream.sender import Sender
 from agent.upstream.settling import Settling
 
 log = Logger(namespace="upstream")
@@ -64,12 +63,11 @@ class Lane:
         self._name: Final = name
         self._gate = gate
         self._sender = sender
-        self._policy = policy
+        self._attempts = Attempts(sender=sender, policy=policy, gate=gate, reactor=reactor, jitter=jitter)
         self._spool = spool
         self._settling = Settling(name=name, spool=spool, reactor=reactor)
         self._reactor = reactor
         self._now_us = now_us
-        self._jitter = jitter
         self._health = health
         self._is_hasty: Final = is_hasty
         self._lineup: Lineup[_Job] = Lineup(threads={ONLY_PRIORITY: sender.concurrency})
@@ -291,25 +289,15 @@ class Lane:
         attempt = request.attempt + 1
         is_coming_back = False
         try:
-            verdict = await self._attempt(job, attempt)
+            verdict = self._in_order(await self._attempts.make(request, attempt, born_s=job.born_s))
             # Whoever keeps the order must not be given a later request before this one is back in the queue.
             is_coming_back = self._sender.keeps_order and verdict.outcome is Outcome.POSTPONE
             self._coming_back += is_coming_back
             ended_us = self._now_us()
             # Whoever keeps the order pauses as a whole, so that what failed together comes back in its order.
             again_s = self._reactor.seconds() + (0.0 if self._sender.keeps_order else verdict.pause_s)
-            due_us = ended_us + int(verdict.pause_s * 1e6) if verdict.outcome is Outcome.POSTPONE else 0
             self._health.tell(request, verdict, attempt=attempt, began_us=begun_us, now_us=ended_us)
-            settlement = RequestSettlement(
-                seq=request.seq,
-                outcome=verdict.outcome,
-                begun_us=begun_us,
-                ended_us=ended_us,
-                answer=verdict.answer,
-                reason=verdict.reason,
-                due_us=due_us,
-            )
-            stored = self._settling.settle(settlement)
+            stored = self._settling.settle(_settlement(request, verdict, begun_us=begun_us, ended_us=ended_us))
             is_left_behind = self._may_leave_behind(verdict, stored)
             if not is_left_behind:
                 await stored
@@ -347,48 +335,14 @@ class Lane:
         finally:
             self._settling.ahead -= 1
 
-    async def _attempt(self, job: _Job, attempt: int) -> Verdict:
-        """Send once, and say what follows. Raises only `CancelledError`."""
-        request = job.request
-        try:
-            answer = await self._sender.send(request, attempt)
-            self._gate.judge(None)
-            return Verdict(outcome=Outcome.SUCCEED, answer=answer)
-        except DestinationError as error:
-            self._gate.judge(error)
-            return self._verdict_of(job, attempt, error)
-        except CancelledError:
-            raise  # Twisted's is an ordinary Exception
-        except Exception as error:
-            log.failure("a fault of the agent while sending {id}", id=request.id, event_id=event_id_of(request))
-            fault = DestinationError("internal", f"a fault of the agent: {type(error).__name__}, see its log")
-            return self._verdict_of(job, attempt, fault)
-
-    def _verdict_of(self, job: _Job, attempt: int, error: DestinationError) -> Verdict:
-        answer = error.answer if isinstance(error, Refusal) else None
-        if not error.retryable:
-            return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=error.sentence)
-        age_s = self._reactor.seconds() - job.born_s
-        enough = why_give_up(self._policy, attempt=attempt, age_s=age_s)
-        if enough is not None:
-            return Verdict(outcome=Outcome.GIVE_UP, answer=answer, reason=f"{error.sentence}; {enough}")
-        pause_s = delay_s(
-            self._policy,
-            attempt=attempt,
-            jitter=self._jitter(),
-            asked_s=error.after_s,
-            max_asked_s=max(self._policy.max_delay_s, MAX_RETRY_AFTER_S),
-        )
-        if self._sender.keeps_order:
-            pause_s = self._shared_pause_s(pause_s)
-        return Verdict(outcome=Outcome.POSTPONE, answer=answer, reason=error.sentence, pause_s=pause_s)
-
-    def _shared_pause_s(self, pause_s: float) -> float:
-        """One pause for all that failed together: tried again at the same time, they keep their order."""
+    def _in_order(self, verdict: Verdict) -> Verdict:
+        """One pause for all that failed together, where the sender keeps the order: so they keep it."""
+        if not self._sender.keeps_order or verdict.outcome is not Outcome.POSTPONE:
+            return verdict
         now_s = self._reactor.seconds()
         if self._paused_until_s <= now_s:
-            self._paused_until_s = now_s + pause_s
-        return self._paused_until_s - now_s
+            self._paused_until_s = now_s + verdict.pause_s
+        return attrs.evolve(verdict, pause_s=self._paused_until_s - now_s)
 
 
 @attrs.frozen
@@ -397,3 +351,15 @@ class _Job:
 
     request: StoredRequest
     born_s: float
+
+
+def _settlement(request: StoredRequest, verdict: Verdict, *, begun_us: int, ended_us: int) -> RequestSettlement:
+    return RequestSettlement(
+        seq=request.seq,
+        outcome=verdict.outcome,
+        begun_us=begun_us,
+        ended_us=ended_us,
+        answer=verdict.answer,
+        reason=verdict.reason,
+        due_us=ended_us + int(verdict.pause_s * 1e6) if verdict.outcome is Outcome.POSTPONE else 0,
+    )
