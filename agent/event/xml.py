@@ -79,11 +79,6 @@ class XmlReader:
         return root
 
 
-def check_xml(body: bytes, charset: str | None = None, *, max_depth: int) -> None:
-    """Check one document, with a reader of its own; see `XmlReader.check`."""
-    XmlReader(max_depth=max_depth).check(body, charset)
-
-
 def parse_xml(body: bytes, charset: str | None = None, *, max_depth: int) -> etree._Element:
     """Read one document, with a reader of its own; see `XmlReader.read`."""
     return XmlReader(max_depth=max_depth).read(body, charset)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from agent.errors import SenderError
-from agent.event.xml import XmlReader, check_xml, parse_xml
+from agent.event.xml import XmlReader, parse_xml
 from tests.support.gateway import SEED
 
 DEPTH = 64
@@ -17,7 +17,7 @@ DEPTH = 64
 
 def refusal(body: bytes, charset: str | None = None, *, max_depth: int = DEPTH) -> SenderError:
     with pytest.raises(SenderError) as caught:
-        check_xml(body, charset, max_depth=max_depth)
+        XmlReader(max_depth=max_depth).check(body, charset)
     return caught.value
 
 
@@ -117,7 +117,7 @@ def test_nothing_outside_is_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 64, 200])
 def test_the_depth_limit_is_exact(limit: int) -> None:
     """Exactly `max_depth` levels pass, one more does not, whether the innermost has an end tag or not."""
-    check_xml(b"<a>" * limit + b"</a>" * limit, max_depth=limit)
+    XmlReader(max_depth=limit).check(b"<a>" * limit + b"</a>" * limit)
     for body in (b"<a>" * (limit + 1) + b"</a>" * (limit + 1), b"<a>" * limit + b"<a/>" + b"</a>" * limit):
         assert "xml-too-deep" == refusal(body, max_depth=limit).code
 
@@ -141,7 +141,7 @@ def test_monsters_cost_bounded_time(body: bytes) -> None:
     """However the bytes are arranged, the verdict comes in a time that grows with their number only."""
     begun = time.process_time()
     try:
-        check_xml(body, max_depth=DEPTH)
+        XmlReader(max_depth=DEPTH).check(body)
     except SenderError as error:
         assert 400 == error.status
     assert time.process_time() - begun < 2.0
@@ -151,7 +151,7 @@ def test_monsters_cost_bounded_time(body: bytes) -> None:
 def test_every_failure_is_the_senders(body: bytes, charset: str | None) -> None:
     """Whatever the bytes, there is either a document or a 400 or 415; no other exception escapes."""
     try:
-        check_xml(body, charset, max_depth=DEPTH)
+        XmlReader(max_depth=DEPTH).check(body, charset)
     except SenderError as error:
         assert error.status in (400, 415)
         assert error.sentence.isprintable()
@@ -171,7 +171,7 @@ def test_agrees_with_a_second_parser(text: str) -> None:
 
     def we_accept(body: bytes) -> bool:
         try:
-            check_xml(body, max_depth=DEPTH)
+            XmlReader(max_depth=DEPTH).check(body)
         except SenderError:
             return False
         return True
@@ -243,8 +243,8 @@ def test_the_attributes_of_an_element_are_limited() -> None:
     def element(count: int) -> bytes:
         return b"<e " + b" ".join(b'a%d="1"' % number for number in range(count)) + b"/>"
 
-    check_xml(b"<a>\n" + element(1000) + b"</a>", max_depth=DEPTH)
-    check_xml(b"<a>" + element(5) * 1000 + b"</a>", max_depth=DEPTH)
+    XmlReader(max_depth=DEPTH).check(b"<a>\n" + element(1000) + b"</a>")
+    XmlReader(max_depth=DEPTH).check(b"<a>" + element(5) * 1000 + b"</a>")
     error = refusal(b"<a>\n" + element(1001) + b"</a>")
     assert ("xml-too-many-attributes", 400) == (error.code, error.status)
     assert "Line 2: the element <e> has more than 1000 attributes." in error.sentence
