@@ -87,6 +87,8 @@ class Home:
         self._edit('port="8081"', f'port="{self.port}"')
         self._edit("</limits>", '</limits><authentication><senders file=".senders"/></authentication>')
         # More is sent in a minute than waits anywhere in a day.
+        # All senders of a benchmark come from one address.
+        self._edit("<max-connections-per-peer>1024<", "<max-connections-per-peer>4096<")
         self._edit("<max-events>1000000<", "<max-events>0<")
         self._edit("<max-service-events>250000<", "<max-service-events>0<")
         if sink_port is not None:

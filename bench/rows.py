@@ -24,7 +24,7 @@ from bench.peers import Missing
 from bench.procs import Program, cpu_s, rss_bytes
 
 CONNECTIONS: Final = 64
-IDLE_CONNECTIONS: Final = 1000
+IDLE_CONNECTIONS: Final = 2000
 
 Say = Callable[[str], None]
 

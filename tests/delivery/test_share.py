@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from agent.delivery.share import MAX_DEBT_S, SHARE, SPARE, WINDOW_S, Meter, Share, Unshared
+from agent.delivery.share import (
+    LATELY_S,
+    MAX_DEBT_S,
+    MAX_FREE,
+    MIN_FREE,
+    RESERVE,
+    SHARE,
+    WINDOW_S,
+    Meter,
+    Share,
+    Unshared,
+)
 
 
 class Thread:
@@ -27,6 +38,16 @@ class Thread:
     def idle(self, seconds: float) -> None:
         self._spend("idle", seconds)
         self.meter.idle_s += seconds
+
+    def pass_by(self, senders: float) -> None:
+        """Four milliseconds, of which senders take a part; the rest is work where the rule lets it begin."""
+        self.accept(0.004 * senders)
+        end_s = self.now_s + 0.004 * (1 - senders)
+        while self.now_s < end_s:
+            if self.share.may_begin():
+                self.work(0.0004)
+            else:
+                self.idle(0.0004)
 
     def part(self, what: str) -> float:
         return self.spent[what] / sum(self.spent.values())
@@ -55,18 +76,22 @@ def test_where_nobody_sends_work_never_waits() -> None:
         thread.work(0.001)
 
 
-def test_what_senders_do_not_need_is_worked_in() -> None:
-    """At half load the agent is hardly idle for longer than what the rule spares."""
+@pytest.mark.parametrize("senders", [0.02, 0.1, 0.15])
+def test_what_senders_do_not_need_is_worked_in(senders: float) -> None:
+    """Little is left undone where they take little: a tenth, or three times their part."""
     thread = Thread()
     while thread.now_s < 1002.0:
-        thread.accept(0.0008)
-        end_s = thread.now_s + 0.0008
-        while thread.now_s < end_s:
-            if thread.share.may_begin():
-                thread.work(0.0004)
-            else:
-                thread.idle(0.0004)
-    assert thread.part("idle") < 2 * SPARE
+        thread.pass_by(senders)
+    assert thread.part("idle") < max(MIN_FREE, RESERVE * senders) + 0.1
+
+
+def test_the_more_senders_take_the_more_is_kept_free_for_them() -> None:
+    """At half load a half: who waits for an answer takes what is left, and must not be taken for modest."""
+    thread = Thread()
+    while thread.now_s < 1002.0:
+        thread.pass_by(0.35)
+    assert SHARE == pytest.approx(thread.part("work"), abs=0.06)
+    assert thread.part("idle") < MAX_FREE
 
 
 def test_work_that_took_long_is_begun_again_soon() -> None:
@@ -88,7 +113,7 @@ def test_the_first_events_after_a_pause_do_not_find_work_in_debt() -> None:
     for _ in range(100):
         thread.share.may_begin()
         thread.work(0.004)
-    thread.accept(0.006)
+    thread.accept(LATELY_S)
     thread.share.may_begin()
     thread.accept(WINDOW_S)
     assert thread.share.may_begin()
