@@ -68,9 +68,13 @@ class Refused(LinkError):
 class Link:
     """Asks one agent. `connect` makes an unconnected `HTTPConnection`; `where` names the agent in sentences."""
 
-    def __init__(self, connect: Callable[[], HTTPConnection], *, where: str) -> None:
+    def __init__(
+        self, connect: Callable[[], HTTPConnection], *, where: str, is_held: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`is_held` tells, where nobody listens, whether an agent has the home all the same."""
         self._connect = connect
         self._where = where
+        self._is_held = is_held
 
     def status(self) -> dict[str, Any]:
         """The agent's state on one page."""
@@ -234,7 +238,7 @@ class Link:
         try:
             status, raw = self._exchange(connection, method, path, body)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-            raise NotRunning("not-running", f"no agent runs on {self._where}") from error
+            raise self._not_running() from error
         except PermissionError as error:
             raise NotAllowed("not-allowed", f"{_whose(error)} may administer the agent on {self._where}") from error
         except (TimeoutError, OSError, HTTPException) as error:
@@ -251,6 +255,12 @@ class Link:
                 raise FarSilent(str(document.get("code", "no-answer")), f"no answer: {document.get('detail', '')}")
             raise Refused(str(document.get("code", "refused")), self._detail(status, document), status=status)
         return raw
+
+    def _not_running(self) -> NotRunning:
+        if not self._is_held():
+            return NotRunning("not-running", f"no agent runs on {self._where}")
+        sentence = f"the agent on {self._where} is just starting or stopping; try again in a moment"
+        return NotRunning("not-running", sentence, exit_status=ExitStatus.TEMPORARY)
 
     def _document(self, raw: bytes) -> dict[str, Any]:
         try:
@@ -318,10 +328,10 @@ def _body_path(letter_id: str) -> str:
     return "/v1/dead-letters/" + quote(letter_id) + "/body"
 
 
-def unix_link(home: Path, *, timeout_s: float = TIMEOUT_S) -> Link:
-    """The link to the agent that runs on `home` on this machine."""
+def unix_link(home: Path, *, timeout_s: float = TIMEOUT_S, is_held: Callable[[], bool] = lambda: False) -> Link:
+    """The link to the agent that runs on `home` on this machine; `is_held` as for `Link`."""
     path = home / "var" / "run" / "control.sock"
-    return Link(lambda: UnixConnection(path, timeout_s=timeout_s), where=str(home))
+    return Link(lambda: UnixConnection(path, timeout_s=timeout_s), where=str(home), is_held=is_held)
 
 
 def _whose(error: PermissionError) -> str:

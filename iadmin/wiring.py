@@ -104,7 +104,7 @@ def _open_journal(spool: Path) -> Any:
 def _open_link(home: Path) -> Any:
     from iadmin.link import unix_link
 
-    return unix_link(home)
+    return unix_link(home, is_held=lambda: _running_pid(home / "var" / "run" / "agent.pid") is not None)
 
 
 class _Once:

@@ -1,4 +1,4 @@
-"""TLS by Python's own `ssl`: for each connection a third less memory than with pyOpenSSL, and a fifth less time.
+"""TLS by Python's own `ssl`: for each connection less memory than with pyOpenSSL, and a fifth less time.
 
 It cannot choose between certificates by name without telling stderr of every name that is not ASCII, staple, take
 fingerprints, or say which certificate of a sender was refused. Nor can it leave out groups: OpenSSL 3.0 lets a sender

@@ -51,6 +51,13 @@ def test_no_socket_is_no_agent(tmp_path: Path) -> None:
     assert ("not-running", ExitStatus.UNAVAILABLE) == (caught.value.code, caught.value.exit_status)
 
 
+def test_an_agent_that_has_the_home_and_no_socket_yet_is_starting(tmp_path: Path) -> None:
+    """It may be answering senders already; a script tries again on exit status 75."""
+    with pytest.raises(NotRunning, match="is just starting or stopping; try again in a moment") as caught:
+        unix_link(tmp_path, is_held=lambda: True).status()
+    assert ("not-running", ExitStatus.TEMPORARY) == (caught.value.code, caught.value.exit_status)
+
+
 def test_a_socket_of_somebody_else_names_who_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The owner is read from the file; exit status 77."""
 
