@@ -92,6 +92,8 @@ class _Life:
         self._reactor = reactor
         self._agent = Agent(config, reactor=reactor, meter=meter, ask_to_stop=self._ask_to_stop, running_log=running)
         self._failure: BaseException | None = None
+        self._is_up = False
+        self._is_reload_due = False
         self._is_stopping = False
         self._is_over = False
 
@@ -120,6 +122,11 @@ class _Life:
         self._reactor.callFromThread(self._reload)
 
     def _reload(self) -> None:
+        if not self._is_up:
+            # What has changed meanwhile may have been read before.
+            self._is_reload_due = True
+            return
+
         def failed(failure: Failure) -> None:
             # What the operator can mend has been logged by the reload, and nothing has changed.
             if not isinstance(failure.value, AgentError):
@@ -145,6 +152,9 @@ class _Life:
             pid=os.getpid(),
             home=str(self._config.home),
         )
+        self._is_up = True
+        if self._is_reload_due:
+            self._reload()
 
     async def _end(self, patience_s: float) -> None:
         await self._agent.stop(patience_s)

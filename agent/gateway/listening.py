@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.tcp import Port
 
 from agent.errors import ExitStatus, MachineError
 from agent.gateway.portowner import find_owner
@@ -41,11 +42,27 @@ async def listen(reactor: Any, factory: ServerFactory, *, host: str, port: int) 
 
 
 async def ensure_free(reactor: Any, *, host: str, port: int) -> None:
-    """Raise what `listen` would raise now. For before other parts are started, which may take long or do things."""
-    nobody = ServerFactory()
-    nobody.noisy = False
-    taken = await listen(reactor, nobody, host=host, port=port)
-    await taken.stopListening()
+    """Raise what `listen` would raise now. For before other parts are started, which may take long or do things.
+
+    The address is bound and not listened on: nobody is let in who would be thrown out again.
+    """
+    await listen(_BindingOnly(reactor), ServerFactory(), host=host, port=port)
+
+
+class _BindingOnly:
+    """Stands in for a reactor: `listenTCP` binds, and lets go."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.resolve = reactor.resolve
+
+    def listenTCP(self, port: int, factory: ServerFactory, *, backlog: int, interface: str) -> None:
+        try:
+            taken = Port(port, factory, backlog, interface, self._reactor)
+            with taken.createInternetSocket() as probe:  # type: ignore[no-untyped-call]
+                probe.bind((interface, port))
+        except OSError as error:
+            raise CannotListenError(interface, port, error) from error  # type: ignore[no-untyped-call]
 
 
 def _cannot_listen(error: CannotListenError, host: str, port: int) -> MachineError:

@@ -115,12 +115,15 @@ def test_what_comes_before_the_agent_is_up_is_done(home: LiveHome) -> None:
     assert 0 == home.stop()
 
 
-def test_an_early_hangup_changes_nothing(home: LiveHome) -> None:
-    """Who asks for a reload while the agent is just starting neither ends it nor keeps it from coming up."""
+def test_an_early_hangup_is_made_up_for(home: LiveHome) -> None:
+    """What has changed since the agent read its configuration is taken over once it is up."""
+    home.add_service("slow-to-load", "import time\n\ntime.sleep(1)\n\n\ndef on_event(event):\n    pass\n")
     process = home.start(wait=False)
     until("the gateway to listen", lambda: _listens(home.port))
+    home.edit("<max-connections>4096<", "<max-connections>4095<")
     process.send_signal(signal.SIGHUP)
     until("the agent to come up", lambda: home.iadmin("status").returncode == 0)
+    until("the reload", lambda: "reloaded: " in home.log.partition(" is up")[2])
     assert 0 == home.stop()
 
 
