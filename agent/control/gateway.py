@@ -153,9 +153,12 @@ class ControlRequest(http.Request):
     """One HTTP request on its way to the API and back."""
 
     channel: ControlChannel
-    _parsePOSTFormSubmission = False
     _received_bytes = 0
     _max_body_bytes = MAX_BODY_BYTES
+
+    def __init__(self, channel: ControlChannel, queued: object = False) -> None:
+        # Bodies are JSON or events; Twisted would read a form out of them, and add it to the query.
+        super().__init__(channel, queued, parsePOSTFormSubmission=False)
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)

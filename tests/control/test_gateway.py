@@ -245,3 +245,10 @@ def test_a_client_that_left_disturbs_nobody(
     pending = view.events_answer
     thread.reactor.callFromThread(pending.callback, [])
     assert "running" == unix_link(home).status()["state"]
+
+
+@pytest.mark.usefixtures("gateway")
+def test_a_body_is_never_read_as_a_form(home: Path) -> None:
+    """Twisted would refuse this one, which has no boundary, before the API sees it."""
+    head = b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data\r\n"
+    assert raw(home, head + b"Content-Length: 2\r\n\r\n{}").startswith(b"HTTP/1.1 404 ")
