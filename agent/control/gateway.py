@@ -156,9 +156,11 @@ class ControlRequest(http.Request):
     _received_bytes = 0
     _max_body_bytes = MAX_BODY_BYTES
 
-    def __init__(self, channel: ControlChannel, queued: object = False) -> None:
+    def __init__(
+        self, channel: http.HTTPChannel, queued: object = False, parsePOSTFormSubmission: bool = False
+    ) -> None:
         # Bodies are JSON or events; Twisted would read a form out of them, and add it to the query.
-        super().__init__(channel, queued, parsePOSTFormSubmission=False)
+        super().__init__(channel, queued, parsePOSTFormSubmission)
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
