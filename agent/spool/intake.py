@@ -55,6 +55,7 @@ class Intake:
         self._counters = counters
         self._turn = Batch()
         self._is_turn_scheduled = False
+        self._is_turn_prolonged = False
         self._turned_away: list[tuple[Waiting, SenderError]] = []
         self._unflushed_events = 0
         self._unflushed_bytes = 0
@@ -118,8 +119,16 @@ class Intake:
         self._reactor.callLater(0, self._end_turn)
 
     def _end_turn(self) -> None:
-        """Everything that this turn of the reactor read from its connections is here: hand it over."""
-        self._is_turn_scheduled = False
+        """Everything that this turn of the reactor read from its connections is here: hand it over.
+
+        Where several came, the rest of those who were answered together is just arriving: one more turn, which takes
+        some microseconds where that is not so, spares the writer a commit, and the reactor a rival for the interpreter.
+        """
+        if len(self._turn.accepts) > 1 and not self._is_turn_prolonged:
+            self._is_turn_prolonged = True
+            self._reactor.callLater(0, self._end_turn)
+            return
+        self._is_turn_scheduled = self._is_turn_prolonged = False
         self.hand_over()
         turned_away, self._turned_away = self._turned_away, []
         for waiting, error in turned_away:

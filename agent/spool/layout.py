@@ -22,6 +22,9 @@ APPLICATION_ID: Final = int.from_bytes(b"iasp")
 BUSY_TIMEOUT_MS: Final = 2000
 """Only a checkpoint that starts the log anew waits for readers, and their reads are short."""
 
+STATEMENTS: Final = 200
+"""That the writer keeps ready: one for each number of newcomers (`newcomers.MAX_TOGETHER`), and some forty others."""
+
 _OPEN: Final = f"state IN ({', '.join(str(state.value) for state in sorted(OPEN_STATES))})"
 OPEN_TERM: Final = _OPEN
 """The condition of the partial indexes. A query uses them only when it says the very same thing."""
@@ -233,7 +236,7 @@ def open_for_writing(path: Path, *, vfs: str | None = None) -> apsw.Connection:
 
     Raises what `check_format` raises, before anything was written, and what apsw raises.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs, statementcachesize=STATEMENTS)
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     try:
         check_format(connection, path)

@@ -252,10 +252,13 @@ class Writer:
         assert connection is not None
         stored_us, age_us = self._now_us(), self._ages()
         first_seq, newest_id = self._event_seq + 1, self.last_event_id
-        connection.execute("BEGIN IMMEDIATE")
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
-        if window_us and [event for event, _ in accepts if event.idempotency_key]:
+        has_keys = bool(window_us and [event for event, _ in accepts if event.idempotency_key])
+        is_several = bool(batch.changes) or has_keys or not newcomers.is_one_step(accepts)
+        if is_several:
+            connection.execute("BEGIN IMMEDIATE")
+        if has_keys:
             accepts, report.repeats = sort_out(connection, accepts, age_us=age_us, window_us=window_us)
         newcomers.insert(connection, accepts, first_seq=first_seq, stored_us=stored_us, age_us=age_us)
         event_seq, request_seq = self._event_seq + len(accepts), self._request_seq
@@ -266,7 +269,8 @@ class Writer:
             self._change(connection, batch.changes, ledger, (stored_us, age_us), report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
-        connection.execute("COMMIT")
+        if is_several:
+            connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         self._mark.write(Mark(event_seq=event_seq, request_seq=request_seq, event_id=newest_id))
         report.first_seq, report.accepts = first_seq, accepts

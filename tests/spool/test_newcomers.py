@@ -50,9 +50,27 @@ def test_a_large_body_lies_beside_its_row(connection):
     assert [(b"<a/>", b"<a/>"), (b"", large.body)] == found
 
 
-def test_few_steps_store_many_events(connection):
-    """45 events take two statements of 16, three of 4 and one."""
-    steps = []
-    connection.trace_v2(apsw.SQLITE_TRACE_STMT, steps.append)
-    newcomers.insert(connection, accepts(EVENTS[:45]), first_seq=1, stored_us=START_US, age_us=START_US)
-    assert 6 == len(steps)
+@pytest.mark.parametrize(("number", "steps"), [(1, 1), (45, 1), (64, 1), (65, 2), (200, 4)])
+def test_few_steps_store_many_events(connection, number, steps):
+    """As many as can be with one: each step costs the writer its turn at the interpreter."""
+    seen = []
+    connection.trace_v2(apsw.SQLITE_TRACE_STMT, seen.append)
+    newcomers.insert(connection, accepts(EVENTS[:number]), first_seq=1, stored_us=START_US, age_us=START_US)
+    assert steps == len(seen)
+    assert (steps == 1) == newcomers.is_one_step(accepts(EVENTS[:number]))
+
+
+def test_what_has_a_large_body_takes_more_than_one_step():
+    """The body is a row of its own, and both or none are to be stored."""
+    large = event(1, body=b"x" * (rows.LARGE_BYTES + 1))
+    assert not newcomers.is_one_step(accepts([event(0), large]))
+
+
+def test_statements_of_all_numbers_are_kept_ready(connection):
+    """None is compiled anew when all the others have been used in between."""
+    for number in (*range(1, newcomers.MAX_TOGETHER + 1), 1):
+        first_seq = connection.execute("SELECT count(*) FROM event").fetchone()[0]
+        fresh = [event(first_seq + index) for index in range(number)]
+        newcomers.insert(connection, accepts(fresh), first_seq=first_seq, stored_us=START_US, age_us=START_US)
+    cache = connection.cache_stats()
+    assert (0, 0) == (cache["evictions"], cache["too_big"])

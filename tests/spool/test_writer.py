@@ -124,6 +124,24 @@ def test_each_commit_syncs_the_log_before_it_is_reported(writer, disk):
     assert disk.record == ["sync"]
 
 
+@pytest.mark.parametrize(
+    ("batch", "begins"),
+    [
+        (accepting(2, 3, 4), 0),
+        (accepting(2, 3, idempotency_key="k"), 1),
+        (accepting(2, body=b"x" * 10_000), 1),
+        (Batch(accepts=[(event(2), None)], changes=[Change(what=settlement(1))]), 1),
+    ],
+)
+def test_one_statement_is_a_transaction_by_itself(writer, batch, begins):
+    """New events alone need no other; with anything else they are stored together or not at all."""
+    writer.commit(accepting(1))
+    seen = []
+    writer._connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda step: seen.append(step["sql"]))
+    report = writer.commit(batch)
+    assert ([], begins) == (report.refused + report.failed, seen.count("BEGIN IMMEDIATE"))
+
+
 def test_settling_stores_the_requests_in_the_same_transaction(writer, folder):
     """The event is done and its requests are open, or neither."""
     writer.commit(accepting(1, group="pump"))
