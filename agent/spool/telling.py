@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -24,6 +25,8 @@ from agent.spool.place import GONE
 from agent.spool.room import Room
 
 log = Logger(namespace="spool")
+
+NOT_PASSED_ON: Final = "the outcome of a commit could not be passed on"
 
 
 class Telling:
@@ -84,7 +87,10 @@ class Telling:
     def take(self, report: Report) -> None:
         """Answer the senders first, then tell those who work the events off."""
         for event, waiting in report.accepts:
-            tell(waiting.stored, event.id)
+            try:
+                waiting.stored(event.id)
+            except Exception:
+                log.failure(NOT_PASSED_ON)
         for _event, waiting, earlier_id in report.repeats:
             tell(waiting.stored, earlier_id)
         for event, waiting, error in report.refused:
@@ -188,7 +194,7 @@ def tell(call: Callable[..., object], *arguments: object) -> None:
     try:
         call(*arguments)
     except Exception:
-        log.failure("the outcome of a commit could not be passed on")
+        log.failure(NOT_PASSED_ON)
 
 
 def _deferred(change: Change) -> Deferred[Mended | None]:
