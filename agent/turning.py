@@ -6,6 +6,7 @@ name it themselves, and the wrapping costs 2 to 3 microseconds for each event, a
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,27 @@ def _instead_of(module: str, other: ModuleType | None) -> Iterator[None]:
         del sys.modules[module]
 
 
+def _without_event_loops() -> ModuleType:
+    """What `twisted.internet.defer` wants of asyncio: two names for its signatures, and one question.
+
+    Nobody here makes a Deferred of a Future, and each coroutine that is handed to Twisted is one of Python's own.
+    """
+    stand_in = ModuleType("asyncio")
+    vars(stand_in).update(AbstractEventLoop=object, Future=object, iscoroutine=inspect.iscoroutine)
+    return stand_in
+
+
 # Twisted's reactor has methods for TLS where it finds OpenSSL. We use none of them: the gateway has a transport of its
 # own (docs/decisions/0016), and who else speaks TLS wraps protocols. Loading OpenSSL, cryptography and service_identity
 # for them would be a fifth of a start; who presents or checks a certificate loads them then. `http.cookiejar` is there
 # for a name from the days of Python 2 (`twisted.python.compat.cookielib`), and brings urllib, http.client and email.
-with _instead_of("OpenSSL", None), _instead_of("http.cookiejar", ModuleType("http.cookiejar")):
+# asyncio brings ssl, subprocess and concurrent.futures, 12 milliseconds; ctypes is for errors of Windows.
+with (
+    _instead_of("OpenSSL", None),
+    _instead_of("http.cookiejar", ModuleType("http.cookiejar")),
+    _instead_of("asyncio", _without_event_loops()),
+    _instead_of("ctypes", None),
+):
     from twisted.internet.epollreactor import EPollReactor
     from twisted.internet.process import ProcessReader, ProcessWriter
     from twisted.internet.tcp import Client

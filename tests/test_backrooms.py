@@ -9,9 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BEHIND = (
     "OpenSSL", "cryptography", "service_identity", "rich", "click", "zipfile", "http.client", "email.utils",
+    "asyncio", "ssl", "subprocess", "concurrent.futures", "ctypes", "shutil",
     "twisted.web", "twisted.protocols.tls", "twisted.internet.ssl", "twisted.internet.endpoints",
     "keystoretools", "agent.control.admin", "agent.control.gateway", "agent.host.host", "agent.upstream.courier",
-    "agent.view", "agent.reload", "agent.sdk", "agent.backrooms",
+    "agent.view", "agent.reload", "agent.sdk", "agent.backrooms", "agent.spool.quarantine",
 )  # fmt: skip
 """What a sender never meets: together as long as all the rest."""
 
@@ -50,3 +51,26 @@ def test_twisted_can_speak_tls_all_the_same() -> None:
         "import agent.turning\nassert 'OpenSSL' not in sys.modules\nimport twisted.internet.ssl, twisted.protocols.tls"
     )
     assert {"OpenSSL.SSL", "twisted.internet.ssl"} <= found
+
+
+def test_asyncio_is_kept_from_twisted_only() -> None:
+    """Whoever imports it afterwards gets Python's own, and Twisted takes coroutines without it, and nothing else."""
+    loaded(
+        """
+import agent.turning
+assert 'asyncio' not in sys.modules
+from twisted.internet.defer import Deferred, NotACoroutineError, succeed
+async def ask():
+    return await succeed('answer')
+told = []
+Deferred.fromCoroutine(ask()).addCallback(told.append)
+assert ['answer'] == told
+try:
+    Deferred.fromCoroutine(ask)
+except NotACoroutineError:
+    told.append('refused')
+assert ['answer', 'refused'] == told
+import asyncio
+assert 'answer' == asyncio.run(asyncio.sleep(0, 'answer'))
+"""
+    )

@@ -8,7 +8,6 @@ keep alarms out. Together they come to `max_connections` times `SMALL_BYTES` at 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 from typing import Final
 
 SMALL_BYTES: Final = 64 * 1024
@@ -61,6 +60,8 @@ class Budget:
 def tidy_up() -> None:
     """Give free memory back to the system, where the C library can (glibc; musl does so by itself). Takes some
     milliseconds, in which the interpreter is not held."""
+    import ctypes  # it takes as long as the gateway's port, and most agents never get here
+
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
