@@ -6,6 +6,7 @@ with the permissions of the database. All three belong together: copy them toget
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -293,13 +294,17 @@ def check_format(connection: apsw.Connection, path: Path) -> int:
 
 
 def migrate(connection: apsw.Connection, path: Path) -> int:
-    """Bring the database to this format, each step in a transaction of its own; return the format it had."""
+    """Bring the database to this format, each step in a transaction of its own; return the format it had.
+
+    A new one is made in a single transaction: each sync costs, and there is nothing yet that could be redone in vain.
+    """
     found = check_format(connection, path)
-    for version in range(found, FORMAT):
-        with connection:
-            connection.execute(MIGRATIONS[version])
-            connection.pragma("application_id", APPLICATION_ID)
-            connection.pragma("user_version", version + 1)
+    with connection if found == 0 else contextlib.nullcontext():
+        for version in range(found, FORMAT):
+            with connection:
+                connection.execute(MIGRATIONS[version])
+                connection.pragma("application_id", APPLICATION_ID)
+                connection.pragma("user_version", version + 1)
     return found
 
 

@@ -239,7 +239,7 @@ def test_without_room_for_a_copy_what_is_before_the_bit_stays(folder, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(rescue, "write_image", full)
+    monkeypatch.setattr("agent.spool.quarantine.write_image", full)
     writer = open_writer(folder)
 
     [sentence] = writer.findings

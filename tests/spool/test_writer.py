@@ -115,6 +115,14 @@ def test_files_are_closed_to_others(writer, folder):
     }
 
 
+def test_a_new_spool_is_made_with_one_transaction(tmp_path, disk):
+    """Synced are the head of the log, all tables, and the note of the clock: not each format that ever was."""
+    writer = Writer(folder=tmp_path / "new", now_us=lambda: START_US, vfs=disk.name)
+    writer.open()
+    assert ["sync"] * 3 == disk.record
+    writer.close()
+
+
 def test_each_commit_syncs_the_log_before_it_is_reported(writer, disk):
     """One batch, one sync of the log, and it is over when the report is made."""
     writer.commit(accepting(1))
