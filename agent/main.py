@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -22,6 +23,8 @@ from apclient.streams import fill_streams
 
 PRIVATE_UMASK: Final = 0o077
 """Events, answers and logs may hold what only the agent's own account should read."""
+HELP_COLUMNS: Final = 78
+"""argparse's choice on an ordinary terminal. It would ask for each option how wide this one is, with shutil: 2 ms."""
 ACCOUNT: Final = "run the agent under the account that owns its home, or give the home to this account"
 
 
@@ -75,6 +78,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="integration-agent",
         description="Runs the integration agent in the foreground.",
         epilog='Make a home with "iadmin init DIR". Stop the agent with SIGTERM, Ctrl-C or "iadmin stop".',
+        formatter_class=partial(argparse.HelpFormatter, width=HELP_COLUMNS),
     )
     parser.add_argument("--home", metavar="DIR", help="the agent home (default: $IA_HOME, else ./home)")
     parser.add_argument(

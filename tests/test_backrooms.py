@@ -41,8 +41,8 @@ def test_gateways_listen_before_the_rest_is_loaded() -> None:
 
 def test_the_command_line_alone_loads_neither() -> None:
     """`--help`, `--version` and a home that is none are answered at once."""
-    found = loaded("import agent.main")
-    assert [] == [name for name in ("twisted", "lxml", "attr", "agent.running") if name in found]
+    found = loaded("import agent.main\nagent.main._parse(['--home', '.'])")
+    assert [] == [name for name in ("twisted", "lxml", "attr", "agent.running", "shutil") if name in found]
 
 
 def test_twisted_can_speak_tls_all_the_same() -> None:

@@ -24,6 +24,14 @@ from agent.config.problem import nearest, shown
 from agent.config.section import Problems
 
 RNG: Final = "{http://relaxng.org/ns/structure/1.0}"
+ELEMENT: Final = f"{RNG}element"
+ATTRIBUTE: Final = f"{RNG}attribute"
+REF: Final = f"{RNG}ref"
+DATA: Final = f"{RNG}data"
+VALUE: Final = f"{RNG}value"
+TEXTUAL: Final = frozenset({f"{RNG}text", DATA, VALUE})
+CLOSED: Final = frozenset({ATTRIBUTE, ELEMENT, REF})
+"""What is inside these describes something else than the element around them."""
 
 _EVERYWHERE: Final = (
     "{http://www.w3.org/XML/1998/namespace}",
@@ -94,7 +102,7 @@ class Grammar:
         """
         by_name: dict[str, list[str]] = {}
         for unit, pattern in self._defines.items():
-            for described in pattern.iterchildren(tag=f"{RNG}element"):
+            for described in pattern.iterchildren(tag=ELEMENT):
                 by_name.setdefault(described.get("name", ""), []).append(unit)
         if by_name.get(local_name(element)) != [define]:
             return False
@@ -129,55 +137,56 @@ class Grammar:
     def _described(self, define: str) -> list[Word]:
         """The elements of a `<define>`; many stand in several places."""
         if define not in self._known:
-            self._known[define] = list(self._words(self._defines[define], unit=define))
+            self._known[define] = self._words(_own_patterns(self._defines[define]), unit=define)
         return self._known[define]
 
-    def _words(self, pattern: etree._Element, unit: str = "") -> Iterator[Word]:
-        """Yield the elements that stand directly in `pattern`."""
-        for child in pattern.iterchildren(tag=etree.Element):
-            if child.tag == f"{RNG}element":
-                yield self._element(child, unit)
-            elif child.tag == f"{RNG}ref":
-                yield from self._described(child.get("name", ""))
-            elif child.tag != f"{RNG}attribute":
-                yield from self._words(child, unit)
+    def _words(self, own: list[etree._Element], unit: str = "") -> list[Word]:
+        """The elements among a pattern's own patterns, and those that they refer to."""
+        words: list[Word] = []
+        for part in own:
+            if part.tag == ELEMENT:
+                words.append(self._element(part, unit))
+            elif part.tag == REF:
+                words += self._described(part.get("name", ""))
+        return words
 
     def _element(self, pattern: etree._Element, unit: str) -> Word:
+        own = _own_patterns(pattern)
         children: dict[str, list[Word]] = {}
-        for word in self._words(pattern):
+        for word in self._words(own):
             children.setdefault(word.name, []).append(word)
-        own = list(_own_patterns(pattern))
+        attributes = [part for part in own if part.tag == ATTRIBUTE]
+        spellings = {part.get("name", ""): self._spellings(_own_patterns(part)) for part in attributes}
         return Word(
             name=pattern.get("name", ""),
             unit=unit,
-            attributes=frozenset(p.get("name", "") for p in own if p.tag == f"{RNG}attribute"),
+            attributes=frozenset(spellings),
             children={name: _merged(words, unit=words[0].unit) for name, words in children.items()},
-            takes_text=any(p.tag in {f"{RNG}text", f"{RNG}data", f"{RNG}value"} for p in own),
-            spellings={
-                **{p.get("name", ""): self._spellings(p) for p in own if p.tag == f"{RNG}attribute"},
-                "": self._spellings(pattern),
-            },
+            takes_text=any(part.tag in TEXTUAL for part in own),
+            spellings={**spellings, "": self._spellings(own)},
         )
 
-    def _spellings(self, pattern: etree._Element) -> dict[str, str]:
+    def _spellings(self, own: list[etree._Element]) -> dict[str, str]:
         """The fixed values that a pattern names itself, and `true` and `false`, by their lower case."""
         found: dict[str, str] = {}
-        for part in _own_patterns(pattern):
-            if part.tag == f"{RNG}value" and part.text:
+        for part in own:
+            if part.tag == VALUE and part.text:
                 found[part.text.strip().lower()] = part.text.strip()
-            elif part.tag == f"{RNG}data" and part.get("type") == "boolean":
+            elif part.tag == DATA and part.get("type") == "boolean":
                 found |= {"true": "true", "false": "false"}
-            elif part.tag == f"{RNG}ref":
-                found |= self._spellings(self._defines[part.get("name", "")])
+            elif part.tag == REF:
+                found |= self._spellings(_own_patterns(self._defines[part.get("name", "")]))
         return found
 
 
-def _own_patterns(pattern: etree._Element) -> Iterator[etree._Element]:
-    """Yield the patterns that describe the element itself: not inside its attributes and child elements."""
+def _own_patterns(pattern: etree._Element) -> list[etree._Element]:
+    """The patterns that describe the element itself: not inside its attributes and child elements."""
+    own: list[etree._Element] = []
     for child in pattern.iterchildren(tag=etree.Element):
-        yield child
-        if child.tag not in {f"{RNG}attribute", f"{RNG}element", f"{RNG}ref"}:
-            yield from _own_patterns(child)
+        own.append(child)
+        if child.tag not in CLOSED:
+            own += _own_patterns(child)
+    return own
 
 
 def _merged(words: list[Word], unit: str) -> Word:
