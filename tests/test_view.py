@@ -17,7 +17,7 @@ from agent.config import AgentConfig
 from agent.config.model import LogLevel
 from agent.errors import OperatorError, SenderError
 from agent.observe.newest import Newest
-from agent.recent import Happening, Wanted
+from agent.recent import Happening, Lines, Wanted
 from agent.view import LiveView, TlsState
 from agent.view.live import SPOOL_KEPT_S, SPOOL_PATIENCE_S, TAIL_LOOK_S, apart
 
@@ -360,7 +360,7 @@ def test_a_watcher_gets_what_comes_next(bench: Bench) -> None:
     Deferred.fromCoroutine(bench.view.tail("", Wanted(), wait_s=10)).addCallback(found.append)
     bench.clock.advance(1.0)
     assert [] == found
-    bench.newest.put([LINE])
+    bench.newest.put(Lines(LINE))
     bench.clock.advance(TAIL_LOOK_S)
     assert ["the valve is stuck"] == [one["text"] for one in found[0]["entries"]]
     bench.newest.tell([Happening(0, "id", "a|x", "", "dead", "no")])
@@ -373,7 +373,7 @@ def test_a_watcher_of_nothing_is_answered_when_his_time_is_over(bench: Bench) ->
     found: list[Any] = []
     wanted = Wanted(level="error", kinds=frozenset({"log"}))
     Deferred.fromCoroutine(bench.view.tail("", wanted, wait_s=3)).addCallback(found.append)
-    bench.newest.put([LINE])
+    bench.newest.put(Lines(LINE))
     bench.clock.pump([TAIL_LOOK_S] * 17)
     assert [{"next": "e.1", "lost": 0, "more": False, "entries": []}] == found
 

@@ -10,7 +10,7 @@ from agent.delivery import Outcome, State, next_state
 from agent.host.edges import Edges
 from agent.host.messages import EventCall, Result, Verdict
 from agent.host.telling import tell_failed, told_good
-from agent.recent import Happening, Pace
+from agent.recent import Alike, Happening, Pace
 
 ROOM: Final = "host"
 
@@ -26,8 +26,8 @@ class Account:
     def came(self, ids: Sequence[str]) -> None:
         """These events are stored for it."""
         self.pace.came(len(ids))
-        now_us, service, state = self._edges.now_us(), self._service, State.RECEIVED.label
-        self._edges.entries.tell([Happening(now_us, one, service, "", state, "") for one in ids])
+        at_us = self._edges.now_us()
+        self._edges.entries.tell(Alike(at_us=at_us, ids=ids, service=self._service, state=State.RECEIVED.label))
 
     def asked(self) -> None:
         """A sender asks it."""

@@ -8,9 +8,10 @@ fact never becomes two lines nor moves a terminal's cursor.
 
 Only a fault of ours carries a traceback: its lines follow, indented. An `AgentError` is its sentence.
 
-What happens thousands of times a second is told in batches: an event with `log_lines`, a sequence of (event id, text),
-becomes a line for each; one with `log_entries`, a sequence of (room, event id, text), too. Passing through Twisted's
-logger costs 10 microseconds, which is then paid once for a batch.
+What happens thousands of times a second is told in batches: an event with `log_lines`, one (event id, text) or more,
+becomes a line for each; one with `log_entries`, one (room, event id, text) or more, too. Passing through Twisted's
+logger costs 10 microseconds, which is then paid once for a batch; so are the time and the look for what is not
+printable.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from twisted.logger import LogLevel, formatEvent
 from twisted.python.failure import Failure
 
 from agent.errors import AgentError
+from agent.recent import Lines
 
 MAX_TEXT_CHARS: Final = 8192
 """Longest line that is written whole: syslog daemons cut at 8 KiB (rsyslog) or less."""
@@ -32,6 +34,8 @@ MAX_ROOM_CHARS: Final = 40
 people search by it. Python's libraries have long names and do not widen it."""
 
 INDENT: Final = "    "
+
+PRINTABLE_ASCII: Final = bytes(range(0x20, 0x7F))
 
 WORDS: Final = {
     LogLevel.debug: "DEBUG",
@@ -66,24 +70,24 @@ class Liner:
             self._tail = f"{sign}{hours:02}:{minutes:02}"
         return f"{self._head}.{milliseconds:03}{self._tail}"
 
-    def lines(self, event: Mapping[str, Any]) -> list[str]:
-        """The lines of a batch, each with its line end."""
-        head = f"{self.stamp(event['log_time'])} "
-        before = f"{WORDS.get(event['log_level'], 'INFO'):5} {event.get('log_namespace') or '-':{self._room_chars}} "
-        made = []
-        for event_id, text in event["log_lines"]:
-            facts = f"{before}{event_id or '-'} {text[:MAX_TEXT_CHARS]}"
-            made.append(f"{head}{facts if facts.isprintable() else escaped(facts)}\n")
-        return made
+    def lines(self, event: Mapping[str, Any]) -> Lines:
+        """The lines of a batch, of which there is at least one."""
+        before = f"{WORDS.get(event['log_level'], 'INFO'):5} {event.get('log_namespace') or '-':{self._room_chars}}"
+        return self._together(
+            event["log_time"],
+            [f"{before} {event_id or '-'} {text[:MAX_TEXT_CHARS]}" for event_id, text in event["log_lines"]],
+        )
 
-    def entries(self, event: Mapping[str, Any]) -> list[str]:
+    def entries(self, event: Mapping[str, Any]) -> Lines:
         """The same for a batch of several rooms."""
         word = WORDS.get(event["log_level"], "INFO")
-        now_s = event["log_time"]
-        return [
-            self._line(now_s, word, room, event_id or "-", text[:MAX_TEXT_CHARS])
-            for room, event_id, text in event["log_entries"]
-        ]
+        return self._together(
+            event["log_time"],
+            [
+                self._facts(word, room, event_id or "-", text[:MAX_TEXT_CHARS])
+                for room, event_id, text in event["log_entries"]
+            ],
+        )
 
     def line(self, event: Mapping[str, Any]) -> str:
         """The line of a log event, with its line end; several lines where a traceback belongs to it."""
@@ -95,16 +99,24 @@ class Liner:
             text = f"{text[:MAX_TEXT_CHARS]} ... ({len(text) - MAX_TEXT_CHARS} more characters)"
         word = WORDS.get(event["log_level"], "INFO")
         room = event.get("log_namespace") or "-"
-        line = self._line(event["log_time"], word, room, event.get("event_id") or "-", text)
+        facts = self._facts(word, room, event.get("event_id") or "-", text)
+        line = self._together(event["log_time"], [facts]).text
         if failure is not None and (self.tracebacks or not isinstance(failure.value, AgentError)):
             line += indented(failure.getTraceback())
         return line
 
-    def _line(self, now_s: float, word: str, room: str, event_id: str, text: str) -> str:
+    def _facts(self, word: str, room: str, event_id: str, text: str) -> str:
         if self._room_chars < len(room) <= MAX_ROOM_CHARS and "." not in room:
             self._room_chars = len(room)
-        facts = f"{word:5} {room:{self._room_chars}} {event_id} {text}"
-        return f"{self.stamp(now_s)} {facts if facts.isprintable() else escaped(facts)}\n"
+        return f"{word:5} {room:{self._room_chars}} {event_id} {text}"
+
+    def _together(self, now_s: float, facts: list[str]) -> Lines:
+        """A line for each of these, all with this time."""
+        if not is_plain("".join(facts)):
+            facts = [one if one.isprintable() else escaped(one) for one in facts]
+        head = f"{self.stamp(now_s)} "
+        between = f"\n{head}"
+        return Lines(f"{head}{between.join(facts)}\n", len(facts))
 
 
 def text_of(event: Mapping[str, Any]) -> str:
@@ -125,6 +137,11 @@ def sentence_of(failure: Failure) -> str:
     if isinstance(failure.value, AgentError):
         return failure.value.sentence
     return f"{type(failure.value).__name__}: {failure.getErrorMessage()}"
+
+
+def is_plain(text: str) -> bool:
+    """Whether all of it is printable ASCII: found out at a sixth of the cost of `str.isprintable`."""
+    return text.isascii() and not text.encode("ascii").translate(None, PRINTABLE_ASCII)
 
 
 def escaped(text: str) -> str:

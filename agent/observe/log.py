@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
@@ -32,6 +32,7 @@ from agent.observe.line import Liner
 from agent.observe.logfile import LogFile
 from agent.observe.newest import Newest
 from agent.observe.scribe import Scribe
+from agent.recent import Lines
 
 RANKS: Final = {
     LogLevel.debug: 10,
@@ -55,7 +56,7 @@ LEGACY: Final = frozenset({"log_legacy", "-", ""})
 class Hearer(Protocol):
     """Who takes lines, from any thread, and never blocks."""
 
-    def put(self, lines: Sequence[str], *, urgent: bool) -> None: ...
+    def put(self, lines: Lines, *, urgent: bool) -> None: ...
 
 
 @implementer(ILogObserver)
@@ -75,13 +76,12 @@ class Voice:
             if self.threshold > 10:
                 return
             event = {**event, "log_level": LogLevel.debug}
-        lines: Sequence[str]
         if "log_lines" in event:
             lines = self._liner.lines(event)
         elif "log_entries" in event:
             lines = self._liner.entries(event)
         else:
-            lines = (self._liner.line(event),)
+            lines = Lines(self._liner.line(event))
         for hearer in self._hearers:
             hearer.put(lines, urgent=rank >= URGENT_RANK)
 

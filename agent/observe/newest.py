@@ -11,7 +11,8 @@ from typing import Final
 
 import attrs
 
-from agent.recent import Happening, Ring, Tiding, Wanted
+from agent.recent import Happening, Lines, Ring, Tiding, Wanted
+from agent.recent.bundles import chars_together
 from agent.recent.tidings import chars_of, shown
 
 MAX_KEPT: Final = 20_000
@@ -41,9 +42,9 @@ class Newest:
     def __init__(self, *, epoch: Callable[[], str]) -> None:
         self._epoch: Final = epoch()
         self._lock = threading.Lock()
-        self._ring: Ring[Tiding] = Ring(max_items=MAX_KEPT, max_chars=MAX_KEPT_CHARS, chars_of=chars_of)
+        self._ring: Ring[Tiding] = Ring(max_items=MAX_KEPT, max_chars=MAX_KEPT_CHARS, chars_of=chars_together)
 
-    def put(self, lines: Sequence[str], *, urgent: bool = False) -> None:
+    def put(self, lines: Lines, *, urgent: bool = False) -> None:
         """Take log lines."""
         with self._lock:
             self._ring.add(lines)

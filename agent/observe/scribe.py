@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
+
+from agent.recent import Lines
 
 PAUSE_S: Final = 0.2
 """How long a line may wait for others: short for an eye, long enough for thousands of lines in one write."""
@@ -34,19 +36,22 @@ class Scribe:
         self._name = name
         self._write = write
         self._lost_line = lost_line
-        self._lines: deque[str] = deque()
+        self._batches: deque[Lines] = deque()
+        self._waiting = 0
         self._lost = 0
         self._some = threading.Event()
         self._urgent = threading.Event()
         self._ending = False
         self._thread: threading.Thread | None = None
 
-    def put(self, lines: Sequence[str], *, urgent: bool = False) -> None:
+    def put(self, lines: Lines, *, urgent: bool = False) -> None:
         """Take lines, from any thread; never blocks. Urgent: write at once."""
-        if len(self._lines) >= MAX_WAITING_LINES:
-            self._lost += len(lines)  # a count lost to a race of two threads is bearable, a lock on this path is not
+        # A count that two threads spoil is bearable, a lock on this path is not: `write_out` begins both anew.
+        if self._waiting >= MAX_WAITING_LINES:
+            self._lost += len(lines)
             return
-        self._lines.extend(lines)
+        self._waiting += len(lines)
+        self._batches.append(lines)
         if not self._some.is_set():
             self._some.set()
         if urgent:
@@ -67,22 +72,24 @@ class Scribe:
 
     def write_out(self) -> None:
         """Write everything that waits, in one call of `write`. For the thread; tests call it themselves."""
-        batch: list[str] = []
+        taken: list[Lines] = []
         lost, self._lost = self._lost, 0
+        self._waiting = 0
         try:
             while True:
-                batch.append(self._lines.popleft())
+                taken.append(self._batches.popleft())
         except IndexError:
             pass
-        if not batch:
+        if not taken:
             self._lost += lost
             return
+        texts = [lines.text for lines in taken]
         if lost:
-            batch.insert(0, self._lost_line(lost))
+            texts.insert(0, self._lost_line(lost))
         try:
-            self._write("".join(batch))
+            self._write("".join(texts))
         except (OSError, ValueError):  # a full disk, a closed console; ValueError is Python's word for a closed file
-            self._lost += lost + len(batch) - bool(lost)
+            self._lost += lost + sum(map(len, taken))
 
     def _work(self) -> None:
         while not self._ending:

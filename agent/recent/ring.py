@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Final, Generic, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
+BUNDLE_SHARE: Final = 32
+"""A bundle has at most so small a share of the characters, because it is dropped whole; what came in a larger one is
+kept item by item."""
+
+
+class _Kept(NamedTuple, Generic[Item]):
+    """What came together, from its first place to the one behind its last."""
+
+    begin: int
+    end: int
+    chars: int
+    items: Sequence[Item]
+
 
 class Ring(Generic[Item]):
-    """Keeps at most `max_items`, and not many more than `max_chars` of them. Not thread-safe."""
+    """Keeps what came in the bundles in which it came, and takes them apart when somebody reads.
 
-    def __init__(self, *, max_items: int, max_chars: int, chars_of: Callable[[Item], int]) -> None:
+    At most `max_items` can be read. At most `max_chars` are kept, and when they are more, the oldest bundle is dropped:
+    at most 1/32 of the characters too early. The newest item is always kept. Of the bundle that holds the oldest
+    item, those before it are in memory, and counted, as long as it is. `chars_of` says what a bundle takes. Not
+    thread-safe.
+    """
+
+    def __init__(self, *, max_items: int, max_chars: int, chars_of: Callable[[Sequence[Item]], int]) -> None:
         self._max_items = max_items
         self._max_chars = max_chars
         self._chars_of = chars_of
-        self._items: deque[Item] = deque()
+        self._bundles: deque[_Kept[Item]] = deque()
         self._chars = 0
         self._end = 0
 
@@ -29,21 +50,37 @@ class Ring(Generic[Item]):
     @property
     def begin(self) -> int:
         """The place of the oldest that is still here; `end` where nothing is."""
-        return self._end - len(self._items)
+        return max(self._bundles[0].begin, self._end - self._max_items) if self._bundles else self._end
 
     def add(self, items: Sequence[Item]) -> None:
-        """Take these, in order."""
-        kept = self._items
-        kept.extend(items)
-        self._chars += sum(map(self._chars_of, items))
-        self._end += len(items)
-        while len(kept) > self._max_items or (self._chars > self._max_chars and len(kept) > 1):
-            self._chars -= self._chars_of(kept.popleft())
+        """Take these, in order. They are kept as they are, so nobody may change them any more."""
+        if not items:
+            return
+        chars = self._chars_of(items)
+        if chars <= self._max_chars // BUNDLE_SHARE:
+            self._keep(items, chars)
+        else:
+            for item in items:
+                self._keep((item,), self._chars_of((item,)))
 
     def after(self, place: int, limit: int) -> tuple[list[Item], int, int]:
         """At most `limit` items from `place` on, the place behind them, and how many are gone that stood between."""
         lost = max(0, self.begin - place)
         start = min(max(place, self.begin), self._end)
-        offset = start - self.begin
-        found = list(islice(self._items, offset, offset + limit))
+        found: list[Item] = []
+        first = bisect_right(self._bundles, start, key=attrgetter("end"))
+        for kept in islice(self._bundles, first, None):
+            if len(found) >= limit:
+                break
+            offset = max(0, start - kept.begin)
+            found += kept.items[offset : offset + limit - len(found)]
         return found, start + len(found), lost
+
+    def _keep(self, items: Sequence[Item], chars: int) -> None:
+        begin, self._end = self._end, self._end + len(items)
+        bundles = self._bundles
+        bundles.append(_Kept(begin, self._end, chars, items))
+        self._chars += chars
+        gone = self._end - self._max_items
+        while len(bundles) > 1 and (bundles[0].end <= gone or self._chars > self._max_chars):
+            self._chars -= bundles.popleft().chars

@@ -41,10 +41,13 @@ class Happening(NamedTuple):
 Tiding = Happening | str
 """A happening, or a log line with its line end (and its traceback)."""
 
+HAPPENING_CHARS: Final = 200
+"""What a happening takes of memory, beside its text."""
+
 
 def chars_of(tiding: Tiding) -> int:
     """About what it takes of memory."""
-    return len(tiding) if isinstance(tiding, str) else 200 + len(tiding.text)
+    return len(tiding) if isinstance(tiding, str) else HAPPENING_CHARS + len(tiding.text)
 
 
 def shown(tiding: Tiding) -> dict[str, Any]:

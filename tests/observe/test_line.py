@@ -10,7 +10,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from agent.errors import DestinationError
-from agent.observe.line import MAX_TEXT_CHARS, Liner
+from agent.observe.line import MAX_TEXT_CHARS, Liner, is_plain
 from agent.secret import Secret
 
 AT_S = 1795195525.123
@@ -141,7 +141,7 @@ def test_a_batch_of_several_rooms_becomes_a_line_for_each() -> None:
         liner.line({"log_level": LogLevel.info, "log_time": 0.5, "log_namespace": room, "log_format": text, **more})
         for room, text, more in (("host", "handed over", {"event_id": "id-1"}), ("upstream", "a\nb", {}))
     ]
-    assert alone == liner.entries(event)
+    assert alone == list(liner.entries(event))
 
 
 def test_a_batch_becomes_a_line_for_each() -> None:
@@ -156,3 +156,23 @@ def test_a_batch_becomes_a_line_for_each() -> None:
     first, second = Liner(offset_s=lambda _: 0).lines(event)
     assert "1970-01-01T00:00:00.500+00:00 INFO  gateway  id-1 accepted\n" == first
     assert "1970-01-01T00:00:00.500+00:00 INFO  gateway  - a\\nb\n" == second
+
+
+def test_one_odd_text_costs_the_others_of_its_batch_nothing() -> None:
+    """What is printable stays, in any script; what is too long is cut."""
+    texts = ["plain", "Grüße", "\x1b[2J", "\ud800", "x" * (MAX_TEXT_CHARS + 1), "\x7f"]
+    event = {
+        "log_level": LogLevel.warn,
+        "log_namespace": "gateway",
+        "log_time": 0.5,
+        "log_format": "{log_lines}",
+        "log_lines": [("id", text) for text in texts],
+    }
+    found = [line.rstrip("\n").split(" id ")[1] for line in Liner().lines(event)]
+    assert ["plain", "Grüße", r"\x1b[2J", r"\ud800", "x" * MAX_TEXT_CHARS, r"\x7f"] == found
+
+
+@given(st.text(max_size=9))
+def test_plain_is_printable_ascii(text: str) -> None:
+    """The quick look agrees with the thorough one."""
+    assert (text.isascii() and text.isprintable()) is is_plain(text)

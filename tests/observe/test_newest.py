@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agent.observe.newest import EXAMINED, MAX_KEPT, MAX_PAGE_CHARS, Newest
-from agent.recent import Happening, Wanted
+from agent.recent import Alike, Happening, Lines, Wanted
 
 ANYTHING = Wanted()
+
+
+def lines(*made: str) -> Lines:
+    return Lines("".join(made), len(made))
 
 
 def line(text: str, level: str = "INFO ") -> str:
@@ -25,10 +29,10 @@ def texts(page: object) -> list[object]:
 def test_a_reader_begins_now_and_goes_on_where_he_was() -> None:
     """Nothing twice, nothing missed; lines and happenings in the order in which they came."""
     kept = newest()
-    kept.put([line("before")], urgent=False)
+    kept.put(lines(line("before")), urgent=False)
     page = kept.read("", ANYTHING)
     assert [] == texts(page)
-    kept.put([line("one")], urgent=True)
+    kept.put(lines(line("one")), urgent=True)
     kept.tell([Happening(0, "id", "a|x", "", "done", "two")])
     page = kept.read(page.next, ANYTHING)
     assert (["one", "two"], False, 0) == (texts(page), page.is_more, page.lost)
@@ -38,7 +42,7 @@ def test_a_reader_begins_now_and_goes_on_where_he_was() -> None:
 def test_since_begins_with_the_oldest_that_is_kept() -> None:
     """And leaves out what was before."""
     kept = newest()
-    kept.put([line("early"), line("late").replace("17:25", "17:26")], urgent=False)
+    kept.put(lines(line("early"), line("late").replace("17:25", "17:26")), urgent=False)
     wanted = Wanted(since=datetime(2026, 11, 20, 16, 26, tzinfo=UTC))
     assert ["late"] == texts(kept.read("", wanted))
 
@@ -46,9 +50,9 @@ def test_since_begins_with_the_oldest_that_is_kept() -> None:
 def test_a_reader_of_another_agent_begins_with_the_first_line() -> None:
     """The agent was started anew meanwhile: its start is what he wants to see, and nothing was lost."""
     before, after = newest("e1"), newest("e2")
-    before.put([line("old")] * 5, urgent=False)
+    before.put(lines(*[line("old")] * 5), urgent=False)
     place = before.read("", ANYTHING).next
-    after.put([line("starting")], urgent=False)
+    after.put(lines(line("starting")), urgent=False)
     page = after.read(place, ANYTHING)
     assert (["starting"], 0) == (texts(page), page.lost)
 
@@ -57,7 +61,7 @@ def test_a_page_costs_no_more_than_a_few_milliseconds() -> None:
     """Whatever is wanted, so many are looked at in one turn; there is more."""
     kept = newest()
     place = kept.read("", ANYTHING).next
-    kept.put([line(str(number)) for number in range(EXAMINED + 1)], urgent=False)
+    kept.put(lines(*[line(str(number)) for number in range(EXAMINED + 1)]), urgent=False)
     page = kept.read(place, Wanted(level="error"))
     assert ([], True) == (texts(page), page.is_more)
     page = kept.read(page.next, ANYTHING)
@@ -69,7 +73,7 @@ def test_long_lines_make_short_pages() -> None:
     kept = newest()
     place = kept.read("", ANYTHING).next
     long = line("x" * (MAX_PAGE_CHARS // 2))
-    kept.put([long] * 3, urgent=False)
+    kept.put(lines(long, long, long), urgent=False)
     first = kept.read(place, ANYTHING)
     second = kept.read(first.next, ANYTHING)
     assert ([2, 1], True) == ([len(first.entries), len(second.entries)], first.is_more)
@@ -79,7 +83,17 @@ def test_a_slow_reader_is_told_what_he_missed() -> None:
     """Memory has its bound, and nobody waits for him."""
     kept = newest()
     place = kept.read("", ANYTHING).next
-    kept.put([line(str(number)) for number in range(MAX_KEPT + 7)], urgent=False)
+    kept.put(lines(*[line(str(number)) for number in range(MAX_KEPT + 7)]), urgent=False)
     page = kept.read(place, ANYTHING)
     assert (7, "7") == (page.lost, texts(page)[0])
     assert 0 == kept.read(page.next, ANYTHING).lost
+
+
+def test_what_came_together_is_read_one_by_one() -> None:
+    """A page may end, and a reader go on, in the midst of it."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    kept.tell(Alike(at_us=0, ids=[str(number) for number in range(EXAMINED + 1)], service="a|x", state="received"))
+    first = kept.read(place, ANYTHING)
+    second = kept.read(first.next, ANYTHING)
+    assert (EXAMINED, [str(EXAMINED)]) == (len(first.entries), [one["event_id"] for one in second.entries])

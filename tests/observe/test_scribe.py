@@ -6,6 +6,7 @@ import threading
 
 from agent.observe import scribe as scribe_module
 from agent.observe.scribe import Scribe
+from agent.recent import Lines
 
 
 class Place:
@@ -30,7 +31,7 @@ def test_lines_are_written_together_and_in_order():
     place = Place()
     scribe = scribe_for(place)
     for number in range(3):
-        scribe.put([f"{number}\n"])
+        scribe.put(Lines(f"{number}\n"))
     scribe.write_out()
     scribe.write_out()
     assert ["0\n1\n2\n"] == place.writes
@@ -41,13 +42,13 @@ def test_a_full_disk_loses_lines_and_later_says_how_many():
     place = Place()
     scribe = scribe_for(place)
     place.fault = OSError(28, "No space left on device")
-    scribe.put(["a\n"])
-    scribe.put(["b\n"])
+    scribe.put(Lines("a\n"))
+    scribe.put(Lines("b\n"))
     scribe.write_out()
-    scribe.put(["c\n"])
+    scribe.put(Lines("c\n"))
     scribe.write_out()
     place.fault = None
-    scribe.put(["d\n"])
+    scribe.put(Lines("d\n"))
     scribe.write_out()
     assert ["3 lost\nd\n"] == place.writes
 
@@ -57,7 +58,7 @@ def test_a_closed_console_raises_nothing():
     place = Place()
     place.fault = ValueError("I/O operation on closed file")
     scribe = scribe_for(place)
-    scribe.put(["a\n"])
+    scribe.put(Lines("a\n"))
     scribe.write_out()
     assert [] == place.writes
 
@@ -68,9 +69,25 @@ def test_what_does_not_fit_is_dropped_and_counted(monkeypatch):
     place = Place()
     scribe = scribe_for(place)
     for number in range(5):
-        scribe.put([f"{number}\n"])
+        scribe.put(Lines(f"{number}\n"))
     scribe.write_out()
     assert ["3 lost\n0\n1\n"] == place.writes
+
+
+def test_each_line_of_a_batch_counts(monkeypatch):
+    """For the bound, and where a batch is dropped or its write fails."""
+    monkeypatch.setattr(scribe_module, "MAX_WAITING_LINES", 3)
+    place = Place()
+    scribe = scribe_for(place)
+    batch = Lines("a\nb\n", 2)
+    for _ in range(3):
+        scribe.put(batch)
+    place.fault = OSError(28, "No space left on device")
+    scribe.write_out()
+    place.fault = None
+    scribe.put(batch)
+    scribe.write_out()
+    assert ["6 lost\na\nb\n"] == place.writes
 
 
 def test_the_end_writes_the_last_lines():
@@ -78,8 +95,8 @@ def test_the_end_writes_the_last_lines():
     place = Place()
     scribe = scribe_for(place)
     scribe.start()
-    scribe.put(["a\n"], urgent=True)
-    scribe.put(["b\n"])
+    scribe.put(Lines("a\n"), urgent=True)
+    scribe.put(Lines("b\n"))
     scribe.end()
     assert "a\nb\n" == "".join(place.writes)
 
@@ -90,6 +107,6 @@ def test_a_place_that_blocks_does_not_block_the_end(monkeypatch):
     gate = threading.Event()
     scribe = Scribe(name="test", write=lambda _: gate.wait(), lost_line=str)
     scribe.start()
-    scribe.put(["a\n"], urgent=True)
+    scribe.put(Lines("a\n"), urgent=True)
     scribe.end()
     gate.set()
