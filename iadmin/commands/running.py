@@ -22,6 +22,9 @@ from iadmin.text import duration
 STOP_PATIENCE_S: Final = 60.0
 """The agent itself gives hooks and deliveries 30 s at most before it ends; twice that means that it hangs."""
 
+ASK_PATIENCE_S: Final = 10.0
+"""An agent that starts can be asked within a second, and a little later where the disk or the machine is slow."""
+
 
 now_option = click.option(
     "--now", is_flag=True, help="Do not wait for hooks and deliveries in hand; they are repeated later."
@@ -148,19 +151,8 @@ def _stop(tools: Tools, *, now: bool, patience_s: float) -> Outcome:
         return _was_not_running(home)
     # Hold on to the process before it is told to go: afterwards its pid may belong to somebody else.
     process = tools.watch(pid) if pid else None
-    try:
-        tools.link().stop(now=now)
-    except MachineError as error:
-        if error.code != NOT_RUNNING:
-            raise
-        if tools.agent_pid() is None:
-            return _was_not_running(home)
-        raise MachineError(
-            "no-control-socket",
-            f"the agent on {home} (pid {pid}) is still starting, or its control socket is gone; "
-            f'try again, or end it with "kill {pid}"',
-            exit_status=ExitStatus.TEMPORARY,
-        ) from None
+    if not _ask_to_stop(tools, pid, now=now, patience_s=min(patience_s, ASK_PATIENCE_S)):
+        return _was_not_running(home)
     if process is not None:
         with tools.working(f"waiting for the agent (pid {pid}) to stop"):
             gone = process.is_gone(within_s=patience_s)
@@ -176,6 +168,36 @@ def _stop(tools: Tools, *, now: bool, patience_s: float) -> Outcome:
         data={"home": str(home), "was_running": True, "pid": pid},
         blocks=(Line(f"The agent (pid {pid}) on {home} has stopped.", "good"),),
     )
+
+
+def _ask_to_stop(tools: Tools, pid: int, *, now: bool, patience_s: float) -> bool:
+    """Ask as soon as the agent can be asked: one that is just starting cannot yet. False: it ends without being asked.
+
+    Raises `MachineError` where it neither can be asked in time nor ends.
+    """
+    has_been_asked = False
+
+    def is_settled() -> bool:
+        nonlocal has_been_asked
+        try:
+            tools.link().stop(now=now)
+        except MachineError as error:
+            if error.code != NOT_RUNNING:
+                raise
+            return tools.agent_pid() is None
+        has_been_asked = True
+        return True
+
+    with tools.working(f"asking the agent (pid {pid}) to stop"):
+        is_over = tools.until(is_settled, patience_s)
+    if not is_over:
+        raise MachineError(
+            "no-control-socket",
+            f"the agent on {tools.home} (pid {pid}) cannot be asked to stop: it is still starting after "
+            f'{duration(patience_s)}, or its control socket is gone; end it with "kill {pid}"',
+            exit_status=ExitStatus.TEMPORARY,
+        )
+    return has_been_asked
 
 
 def _was_not_running(home: object) -> Outcome:

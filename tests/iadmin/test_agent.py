@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.errors import ExitStatus, OperatorError
 from iadmin.link import NoAnswer, NotRunning
 from tests.iadmin.fakes import PID, STATUS, World
@@ -143,6 +145,21 @@ def test_an_agent_without_its_socket_can_still_be_ended(world: World) -> None:
     answer = world.run("stop")
     assert ExitStatus.TEMPORARY == answer.status
     assert f'"kill {PID}"' in answer.err
+
+
+def test_an_agent_that_is_just_starting_is_asked_as_soon_as_it_can_be(world: World) -> None:
+    """Its control socket is not there yet; the operator need not try again himself."""
+    world.link.failure = NotRunning("not-running", "it is just starting")
+
+    def until(look: Callable[[], bool], patience_s: float) -> bool:
+        assert (False, 10.0) == (look(), patience_s)
+        world.link.failure = None
+        return look()
+
+    world.until = until
+    answer = world.run("stop")
+    assert (0, [False]) == (answer.status, world.link.stops)
+    assert f"The agent (pid {PID}) on {world.home} has stopped.\n" == answer.out
 
 
 def test_an_agent_that_does_not_end_is_reported(world: World) -> None:
