@@ -83,10 +83,12 @@ class LeanReactor(EPollReactor):
                 meter.idle_s += meter.seconds() - begun_s
         except InterruptedError:
             return
-        for number, event in ready:
-            selectable: Any = self._selectables.get(number)
-            if selectable is None:
-                continue  # it has been closed in this turn
+        selectables = self._selectables
+        # One that is closed in this turn leaves its number to the next that is accepted, which may have nothing yet.
+        asked: list[Any] = [selectables.get(number) for number, _ in ready]
+        for selectable, (number, event) in zip(asked, ready, strict=True):
+            if selectable is None or selectables.get(number) is not selectable:
+                continue
             try:
                 if type(selectable) in WORK:
                     with meter:

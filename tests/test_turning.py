@@ -59,6 +59,36 @@ def test_what_is_ready_is_read() -> None:
         pipe.close()
 
 
+def test_a_number_that_is_taken_again_in_the_same_turn_is_another() -> None:
+    """Whoever was ready has been closed meanwhile, and a newcomer has its number: that one has nothing to read yet."""
+    reactor = LeanReactor(Meter(time.monotonic))
+    closer, closed = Pipe(reactor), Pipe(reactor)
+    newcomer = Pipe(reactor)
+
+    def take_over() -> None:
+        number = closed.ours
+        reactor.removeReader(closed)
+        os.dup2(newcomer.ours, number)
+        os.close(newcomer.ours)
+        newcomer.ours = number
+        reactor.addReader(newcomer)
+
+    for pipe in (closer, closed):
+        reactor.addReader(pipe)
+        os.write(pipe.theirs, b"x")
+    os.write(newcomer.theirs, b"later")
+    closer.doRead = take_over  # type: ignore[method-assign]
+    reactor.doPoll(0.0)
+    assert [] == newcomer.read
+    reactor.removeReader(closer)
+    reactor.doPoll(0.0)
+    assert [b"later"] == newcomer.read
+    reactor.removeAll()
+    os.close(closed.theirs)
+    for pipe in (closer, newcomer):
+        pipe.close()
+
+
 def test_work_is_told_from_the_rest_and_from_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """What workers and far ends say is metered as work, what senders say is not, and waiting is waiting."""
 

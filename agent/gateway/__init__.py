@@ -2,7 +2,8 @@
 
 The way of a request, and who has it in hand:
 
-1. `port.ServiceGateway` listens, limits the connections and sweeps over their deadlines twice a second.
+1. `port.ServiceGateway` listens, limits the connections and sweeps over their deadlines twice a second. Each is on a
+   `transport.SocketTransport`.
 2. `arrival.Arrival` tells from the first bytes what is spoken, before anybody interprets them.
 3. `tls.TlsTransport`, on a TLS port: the handshake, and encryption from then on.
 4. `connection.Connection` keeps the answers in order. It feeds `reading` (llhttp by httptools; `familiar` knows heads

@@ -111,11 +111,6 @@ class House(Protocol):
     def lost(self, visitor: Visitor) -> None: ...
 
 
-READ_BYTES: Final = 18 * 1024
-"""Read from a socket at a time: a full TLS record with its frame. Twisted's own 64 KiB are taken from the C library and
-given back for each request of some hundred bytes, which makes reading a fifth dearer."""
-
-
 @implementer(IHalfCloseableProtocol)
 class Arrival(protocol.Protocol):
     """The first who has the socket."""
@@ -134,9 +129,6 @@ class Arrival(protocol.Protocol):
         self._first_at = NEVER
         self._is_noted = False
         self._is_gone = False
-
-    def connectionMade(self) -> None:
-        self.transport.bufferSize = READ_BYTES
 
     def dataReceived(self, data: bytes) -> None:
         self._first_at = min(self._first_at, self._house.clock())

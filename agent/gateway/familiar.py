@@ -20,7 +20,7 @@ MAX_HEAD_BYTES: Final = 2048
 """Of a head that is remembered; those of programs have 150 to 600."""
 
 MAX_BODY_BYTES: Final = 16 * 1024
-"""A longer request does not come in one piece: see `arrival.READ_BYTES`."""
+"""A longer request does not come in one piece: see `transport.READ_BYTES`."""
 
 MAX_HEADS: Final = 1024
 """Then all are forgotten, 4 MiB at the most; whoever is still there is read once more. Bodies of different lengths

@@ -12,16 +12,32 @@ from twisted.internet.tcp import Port
 
 from agent.errors import ExitStatus, MachineError
 from agent.gateway.portowner import find_owner
+from agent.gateway.transport import SocketTransport
 
 BACKLOG: Final = 1024
 """Connections the kernel may keep waiting; it cuts the number to net.core.somaxconn (4096 by default)."""
 
 
 async def listen(reactor: Any, factory: ServerFactory, *, host: str, port: int) -> Any:
-    """Listen on `host` (empty: all addresses, IPv6 and IPv4) and return Twisted's port.
+    """Listen on `host` (empty: all addresses, IPv6 and IPv4) and return Twisted's port; its connections stand on
+    `SocketTransport`.
 
     Raises `MachineError`: exit status 69, or 77 for a port that only root may take.
     """
+    opened = await _open(reactor, factory, host=host, port=port)
+    opened.transport = SocketTransport
+    return opened
+
+
+async def ensure_free(reactor: Any, *, host: str, port: int) -> None:
+    """Raise what `listen` would raise now. For before other parts are started, which may take long or do things.
+
+    The address is bound and not listened on: nobody is let in who would be thrown out again.
+    """
+    await _open(_BindingOnly(reactor), ServerFactory(), host=host, port=port)
+
+
+async def _open(reactor: Any, factory: ServerFactory, *, host: str, port: int) -> Any:
     if not host:
         try:
             return reactor.listenTCP(port, factory, backlog=BACKLOG, interface="::")  # IPv4 comes in here, too
@@ -39,14 +55,6 @@ async def listen(reactor: Any, factory: ServerFactory, *, host: str, port: int) 
         return reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
     except CannotListenError as error:
         raise _cannot_listen(error, host, port) from error
-
-
-async def ensure_free(reactor: Any, *, host: str, port: int) -> None:
-    """Raise what `listen` would raise now. For before other parts are started, which may take long or do things.
-
-    The address is bound and not listened on: nobody is let in who would be thrown out again.
-    """
-    await listen(_BindingOnly(reactor), ServerFactory(), host=host, port=port)
 
 
 class _BindingOnly:
