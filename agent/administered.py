@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.delivery import Answer, OutboundRequest
 from agent.recent import Wanted
@@ -85,3 +85,45 @@ class AgentView(Protocol):
         """
 
     def stop(self, *, now: bool) -> None: ...
+
+
+class StoredEvents(Protocol):
+    """What the spool's files hold, read with a connection of its own beside the running agent or without one; blocking.
+
+    `agent.spool.journal.Journal` is the real one, and says what the arguments mean. Raises `AgentError` with code
+    `spool-missing` where the agent has never run.
+    """
+
+    def events(
+        self,
+        *,
+        service: str = "",
+        state: str = "",
+        limit: int = 50,
+        after: str = "",
+        before: str = "",
+        until: str = "",
+        bodies: bool = False,
+    ) -> list[dict[str, Any]]: ...
+
+    def event(self, event_id: str) -> dict[str, Any] | None: ...
+
+    def dead_letters(
+        self,
+        *,
+        service: str = "",
+        destination: str = "",
+        since: str = "",
+        before: str = "",
+        match: str = "",
+        after: str = "",
+        bodies: bool = False,
+        roads: bool = False,
+        limit: int = 50,
+    ) -> list[dict[str, Any]]: ...
+
+    def body(self, letter_id: str) -> bytes | None: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+    def oldest(self) -> dict[str, Any]: ...

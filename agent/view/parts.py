@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from agent.administered import StoredEvents
 from agent.boundaries import Feed, ServiceHost
 from agent.config.model import LogLevel
 from agent.delivery import Answer, OutboundRequest
@@ -82,47 +83,13 @@ class Counted(Protocol):
     def snapshot(self) -> Mapping[str, Mapping[str, int]]: ...
 
 
-class EventJournal(Protocol):
-    """What has been stored, read with a connection of its own; blocking."""
-
-    def events(
-        self,
-        *,
-        service: str = "",
-        state: str = "",
-        limit: int = 50,
-        after: str = "",
-        before: str = "",
-        until: str = "",
-        bodies: bool = False,
-    ) -> list[dict[str, Any]]: ...
+class EventJournal(StoredEvents, Protocol):
+    """Beside the running agent; what it knows of lines and letters as well."""
 
     def dead_named(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these dead letters that there are: `id`, `service` and `destination`."""
 
-    def counts(self) -> dict[str, Any]: ...
-
     def queues(self) -> dict[str, Any]: ...
-
-    def oldest(self) -> dict[str, Any]: ...
-
-    def event(self, event_id: str) -> dict[str, Any] | None: ...
-
-    def dead_letters(
-        self,
-        *,
-        service: str = "",
-        destination: str = "",
-        since: str = "",
-        before: str = "",
-        match: str = "",
-        after: str = "",
-        bodies: bool = False,
-        roads: bool = False,
-        limit: int = 50,
-    ) -> list[dict[str, Any]]: ...
-
-    def body(self, letter_id: str) -> bytes | None: ...
 
 
 class Insertion(Protocol):

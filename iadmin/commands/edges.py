@@ -87,47 +87,6 @@ class AgentLink(LetterChanges, Protocol):
     def stop(self, *, now: bool) -> None: ...
 
 
-class EventJournal(Protocol):
-    """The spool's files, read without the agent; `agent.spool.journal.Journal` is the real one.
-
-    Raises `AgentError` with code `spool-missing` where the agent has never run.
-    """
-
-    def events(
-        self,
-        *,
-        service: str = "",
-        state: str = "",
-        limit: int = 50,
-        after: str = "",
-        before: str = "",
-        until: str = "",
-        bodies: bool = False,
-    ) -> list[dict[str, Any]]: ...
-
-    def event(self, event_id: str) -> dict[str, Any] | None: ...
-
-    def dead_letters(
-        self,
-        *,
-        service: str = "",
-        destination: str = "",
-        since: str = "",
-        before: str = "",
-        match: str = "",
-        after: str = "",
-        bodies: bool = False,
-        roads: bool = False,
-        limit: int = 50,
-    ) -> list[dict[str, Any]]: ...
-
-    def body(self, letter_id: str) -> bytes | None: ...
-
-    def counts(self) -> dict[str, Any]: ...
-
-    def oldest(self) -> dict[str, Any]: ...
-
-
 class Process(Protocol):
     """A process that may end."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
 from agent.errors import AgentError, MachineError
-from iadmin.commands.edges import AgentLink, EventJournal
+from iadmin.commands.edges import AgentLink
 from iadmin.commands.tools import Tools
+
+if TYPE_CHECKING:
+    from agent.administered import StoredEvents
 
 NOT_RUNNING: Final = "not-running"
 """The link's code for a control socket on which nobody listens."""
@@ -39,7 +42,7 @@ class Records:
     tools: Tools
     link: AgentLink | None = None
     _pid: int | None = None
-    _files: EventJournal | None = None
+    _files: StoredEvents | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,7 +83,7 @@ class Records:
         """One event by its id or the unique beginning of it."""
         return self.ask(lambda link: link.event(event_id), lambda files: files.event(event_id), None)
 
-    def ask(self, agent: Callable[[AgentLink], Found], files: Callable[[EventJournal], Found], empty: Found) -> Found:
+    def ask(self, agent: Callable[[AgentLink], Found], files: Callable[[StoredEvents], Found], empty: Found) -> Found:
         """Ask the agent, or read the files; `empty` is the answer of a home on which no agent has ever run."""
         if self.link is not None:
             try:

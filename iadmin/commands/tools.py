@@ -23,7 +23,6 @@ from agent.names import CONFIGURATION_FILES
 from agent.secret import Secret
 from iadmin.commands.edges import (
     AgentLink,
-    EventJournal,
     FollowedLog,
     KeyMaterial,
     LetterChanges,
@@ -40,6 +39,7 @@ from iadmin.commands.edges import (
 from iadmin.commands.lazy import Switches
 
 if TYPE_CHECKING:
+    from agent.administered import StoredEvents
     from agent.config.checked import Checked
     from iadmin.trials import Trials
 
@@ -76,7 +76,7 @@ class Tools:
     check_files: Callable[[Iterable[Path]], Sequence[Checked]]
     exposures: Callable[[Path], Sequence[Problem]]
     effective: Callable[[AgentConfig], dict[str, object]]
-    open_journal: Callable[[Path], EventJournal]
+    open_journal: Callable[[Path], StoredEvents]
     open_link: Callable[[Path], AgentLink]
     open_remote: Callable[[Tools], AgentLink]
     running_pid: Callable[[Path], int | None]
