@@ -134,7 +134,8 @@ class Lineup(Generic[Item]):
         self._lanes[ticket.priority].add(ticket)
 
     def leaves(self, priority: int, group: str, seq: int) -> bool:
-        """Whether a newcomer is left on disk; then it is done with, and need not be made a ticket of for `add`."""
+        """Whether a newcomer is left on disk; then it is done with, and need not be made a ticket of for `add`. So are
+        those of its group that come right behind it."""
         return self._lanes[priority].leaves(group, seq)
 
     def has_next(self, now_s: float) -> bool:
