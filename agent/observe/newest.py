@@ -6,6 +6,7 @@ Written from any thread, read in pages by place. Places are of this process; `ep
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -42,22 +43,22 @@ class Newest:
     def __init__(self, *, epoch: Callable[[], str]) -> None:
         self._epoch: Final = epoch()
         self._lock = threading.Lock()
+        self._came: deque[Sequence[Tiding]] = deque()
         self._ring: Ring[Tiding] = Ring(max_items=MAX_KEPT, max_chars=MAX_KEPT_CHARS, chars_of=chars_together)
 
     def put(self, lines: Lines, *, urgent: bool = False) -> None:
         """Take log lines."""
-        with self._lock:
-            self._ring.add(lines)
+        self._take(lines)
 
     def tell(self, happenings: Sequence[Happening]) -> None:
         """Take what has happened."""
-        with self._lock:
-            self._ring.add(happenings)
+        self._take(happenings)
 
     def read(self, after: str, wanted: Wanted) -> Page:
         """The next page for a reader. `after` is `next` of the page before; empty: from now on, or from the oldest that
         is kept where `wanted` says since when. What another process gave counts as nothing read."""
         with self._lock:
+            self._sort_in()
             place, limit = self._place(after, wanted), EXAMINED
             items, _, lost = self._ring.after(place, limit)
             begin, end = max(place, self._ring.begin), self._ring.end
@@ -74,6 +75,20 @@ class Newest:
                     break
         goes_on = begin + examined
         return Page(next=f"{self._epoch}.{goes_on}", entries=entries, lost=lost, is_more=goes_on < end)
+
+    def _take(self, tidings: Sequence[Tiding]) -> None:
+        self._came.append(tidings)
+        # A finalizer speaks whenever garbage is collected, also in the midst of a call that has the lock: waiting for
+        # it would never end. What its owner does not find any more is there for the next one.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._sort_in()
+            finally:
+                self._lock.release()
+
+    def _sort_in(self) -> None:
+        while self._came:
+            self._ring.add(self._came.popleft())
 
     def _place(self, after: str, wanted: Wanted) -> int:
         epoch, _, place = after.partition(".")

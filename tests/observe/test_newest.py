@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 from agent.observe.newest import EXAMINED, MAX_KEPT, MAX_PAGE_CHARS, Newest
@@ -20,6 +21,20 @@ def line(text: str, level: str = "INFO ") -> str:
 
 def newest(name: str = "e1") -> Newest:
     return Newest(epoch=lambda: name)
+
+
+class Interrupted(Lines):
+    """Lines in whose midst the interpreter collects garbage, and a finalizer has something to say."""
+
+    def __init__(self, text: str, kept: Newest) -> None:
+        super().__init__(text)
+        self._kept: Newest | None = kept
+
+    def __len__(self) -> int:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.put(lines(line("said by a finalizer")), urgent=True)
+        return super().__len__()
 
 
 def texts(page: object) -> list[object]:
@@ -97,3 +112,14 @@ def test_what_came_together_is_read_one_by_one() -> None:
     first = kept.read(place, ANYTHING)
     second = kept.read(first.next, ANYTHING)
     assert (EXAMINED, [str(EXAMINED)]) == (len(first.entries), [one["event_id"] for one in second.entries])
+
+
+def test_a_line_of_a_finalizer_waits_for_nobody() -> None:
+    """It may come in the midst of any call, in the same thread, which would wait for itself; it comes next."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    taking = threading.Thread(target=kept.put, args=[Interrupted(line("taken"), kept)], daemon=True)
+    taking.start()
+    taking.join(2.0)
+    assert not taking.is_alive()
+    assert ["taken", "said by a finalizer"] == texts(kept.read(place, ANYTHING))
