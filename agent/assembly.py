@@ -49,7 +49,7 @@ log = Logger(namespace="agent")
 
 WORKING: Final = ("upstream", "host", "anteroom")
 """The parts of the backrooms that work events off: they end after the gateways, whose senders wait for some of them."""
-LOOKING_AFTER: Final = ("pick-up", "expiry of certificates", "admin", "control", "services", "systemd")
+LOOKING_AFTER: Final = ("pick-up", "expiry of certificates", "admin", "control", "spool check", "services", "systemd")
 """The others: they end first."""
 
 

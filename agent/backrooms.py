@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -44,6 +45,7 @@ from agent.pickup import Entrance, PickUp
 from agent.reload import Files, Reload
 from agent.spool import SqliteSpool
 from agent.spool.journal import Journal
+from agent.spool.recheck import Recheck
 from agent.storepassword import StorePassword
 from agent.systemd import SystemdNotices, take_supervision
 from agent.upstream import Courier, PausedBook
@@ -112,10 +114,17 @@ class Backrooms:
             in_thread=front.in_thread,
         )
         control = ControlGateway(socket_path=home / "var" / "run" / "control.sock", view=self.view, reactor=reactor)
+        recheck = Recheck(
+            spool=front.spool,
+            folder=home / "var" / "spool",
+            time_s=config.spool.check_time_s,
+            in_thread=front.in_thread,
+            seconds=time.monotonic,
+        )
         systemd = SystemdNotices(supervision=take_supervision(os.environ, pid=os.getpid()), clock=reactor)
         parts: tuple[Part, ...] = (
             *(courier, host, _Opening(front.anteroom, host)),
-            *(pickup, expiry, admin, host.first_tries, control, systemd),
+            *(pickup, expiry, admin, host.first_tries, control, recheck, systemd),
         )
         self.parts: Final[Mapping[str, Part]] = {part.name: part for part in parts}
 

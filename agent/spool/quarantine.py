@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from agent.spool import layout
+from agent.spool import doubt, layout
 from agent.spool.frames import LogImage, write_image
 from agent.spool.mark import FILE_NAME as MARK_NAME
 from agent.spool.mark import Mark
@@ -20,7 +20,7 @@ from agent.spool.salvage import Salvaged, salvage
 IMAGE_NAME: Final = "with-log.db"
 """The database with what could still be read of its log; it stays in the quarantine."""
 
-FILES: Final = (layout.FILE_NAME, f"{layout.FILE_NAME}-wal", f"{layout.FILE_NAME}-shm", MARK_NAME)
+FILES: Final = (layout.FILE_NAME, f"{layout.FILE_NAME}-wal", f"{layout.FILE_NAME}-shm", MARK_NAME, doubt.FILE_NAME)
 
 
 def image_fault(folder: Path) -> str:
@@ -55,7 +55,7 @@ def move_aside(
     finally:
         target.close()
     sentence = (
-        f"{folder}: the spool was damaged ({_first_line(fault)}) and was moved to {aside.name}; "
+        f"{folder}: the spool was damaged ({doubt.first_line(fault)}) and was moved to {aside.name}; "
         f"{_counts(saved)}; a new spool was begun with them"
     )
     (aside / "report.txt").write_text(f"{sentence}\n\nWhat the check said:\n{fault}\n", "utf-8")
@@ -120,14 +120,6 @@ def _new_folder(folder: Path, now_us: int) -> Path:
             continue
         return path
     raise FileExistsError(f"{folder}: a thousand quarantines of one second")
-
-
-def _first_line(text: str) -> str:
-    return (
-        text.replace("*** in database main ***", "").strip().splitlines()[0][:200]
-        if text.strip()
-        else "no reason given"
-    )
 
 
 def _counts(saved: Salvaged) -> str:

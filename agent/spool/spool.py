@@ -29,6 +29,7 @@ from agent.boundaries import (
 from agent.config.model import SpoolLimits
 from agent.errors import MachineError
 from agent.event import Event
+from agent.spool import doubt
 from agent.spool.batch import Change
 from agent.spool.changes import Answered
 from agent.spool.claims import Claim, Claims
@@ -90,7 +91,9 @@ class SqliteSpool:
             keep_free_bytes=limits.min_free_bytes,
             free_bytes=free_bytes,
         )
-        self._writer = Writer(folder=folder, now_us=now_us, ages=ages, limits=limits, reserve=reserve, vfs=vfs)
+        self._writer = Writer(
+            folder=folder, now_us=now_us, ages=ages, limits=limits, reserve=reserve, may_put_off=True, vfs=vfs
+        )
         self._loop = WriterLoop(
             writer=self._writer,
             tell=lambda report: reactor.callFromThread(self._telling.take, report),
@@ -149,6 +152,16 @@ class SqliteSpool:
     def findings(self) -> Sequence[str]:
         """What the start found damaged or missing, and what was saved of it; sentences for the operator."""
         return tuple(self._writer.findings)
+
+    @property
+    def is_check_due(self) -> bool:
+        """Whether the start has left the check of the pages to `recheck`; valid after `start`."""
+        return self._writer.is_check_due
+
+    def note_finding(self, sentence: str) -> None:
+        """Tell the operator what that check has found."""
+        self._writer.findings.append(sentence)
+        log.error("{finding}", finding=sentence)
 
     @property
     def trouble(self) -> str:
@@ -398,6 +411,7 @@ class SqliteSpool:
         def cannot_read(failure: Failure) -> Found:
             error = failure.value
             assert isinstance(error, Exception)
+            doubt.leave_for(self._folder, error)
             raise trouble(error, self._folder) from error
 
         if not self._intake.is_open:

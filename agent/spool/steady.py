@@ -96,6 +96,11 @@ class SteadyClock:
                 self._noted_us = note.age_us
 
     @property
+    def boot_id(self) -> str:
+        """The machine's name for its present run, empty where it has none."""
+        return self._uptime.boot_id
+
+    @property
     def is_noted(self) -> bool:
         """Whether the spool holds a note of this run of the machine, from which another process can go on."""
         return self._noted_us is not None

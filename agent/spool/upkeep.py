@@ -15,7 +15,7 @@ import apsw
 
 from agent.delivery import State
 from agent.errors import ExitStatus, MachineError, OperatorError
-from agent.spool import layout, rows
+from agent.spool import doubt, layout, rows
 from agent.spool.found import last_seqs
 from agent.spool.journal import Journal
 from agent.spool.ledger import BYTES_BESIDE_BODY
@@ -45,7 +45,7 @@ class Upkeep:
         self._now_us = now_us
 
     def check(self) -> Shape:
-        """Let SQLite look at every page and index entry, and see that the books balance.
+        """Let SQLite look at every page and index entry, and see that the books balance; leaves a `doubt` where not.
 
         `{"sound": bool, "faults": [sentences], "events": rows, "requests": rows}`.
         """
@@ -70,6 +70,8 @@ class Upkeep:
                     faults.append(_MISSING.format(missing=missing))
             except apsw.CorruptError as error:
                 faults, numbers = [str(error)], {}
+        if faults:
+            doubt.leave(self._folder, faults[0])
         return {"sound": not faults, "faults": faults, **numbers}
 
     def stats(self) -> Shape:

@@ -25,7 +25,7 @@ import apsw
 
 from agent.config.model import SpoolLimits
 from agent.errors import ExitStatus, MachineError
-from agent.spool import found, layout, newcomers
+from agent.spool import doubt, found, layout, newcomers
 from agent.spool.batch import FAULTS_OF_ONE, Batch, Change, Report
 from agent.spool.changes import Changing, ImpossibleChange
 from agent.spool.keys import Accept, sort_out
@@ -52,7 +52,8 @@ class Writer:
 
     `now_us` gives wall-clock microseconds; `ages` is the clock of ages, which goes on from what the spool says when it
     is opened (one of this machine where it is None). `reserve` is given up when the disk is full. `seconds` bounds the
-    check at the start. `vfs` names the apsw VFS to use.
+    check at the start; `may_put_off` says that somebody makes it later where `is_check_due`. `vfs` names the apsw VFS
+    to use.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class Writer:
         limits: SpoolLimits | None = None,
         reserve: Reserve | None = None,
         seconds: Callable[[], float] = time.monotonic,
+        may_put_off: bool = False,
         vfs: str | None = None,
     ) -> None:
         self._seconds = seconds
+        self._may_put_off = may_put_off
         self._folder = folder
         self._reserve = reserve
         self._now_us = now_us
@@ -84,6 +87,8 @@ class Writer:
         self.last_event_id = ""
         self.findings: list[str] = []
         """What the start found damaged or missing, as sentences for the operator."""
+        self.is_check_due = False
+        """Whether the pages have not been checked yet."""
         self.open_loads: list[tuple[str, int, int]] = []
         """What was open at the start: service, events, bytes of their bodies."""
 
@@ -112,6 +117,14 @@ class Writer:
                     raise
                 self._drop()
                 self._begin()
+            except doubt.DAMAGE as error:
+                if not self.is_check_due:
+                    raise
+                # What was put off is due now.
+                self._may_put_off = False
+                doubt.leave_for(self._folder, error)
+                self._drop()
+                self._begin()
             if self._reserve is not None:
                 self._reserve.lay_by()
         except (apsw.Error, OSError) as error:
@@ -127,9 +140,15 @@ class Writer:
 
     def _begin(self) -> None:
         """Look the spool over, open it, and see what is in it."""
-        self.findings = look_over(
-            self._folder, time_s=self._limits.check_time_s, now_us=self._now_us, seconds=self._seconds, vfs=self._vfs
+        overview = look_over(
+            self._folder,
+            time_s=self._limits.check_time_s,
+            now_us=self._now_us,
+            seconds=self._seconds,
+            boot_id=self._ages.boot_id if self._may_put_off else "",
+            vfs=self._vfs,
         )
+        self.findings, self.is_check_due = overview.said, overview.is_put_off
         self._connection = connection = layout.open_for_writing(self._path, vfs=self._vfs)
         layout.migrate(connection, self._path)
         self._ages.resume_from(connection)
@@ -198,6 +217,7 @@ class Writer:
             # The border of the writer's task: whatever it was, the senders are answered and the connection is checked.
             self._roll_back()
             self._is_trusted = False
+            doubt.leave_for(self._folder, error)
             report.refuse(batch, error)
         return report
 

@@ -16,6 +16,7 @@ from iadmin.diagnosis import Finding, machine, running, settings
 from iadmin.diagnosis.finding import fault, note, warning
 from iadmin.text import moment
 
+HEALING: Final = "iadmin restart: the agent moves it aside, saves what is readable, and says what that was"
 WHOLE_CHECK_BYTES: Final = 256 * 1024**2
 """A spool up to this size is read whole, which takes seconds; a larger one only on demand."""
 MAX_DESCRIPTORS_LOOKED_AT: Final = 500
@@ -134,6 +135,7 @@ def see_spool(patient: Patient) -> Iterator[Finding]:
     if not database.exists():
         return
     if database.stat().st_size > WHOLE_CHECK_BYTES and not patient.is_deep:
+        yield from _see_doubt(folder / "doubt")
         yield note(
             "spool-not-read",
             f"the spool has {database.stat().st_size // 1024**2} MiB and was not read whole",
@@ -151,7 +153,17 @@ def see_spool(patient: Patient) -> Iterator[Finding]:
             "spool-damaged",
             f"the spool is damaged: {'; '.join(str(one) for one in found[:3])}",
             known="reading every page of it (iadmin spool check)",
-            remedy="iadmin restart: the agent moves it aside, saves what is readable, and says what that was",
+            remedy=HEALING,
+        )
+
+
+def _see_doubt(path: Path) -> Iterator[Finding]:
+    if path.exists():
+        yield fault(
+            "spool-damaged",
+            f"the spool is damaged: {path.read_text('utf-8', 'replace').strip()[:200]}",
+            known=f"the note that the agent or a check has left ({path})",
+            remedy=HEALING,
         )
 
 

@@ -23,6 +23,7 @@ from agent.delivery import OutboundRequest, Outcome
 from agent.event import BodyKind, Event
 from agent.spool.batch import Batch, Change
 from agent.spool.writer import Writer
+from iadmin.commands.doctor_inside import WHOLE_CHECK_BYTES
 from tests.e2e.clinic import NOW, YESTERDAY, Clinic, authority, issued
 from tests.support.live import command, free_port, run
 from tests.support.tls import pem_of
@@ -145,6 +146,12 @@ def clock_that_went_back(clinic: Clinic) -> None:
 
 def quarantine(clinic: Clinic) -> None:
     (clinic.home / "var" / "spool" / "quarantine-20261120").mkdir()
+
+
+def doubted_spool(clinic: Clinic) -> None:
+    folder = spool(clinic, settled(Outcome.SUCCEED))
+    os.truncate(folder / "spool.db", WHOLE_CHECK_BYTES + 4096)
+    (folder / "doubt").write_text("Tree 2 page 7: btreeInitPage() returns error code 11\n")
 
 
 def damaged_page(clinic: Clinic) -> None:
@@ -481,6 +488,12 @@ def test_a_port_that_another_program_has(clinic: Clinic) -> None:
         found = clinic.news()
     assert ["port-taken"] == [one["code"] for one in found]
     assert "python" in found[0]["what"]
+
+
+def test_a_large_spool_is_not_read_but_a_doubt_is_told(clinic: Clinic) -> None:
+    """What the agent has found out need not be found again."""
+    doubted_spool(clinic)
+    assert ["spool-damaged", "spool-not-read"] == [one["code"] for one in clinic.news()]
 
 
 @pytest.mark.parametrize(("make", "code"), FAULTS, ids=[make.__name__ for make, _ in FAULTS])

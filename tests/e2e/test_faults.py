@@ -388,6 +388,49 @@ def test_a_damaged_spool_is_moved_aside_and_the_agent_comes_up(
     assert 0 == checked.returncode, checked.stdout.decode()
 
 
+FILL = """
+WITH RECURSIVE n(seq) AS (SELECT ?1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?1 + 60000)
+INSERT INTO event (seq, id, service, state, priority, grp, received_us, stored_us, attempt, due_us, reason, size_bytes,
+                   kind, content_type, charset, path, query, peer, body)
+SELECT seq, printf('01900000-0000-7000-8000-%012x', seq), 'applications|slow', 3, 0, '', 1, 1, 1, 0, '', 250, 'xml',
+       'application/xml', NULL, '', '', '127.0.0.1', zeroblob(250) FROM n
+"""
+"""Events that are done: 26 MB of them."""
+
+
+def test_damage_in_what_is_over_does_not_keep_senders_waiting(home: LiveHome) -> None:
+    """A large spool is checked behind the start: damage is told, events are taken in, and the next start heals it."""
+    add_slow(home)
+    home.start()
+    first = send(home, 1)
+    until("the first to be delivered", lambda: [1] == numbers(home))
+    home.stop()
+    database = home.folder / "var" / "spool" / "spool.db"
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute(FILL, (2,))
+    connection.close()
+    (home.folder / "var" / "spool" / "newest").unlink()
+    damage_pages(home)
+
+    home.start()
+    sentence = warns(home, "the spool is damaged")
+    assert "iadmin restart" in sentence
+    assert "was damaged" not in home.log
+    assert 202 == send(home, 2)[0]
+    until("the second to be delivered", lambda: [1, 2] == numbers(home))
+    assert 0 == home.stop()
+
+    home.start()
+    assert "events were saved (0 of them still to be done)" in warns(home, "was damaged")
+    assert "done" == home.event(first[1])["state"]
+    accepted(home, 3)
+    until("the third to be delivered", lambda: [1, 2, 3] == numbers(home))
+    assert 0 == home.stop()
+    checked = home.iadmin("spool", "check")
+    assert 0 == checked.returncode, checked.stdout.decode()
+
+
 def stop_in_a_hurry(home: LiveHome) -> None:
     """Do not wait for the hook that stands still; the log is emptied into the database all the same."""
     assert home.process is not None
