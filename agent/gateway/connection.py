@@ -115,6 +115,10 @@ class Connection(Protocol):
         if self._current is not None:
             self._current.release()  # the others are still worked on
             self._current = None
+        # What goes round in a circle would wait for the garbage collector, and keep it busy.
+        self._outlet.let_go()
+        if not self._is_feeding:
+            self._reader.let_go()
         self._lost(self)
 
     # ---- the reader calls these --------------------------------------------------------------------------------

@@ -62,6 +62,14 @@ class Outlet:
         """The connection is lost; what waited is lost with it."""
         self._backlog.clear()
 
+    def let_go(self) -> None:
+        """Tell nobody any more: who holds this and is held by it waits for the garbage collector."""
+        self._moved = _nobody
+
+
+def _nobody() -> None:
+    """Who is told then."""
+
 
 def _sender_of(transport: Any) -> Callable[[bytes], object]:
     """What sends at once: gives the number of bytes that it took, or raises `OSError`."""

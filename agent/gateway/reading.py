@@ -165,6 +165,11 @@ class RequestReader:
             if self._wire_bytes > 7 * self.body_bytes + CHUNK_OVERHEAD_BYTES + self._limits.max_head_bytes:
                 raise too_much_framing()
 
+    def let_go(self) -> None:
+        """The connection is lost, and nothing is fed any more: drop what holds this and is held by it."""
+        vars(self).pop("_parser", None)
+        del self._recipient
+
     def drop_body(self) -> None:
         """Let go of what has been read of a body."""
         self._pieces = []

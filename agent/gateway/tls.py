@@ -107,7 +107,10 @@ class TlsTransport(Protocol):
                 self._note(self._left_cause())
             self._connection.connectionLost(reason)
         self._is_noted = True
-        del self._side  # its memory, many times ours, would wait for the garbage collector
+        # Without waiting for the garbage collector: what OpenSSL keeps is many times ours.
+        self._connection = None
+        self._outlet.let_go()
+        del self._side
 
     # ---- the gateway calls these -------------------------------------------------------------------------------
 
@@ -304,6 +307,7 @@ class TlsTransport(Protocol):
             return
         farewell = Farewell(self._house)
         self._house.replace(self, farewell)
+        self._outlet.let_go()
         del self._side
         farewell.begin(self.transport, b"")
 

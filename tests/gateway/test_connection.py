@@ -13,6 +13,7 @@ from agent.config.model import GatewayLimits
 from agent.errors import SenderError
 from agent.event import BodyKind
 from agent.gateway.bodies import READ_AND_DROP_BYTES
+from tests.support.garbage import garbage_of
 from tests.support.gateway import SEED, Stage, chunked, post
 
 FULL = SenderError("spool-full", "The disk is full.", status=503, title="Full", headers=(("Retry-After", "30"),))
@@ -550,6 +551,20 @@ class TestHttp10:
         client.send(post(SEED, "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert ["keep-alive"] == [answer.headers["connection"] for answer in client.answers]
         assert not client.transport.closed
+
+
+def test_nothing_of_a_connection_waits_for_the_garbage_collector() -> None:
+    """It would have to come by for every few connections; here one leaves before its answer comes."""
+    stage = Stage(at_once=False)
+
+    def leave() -> None:
+        client = stage.client()
+        client.send(post())
+        client.transport.loseConnection()
+        stage.sink.commit()
+
+    assert [] == garbage_of(leave)
+    assert 1 == len(stage.sink.events)
 
 
 def test_xml_answers_on_wish() -> None:

@@ -23,6 +23,7 @@ from agent.gateway import served
 from agent.gateway.quickside import CannotQuickly
 from agent.wire.misuse import Cause
 from tests.keystoretools.authority import make
+from tests.support.garbage import garbage_of
 from tests.support.gateway import post, read_replies
 from tests.support.tls import NOW, TlsStage, authority, client_context, issued, ocsp_response, pem_of
 
@@ -42,6 +43,10 @@ def library(request: pytest.FixtureRequest) -> Iterator[str]:
         if request.param == "full":
             patch.setattr(served, "QuickContexts", cannot)
         yield request.param
+
+
+OUTDATED_HELLO = bytes.fromhex("16030100330100002f0301") + bytes(32) + bytes.fromhex("000008002fc013c01400350100")
+"""A ClientHello of TLS 1.0."""
 
 
 def statuses(received: bytes) -> list[int]:
@@ -467,6 +472,25 @@ def test_a_connection_that_is_gone_leaves_no_keys_behind() -> None:
         assert side() is None
     finally:
         gc.enable()
+
+
+def test_nothing_of_a_connection_waits_for_the_garbage_collector() -> None:
+    """It would have to come by for every few connections: one that ends well, one whose handshake fails."""
+    stage = TlsStage(FILES)
+
+    def well() -> None:
+        client = stage.tls_client(client_context(ROOT)).shake_hands()
+        client.send(post())
+        client.raw.transport.loseConnection()
+
+    def badly() -> None:
+        client = stage.client()
+        client.send(OUTDATED_HELLO)
+        client.end()
+
+    assert [] == garbage_of(well) + garbage_of(badly)
+    assert [Cause.NO_SHARED_VERSION] == stage.causes
+    assert not len(stage.gateway._visitors)
 
 
 @pytest.mark.parametrize("is_owed", [True, False])

@@ -97,7 +97,8 @@ class FakeTransport:
         if not self.closed:
             self.closed = True
             self.aborted = aborted
-            self.protocol.connectionLost(None)
+            protocol, self.protocol = self.protocol, None
+            protocol.connectionLost(None)
 
 
 class FakeSink:
