@@ -165,8 +165,8 @@ class FullSide:
         self._asks = asks
         self._frames = Frames()
         self._is_only_record = False
-        self._is_quiet = False
-        """The only record that came has been read: nothing else is there, nor has OpenSSL anything to say."""
+        self.is_quiet = False
+        """The only record that came has been read."""
         self._tls = SSL.Connection(context, None)
         self._tls.set_app_data(self._verdict)
         self._tls.set_accept_state()
@@ -174,7 +174,7 @@ class FullSide:
     def hear(self, data: bytes) -> None:
         """Take what came from the socket."""
         self._is_only_record = self._frames.take(data)
-        self._is_quiet = False
+        self.is_quiet = False
         self._tls.bio_write(data)
 
     def shake_hands(self) -> bool:
@@ -190,7 +190,7 @@ class FullSide:
 
     def read(self) -> bytes | None:
         """Plaintext of at most one record. After the only record OpenSSL is not asked for another."""
-        if self._is_quiet:
+        if self.is_quiet:
             return None
         try:
             data = self._tls.recv(RECORD_BYTES)
@@ -200,7 +200,7 @@ class FullSide:
             return b""
         except SSL.Error as error:
             raise BrokenTls(_reasons_of(error)) from error
-        self._is_quiet = self._is_only_record
+        self.is_quiet = self._is_only_record
         return data
 
     def seal(self, piece: bytes) -> bytes:
@@ -214,7 +214,7 @@ class FullSide:
     @property
     def has_output(self) -> bool:
         """Whether `output` may give something."""
-        return not self._is_quiet
+        return not self.is_quiet
 
     def output(self) -> bytes:
         """What TLS has to say by itself."""

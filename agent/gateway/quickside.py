@@ -68,7 +68,7 @@ class QuickContexts:
 class QuickSide:
     """A `Side` over two `ssl.MemoryBIO`."""
 
-    __slots__ = ("_incoming", "_outgoing", "_tls")
+    __slots__ = ("_incoming", "_outgoing", "_tls", "is_quiet")
 
     client_certificate: Final[ClientCertificate | None] = None
 
@@ -76,6 +76,7 @@ class QuickSide:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.is_quiet = False
 
     def hear(self, data: bytes) -> None:
         """Take what came from the socket."""
@@ -93,17 +94,23 @@ class QuickSide:
 
     def read(self) -> bytes | None:
         """Plaintext of at most one record. That nothing is there is asked first: an exception costs more."""
-        most = self._incoming.pending or self._tls.pending()
+        incoming = self._incoming
+        most = incoming.pending or self._tls.pending()
         if not most:
             return None
+        if most > RECORD_BYTES:
+            most = RECORD_BYTES
         try:
-            return self._tls.read(min(most, RECORD_BYTES))
+            data = self._tls.read(most)
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLZeroReturnError:
             return b""
         except ssl.SSLError as error:
             raise BrokenTls(_reasons_of(error)) from error
+        # Less than was asked for is the end of a record.
+        self.is_quiet = len(data) < most and not incoming.pending and not self._outgoing.pending
+        return data
 
     def seal(self, piece: bytes) -> bytes:
         """Encrypt a piece."""

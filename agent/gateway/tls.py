@@ -225,16 +225,17 @@ class TlsTransport(Protocol):
         """Hand everything that can be decrypted to the connection."""
         connection = self._connection
         assert connection is not None
+        side = self._side
         while not self._is_gone and not self._is_deaf:
             try:
-                data = self._side.read()
+                data = side.read()
             except BrokenTls as error:
                 self._refuse(error)
                 return
             if data is None:
                 # The reply to a change of keys or to a wish to renegotiate: along with the answer, where one is owed; a
                 # packet of its own costs as much as the answer.
-                if self._side.has_output and not self._keeps_tickets and connection.worth is not Worth.WAITING:
+                if side.has_output and not self._keeps_tickets and connection.worth is not Worth.WAITING:
                     self._flush()
                 return
             if not data:
@@ -245,6 +246,8 @@ class TlsTransport(Protocol):
                 self._beginning = b""
                 self._keeps_tickets = False
             connection.dataReceived(data)
+            if side.is_quiet:
+                return
 
     def _peer_has_ended(self, connection: Connection) -> None:
         if not self._has_been_asked:

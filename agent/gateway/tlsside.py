@@ -51,6 +51,10 @@ class Side(Protocol):
         """Plaintext of at most one record; empty once the peer has ended its side, None as long as nothing more is
         there. Raises `BrokenTls`."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """After a `read` that gave something: whether another would give nothing, and `output` neither."""
+
     def seal(self, piece: bytes) -> bytes:
         """Encrypt at most `RECORD_BYTES`, and return that with all output before it. Raises `BrokenTls`."""
 
