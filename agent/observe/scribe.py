@@ -4,14 +4,18 @@ A terminal that has been stopped with Ctrl-S, a pipe that nobody reads, a disk t
 make the reactor wait. So each place has a thread and a bounded line of lines; what does not fit is dropped and counted,
 and the next line that gets through says how many are missing.
 
-Lines are written together: the thread sleeps `PAUSE_S` after the first, unless one is urgent.
+Lines are written together: the thread sleeps `PAUSE_S` after the first, unless one is urgent. It is woken through a
+`SimpleQueue`, and not by a `threading.Event`: garbage may be collected while an Event's lock is held, and a finalizer
+that logs would wait for itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from agent.recent import Lines
@@ -39,8 +43,8 @@ class Scribe:
         self._batches: deque[Lines] = deque()
         self._waiting = 0
         self._lost = 0
-        self._some = threading.Event()
-        self._urgent = threading.Event()
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._is_called = self._is_hurried = False
         self._ending = False
         self._thread: threading.Thread | None = None
 
@@ -52,10 +56,12 @@ class Scribe:
             return
         self._waiting += len(lines)
         self._batches.append(lines)
-        if not self._some.is_set():
-            self._some.set()
-        if urgent:
-            self._urgent.set()
+        if not self._is_called:
+            self._is_called = True
+            self._calls.put(None)
+        if urgent and not self._is_hurried:
+            self._is_hurried = True
+            self._calls.put(None)
 
     def start(self) -> None:
         """Begin to write."""
@@ -65,8 +71,8 @@ class Scribe:
     def end(self) -> None:
         """Write what is left and stop; waits at most `END_PATIENCE_S`."""
         self._ending = True
-        self._urgent.set()
-        self._some.set()
+        self._calls.put(None)
+        self._calls.put(None)
         if self._thread is not None:
             self._thread.join(END_PATIENCE_S)
 
@@ -93,9 +99,9 @@ class Scribe:
 
     def _work(self) -> None:
         while not self._ending:
-            self._some.wait()
-            self._urgent.wait(PAUSE_S)
-            self._some.clear()
-            self._urgent.clear()
+            self._calls.get()
+            with contextlib.suppress(Empty):
+                self._calls.get(timeout=PAUSE_S)  # a second call while it sleeps is the hurried one
+            self._is_called = self._is_hurried = False
             self.write_out()
         self.write_out()

@@ -110,3 +110,31 @@ def test_a_place_that_blocks_does_not_block_the_end(monkeypatch):
     scribe.put(Lines("a\n"), urgent=True)
     scribe.end()
     gate.set()
+
+
+def test_a_line_of_a_finalizer_stops_nothing(monkeypatch):
+    """One may speak in the midst of whatever the thread does: garbage is collected anywhere."""
+    monkeypatch.setattr(scribe_module, "PAUSE_S", 0.01)
+    place = Place()
+    scribe = scribe_for(place)
+    spoken = set()
+
+    def speak(frame, event, _):
+        if (frame.f_code, frame.f_lineno, event) not in spoken:
+            spoken.add((frame.f_code, frame.f_lineno, event))
+            scribe.put(Lines("said by a finalizer\n"), urgent=True)
+
+    threading.setprofile(speak)
+    try:
+        scribe.start()
+    finally:
+        threading.setprofile(None)
+
+    def end():
+        scribe.put(Lines("the last\n"))
+        scribe.end()
+
+    ending = threading.Thread(target=end, daemon=True)
+    ending.start()
+    ending.join(1.0)
+    assert (False, True) == (ending.is_alive(), "the last\n" in "".join(place.writes))
