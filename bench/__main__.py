@@ -14,7 +14,8 @@ from rich.console import Console
 from bench import report
 from bench.load import NotMeasured
 from bench.peers import ROOT
-from bench.rows import ROWS, Bench, Plan, Row
+from bench.rounds import Bench, Plan, Row
+from bench.rows import ROWS
 
 RESULT = ROOT / "bench" / "result.json"
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.peers import INSTALLED
-from bench.rows import Row
+from bench.rounds import Row
 
 BEGIN: Final = ".. begin of the table of make bench"
 END: Final = ".. end of the table of make bench"

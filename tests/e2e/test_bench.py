@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import report
-from bench.rows import Row
+from bench.rounds import Row
 
 ROOT = Path(__file__).parent.parent.parent
 
