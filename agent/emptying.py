@@ -36,6 +36,10 @@ class Spool(Protocol):
 
     def settle_event(self, settlement: EventSettlement) -> Awaitable[None]: ...
 
+
+class Orders(Protocol):
+    """What the spool does to dead letters."""
+
     def purge(self, ids: Sequence[str]) -> Awaitable[int]: ...
 
 
@@ -50,8 +54,11 @@ class Services(Protocol):
 class Emptying:
     """Call it with an agent client id; gives how many events were deleted. Raises `OperatorError`."""
 
-    def __init__(self, *, spool: Spool, services: Services, feed: Feed, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, *, spool: Spool, orders: Orders, services: Services, feed: Feed, now_us: Callable[[], int]
+    ) -> None:
         self._spool = spool
+        self._orders = orders
         self._services = services
         self._feed = feed
         self._now_us = now_us
@@ -66,7 +73,7 @@ class Emptying:
             for one in old:
                 self._spool.began_event(one.seq)
             await gatherResults([as_deferred(self._spool.settle_event(self._given_up(one))) for one in old])
-            count += await self._spool.purge([one.event.id for one in old]) if old else 0
+            count += await self._orders.purge([one.event.id for one in old]) if old else 0
             now_us = self._now_us()
             self._feed.tell([Happening(now_us, one.event.id, service, "", PURGED, REASON) for one in old])
         if has_worker:

@@ -53,7 +53,8 @@ class Site:
         return succeed("")
 
     def run(self, service: str = "a|x") -> Deferred[int]:
-        return Deferred.fromCoroutine(Emptying(spool=self, services=self, feed=self, now_us=lambda: NOW_US)(service))
+        emptying = Emptying(spool=self, orders=self, services=self, feed=self, now_us=lambda: NOW_US)
+        return Deferred.fromCoroutine(emptying(service))
 
 
 def stored(seq: int, received_us: int = 0) -> StoredEvent:

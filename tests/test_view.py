@@ -150,6 +150,7 @@ class Bench:
             courier=self.parts,
             gateways=(),
             spool=self.parts,
+            orders=self.parts,
             journal=self.parts,
             counters=self.parts,
             now_us=lambda: NOW_US,

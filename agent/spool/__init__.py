@@ -17,7 +17,7 @@
 * `rescue` looks at the spool before it is opened, `recheck` at its pages behind the start if that may wait; `doubt`
   notes that damage was met. `quarantine` is where a damaged spool goes, `salvage` reads what can be read of it,
   `frames` what its log holds behind a fault; `mark` notes outside the database how far it has come.
-* `offline` takes an operator's orders while no agent runs.
+* `orders` takes an operator's orders, `offline` does so while no agent runs.
 
 docs/spool.rst says what is promised; docs/decisions/0003 and 0004 say why it is built like this.
 """

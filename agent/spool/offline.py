@@ -50,15 +50,15 @@ class OfflineSpool:
         self._writer.close()
 
     def replay(self, ids: Iterable[str], *, progress: Progress | None = None) -> int:
-        """As `SqliteSpool.replay`. `progress` is called with the number of ids that have been looked at."""
+        """As `Orders.replay`. `progress` is called with the number of ids that have been looked at."""
         return self._mend_all(ids, lambda some: Replay(ids=some), progress)
 
     def purge(self, ids: Iterable[str], *, progress: Progress | None = None) -> int:
-        """As `SqliteSpool.purge`."""
+        """As `Orders.purge`."""
         return self._mend_all(ids, lambda some: Purge(ids=some), progress)
 
     def edit(self, letter_id: str, *, body: bytes) -> int:
-        """As `SqliteSpool.edit`; raises `ValueError` for a body that cannot be read."""
+        """As `Orders.edit`; raises `ValueError` for a body that cannot be read."""
         return self._mend(Edit(id=letter_id, body=body)).count
 
     def _mend_all(self, ids: Iterable[str], order: Callable[[tuple[str, ...]], Mend], progress: Progress | None) -> int:

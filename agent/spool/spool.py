@@ -1,11 +1,12 @@
 """The spool as the others see it, in the reactor thread: a part with a life, a sink for events, a queue of work.
 
-`intake` collects what a turn brings, `thread` carries it to the writer, `telling` passes on what became of it.
+`intake` collects what a turn brings, `thread` carries it to the writer, `telling` passes on what became of it. `orders`
+has what the operator does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, TypeVar
@@ -37,7 +38,8 @@ from agent.spool.faults import trouble
 from agent.spool.gathering import Gathering
 from agent.spool.intake import Intake
 from agent.spool.lookout import Lookout
-from agent.spool.mending import Edit, Mend, Mended, Purge, Replay
+from agent.spool.mending import Mend, Mended
+from agent.spool.orders import Orders
 from agent.spool.reader import OpenWork
 from agent.spool.reserve import Reserve, free_bytes
 from agent.spool.retention import Retire, Retired
@@ -130,6 +132,7 @@ class SqliteSpool:
         )
         self._sweep = Sweep(reactor=reactor, order=self._retire)
         self._claims = Claims(reactor=reactor, write=self._write_claim)
+        self.orders: Final = Orders(write=self._order)
         self._reading = ThreadPool(minthreads=0, maxthreads=1, name="spool-reader")
         self._ended: Deferred[None] = Deferred()
 
@@ -341,35 +344,6 @@ class SqliteSpool:
         """
         return self._change(Answered(event=event, settlement=settlement))
 
-    # The operator's changes
-
-    def replay(self, ids: Iterable[str]) -> Awaitable[int]:
-        """Offer dead letters again, at the end of their lines and from their first attempt on; return how many.
-
-        An id is an event's or a request's (`<event id>/<number>`); one that is not dead is passed over. Long lists take
-        several transactions: after a failure (`MachineError`) the first ones may have been replayed.
-        """
-        return Deferred.fromCoroutine(self._mend_all(ids, lambda some: Replay(ids=some)))
-
-    def purge(self, ids: Iterable[str]) -> Awaitable[int]:
-        """Delete dead letters, an event with its requests; return how many. An event with open requests stays."""
-        return Deferred.fromCoroutine(self._mend_all(ids, lambda some: Purge(ids=some)))
-
-    def edit(self, letter_id: str, *, body: bytes) -> Awaitable[int]:
-        """Give a dead letter another body; return 1, or 0 where it is not dead. It stays dead until it is replayed.
-
-        Fails with `ValueError` when an event's new body cannot be read as what the event is (XML or JSON, in its
-        charset).
-        """
-        return self._mend(Edit(id=letter_id, body=body)).addCallback(lambda mended: mended.count)
-
-    async def _mend_all(self, ids: Iterable[str], order: Callable[[tuple[str, ...]], Mend]) -> int:
-        count, left = 0, tuple(dict.fromkeys(ids))
-        while left:
-            mended = await self._mend(order(left))
-            count, left = count + mended.count, mended.left
-        return count
-
     async def _retire(self, what: Retire) -> Retired:
         change = Change(what=what)
         await self._give(change)
@@ -377,13 +351,6 @@ class SqliteSpool:
             log.debug("{events} events that were over were deleted", events=change.retired.events)
             self._counters.count("spool.retired", by=change.retired.events)
         return change.retired
-
-    def _mend(self, what: Mend) -> Deferred[Mended]:
-        def result_of(mended: Mended | None) -> Mended:
-            assert mended is not None
-            return mended
-
-        return self._order(what).addCallback(result_of)
 
     def _write_claim(self, claim: Claim) -> None:
         """Nobody waits for it: what the disk refuses to note is only the number of an attempt."""

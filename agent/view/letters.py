@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent.delivery import State
 from agent.errors import AgentError, SenderError
 from agent.recent import PURGED, Happening
-from agent.view.parts import EventJournal, InThread, Letters, NewestRead
+from agent.view.parts import EventJournal, InThread, NewestRead, Orders
 
 REPLAYED: Final = "replayed by the operator"
 DELETED: Final = "deleted by the operator"
@@ -20,13 +20,13 @@ class LetterOrders:
     def __init__(
         self,
         *,
-        spool: Letters,
+        orders: Orders,
         journal: EventJournal,
         feed: NewestRead,
         in_thread: InThread,
         now_us: Callable[[], int],
     ) -> None:
-        self._spool = spool
+        self._orders = orders
         self._journal = journal
         self._feed = feed
         self._in_thread = in_thread
@@ -35,7 +35,7 @@ class LetterOrders:
     async def replay(self, ids: Sequence[str]) -> int:
         """Offer them again; return how many."""
         found = await self._dead(ids)
-        count = await self._spool.replay(ids)
+        count = await self._orders.replay(ids)
         # Of an event its host tells that it is received again.
         self._tell((one for one in found if one["destination"]), State.RECEIVED.label, REPLAYED)
         return count
@@ -43,7 +43,7 @@ class LetterOrders:
     async def purge(self, ids: Sequence[str]) -> int:
         """Delete them; return how many."""
         found = await self._dead(ids)
-        count = await self._spool.purge(ids)
+        count = await self._orders.purge(ids)
         if found:
             kept = {one["id"] for one in await self._dead(ids)}
             self._tell((one for one in found if one["id"] not in kept), PURGED, DELETED)
@@ -52,7 +52,7 @@ class LetterOrders:
     async def edit(self, letter_id: str, body: bytes) -> bool:
         """Give one another body; raises `SenderError` 422 for one that it cannot have."""
         try:
-            return await self._spool.edit(letter_id, body=body) == 1
+            return await self._orders.edit(letter_id, body=body) == 1
         except ValueError as error:
             raise SenderError("bad-letter", str(error), status=422, title="Bad body of an event") from error
 

@@ -30,12 +30,13 @@ from agent.view.parts import (
     EventJournal,
     Insertion,
     InThread,
-    Letters,
     Levelled,
     Listening,
     NewestRead,
+    Orders,
     Refusing,
     Services,
+    SpoolHealth,
 )
 
 Result = TypeVar("Result")
@@ -111,7 +112,8 @@ class LiveView:
         host: Services,
         courier: Destinations,
         gateways: Iterable[Listening],
-        spool: Letters,
+        spool: SpoolHealth,
+        orders: Orders,
         journal: EventJournal,
         counters: Counted,
         now_us: Callable[[], int],
@@ -134,7 +136,7 @@ class LiveView:
         self._courier = courier
         self._gateways = gateways
         self._spool = spool
-        self._letters = LetterOrders(spool=spool, journal=journal, feed=newest, in_thread=in_thread, now_us=now_us)
+        self._letters = LetterOrders(orders=orders, journal=journal, feed=newest, in_thread=in_thread, now_us=now_us)
         self._folder = Path(config.home) / "var" / "spool"
         self._journal = journal
         self._counters = counters

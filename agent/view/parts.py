@@ -100,18 +100,19 @@ class Insertion(Protocol):
     def again(self, event_id: str) -> Awaitable[str]: ...
 
 
-class Letters(Protocol):
-    """The spool, as the operator changes it.
-
-    `troubles` are why it refuses events, none where it does not; `findings` are what its start found damaged, and what
-    was saved of it.
-    """
+class SpoolHealth(Protocol):
+    """`troubles` are why the spool refuses events, none where it does not; `findings` what was found damaged, and what
+    was saved of it."""
 
     @property
     def troubles(self) -> Sequence[str]: ...
 
     @property
     def findings(self) -> Sequence[str]: ...
+
+
+class Orders(Protocol):
+    """What the spool does to dead letters, and how many it was done to."""
 
     def replay(self, ids: Sequence[str]) -> Awaitable[int]: ...
 

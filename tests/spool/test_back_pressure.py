@@ -129,7 +129,7 @@ def test_an_answered_event_and_a_dead_one_take_no_room_until_it_is_replayed(begi
     agent.reactor.wait_for(agent.spool.store_answered(event(1), settlement(0)))
     agent.offer(2)
     agent.settle(2, Outcome.GIVE_UP)
-    agent.reactor.wait_for(agent.spool.replay([event(2).id]))
+    agent.reactor.wait_for(agent.spool.orders.replay([event(2).id]))
 
     assert agent.offer(3) == [("backlog-events", "30")]
 

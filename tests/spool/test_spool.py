@@ -342,7 +342,7 @@ def test_a_replay_is_announced_and_counted(agent):
     agent.spool.on_requests(requests.extend)
     ids = [event(number).id for number in range(1, 203)]
 
-    assert agent.wait_for(agent.spool.replay([*ids, f"{event(203).id}/1", ids[0]])) == 203
+    assert agent.wait_for(agent.spool.orders.replay([*ids, f"{event(203).id}/1", ids[0]])) == 203
     assert [stored.event.id for stored in events] == ids
     assert [stored.seq for stored in events] == list(range(204, 406))
     assert [stored.id for stored in requests] == [f"{event(203).id}/1"]
@@ -354,11 +354,11 @@ def test_purge_and_edit_are_answered(agent):
     agent.store(1)
     agent.wait_for(agent.spool.settle_event(settlement(1, Outcome.GIVE_UP)))
 
-    assert agent.wait_for(agent.spool.edit(event(1).id, body=b"<b/>")) == 1
+    assert agent.wait_for(agent.spool.orders.edit(event(1).id, body=b"<b/>")) == 1
     with pytest.raises(ValueError, match="cannot be read"):
-        agent.wait_for(agent.spool.edit(event(1).id, body=b"<b>"))
-    assert agent.wait_for(agent.spool.purge([event(1).id, event(2).id])) == 1
-    assert agent.wait_for(agent.spool.edit(event(1).id, body=b"<b/>")) == 0
+        agent.wait_for(agent.spool.orders.edit(event(1).id, body=b"<b>"))
+    assert agent.wait_for(agent.spool.orders.purge([event(1).id, event(2).id])) == 1
+    assert agent.wait_for(agent.spool.orders.edit(event(1).id, body=b"<b/>")) == 0
 
 
 def test_a_replay_that_the_disk_refuses_fails_with_its_sentence(agent, disk):
@@ -367,10 +367,10 @@ def test_a_replay_that_the_disk_refuses_fails_with_its_sentence(agent, disk):
     agent.wait_for(agent.spool.settle_event(settlement(1, Outcome.GIVE_UP)))
     disk.fail["sync"] = io_error()
     with pytest.raises(MachineError, match="the disk reported an error"):
-        agent.wait_for(agent.spool.replay([event(1).id]))
+        agent.wait_for(agent.spool.orders.replay([event(1).id]))
     disk.fail.clear()
 
-    assert agent.wait_for(agent.spool.replay([event(1).id])) == 1
+    assert agent.wait_for(agent.spool.orders.replay([event(1).id])) == 1
 
 
 def test_open_events_can_be_narrowed(agent):
