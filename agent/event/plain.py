@@ -42,6 +42,7 @@ def is_plain(body: bytes, *, max_depth: int, max_attributes: int) -> bool:
     start = beginning.end()
     if body.find(_QUESTION, start) >= 0 and b"<?" in body[1:]:
         return False
+    # A name space is an attribute.
     if body.find(_EQUALS, start) >= 0 and b"xmlns" in body:
         return False
     try:

@@ -68,7 +68,7 @@ class Outlet:
 
 
 def _nobody() -> None:
-    """Who is told then."""
+    """Stands in for who was told."""
 
 
 def _sender_of(transport: Any) -> Callable[[bytes], object]:

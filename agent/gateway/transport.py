@@ -1,8 +1,8 @@
 """The socket of one connection, under the reactor: what the gateway's connections read from and send to.
 
-Twisted's `tcp.Server` does the same for everybody, and for a connection that brings one request that is a tenth of all
-its cost. This one does what a gateway needs and no more: `Outlet` sends by the socket itself and is the only producer;
-reading takes `READ_BYTES`; and what has nothing left to send closes at once, not in the next turn of the reactor.
+Twisted's `tcp.Server` does the same for everybody, and takes another turn of the reactor to close; see
+docs/decisions/0035. This one does what a gateway needs and no more: `Outlet` sends by the socket itself and is the only
+producer; reading takes `READ_BYTES`; and what has nothing left to send closes at once.
 
 `connectionLost` of the protocol is therefore called inside `loseConnection` and `abortConnection`.
 """

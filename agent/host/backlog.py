@@ -70,6 +70,7 @@ class Backlog:
 
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Newly stored events, in order of `seq`."""
+        # Where the first of a line is left on disk, so are all behind it: nearly always, while senders are quicker.
         first_seq = events[0].seq
         lines = set(map(LINE_OF, events))
         if all(self._lineup.leaves(priority, group, first_seq) for priority, group in lines):

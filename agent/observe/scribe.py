@@ -72,7 +72,7 @@ class Scribe:
         """Write what is left and stop; waits at most `END_PATIENCE_S`."""
         self._ending = True
         self._calls.put(None)
-        self._calls.put(None)
+        self._calls.put(None)  # the thread waits twice
         if self._thread is not None:
             self._thread.join(END_PATIENCE_S)
 

@@ -28,10 +28,9 @@ class _Kept(NamedTuple, Generic[Item]):
 class Ring(Generic[Item]):
     """Keeps what came in the bundles in which it came, and takes them apart when somebody reads.
 
-    At most `max_items` can be read. At most `max_chars` are kept, and when they are more, the oldest bundle is dropped:
-    at most 1/32 of the characters too early. The newest item is always kept. Of the bundle that holds the oldest
-    item, those before it are in memory, and counted, as long as it is. `chars_of` says what a bundle takes. Not
-    thread-safe.
+    The newest `max_items` can be read, as long as they have no more than `max_chars` together; `chars_of` says how many
+    a bundle has. A bundle is dropped when none of it can be read any more, or whole when the characters are too many:
+    at most 1/32 of them too early. The newest item is always kept. Not thread-safe.
     """
 
     def __init__(self, *, max_items: int, max_chars: int, chars_of: Callable[[Sequence[Item]], int]) -> None:

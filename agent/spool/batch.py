@@ -30,6 +30,7 @@ FAULTS_OF_ONE: Final = (
 """Errors that come from what is stored and not from the disk: only the order that caused it is refused."""
 
 UNTRIED: Final = tuple(StoredEvent._field_defaults.values())
+"""What `StoredEvent` says of an event that has never been begun."""
 NEWLY_STORED: Final = partial(tuple.__new__, StoredEvent)
 """Made of all its fields: two thirds of what `StoredEvent(...)` costs, which is a function in Python."""
 

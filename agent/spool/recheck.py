@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from agent.spool import doubt, layout
-from agent.spool.rescue import Look, as_far, check, within
+from agent.spool.rescue import Look, check, over_after, sound_so_far
 from agent.spool.spool import SqliteSpool
 
 log = Logger(namespace="spool")
@@ -65,7 +65,7 @@ class Recheck:
             await self._ended
 
     def _check(self) -> Look:
-        is_over = within(self._time_s, self._seconds)
+        is_over = over_after(self._time_s, self._seconds)
         try:
             connection = layout.open_for_reading(self._path)
         except doubt.DAMAGE as error:
@@ -85,7 +85,7 @@ class Recheck:
         elif look.is_whole:
             log.debug("{path}: all pages are sound", path=str(self._path))
         elif not self._is_stopping:
-            self._spool.note_finding(as_far(self._path, self._time_s))
+            self._spool.note_finding(sound_so_far(self._path, self._time_s))
 
     def _failed(self, failure: Failure) -> None:
         if isinstance(failure.value, apsw.Error | OSError):

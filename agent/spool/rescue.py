@@ -27,15 +27,14 @@ from agent.spool.mark import Mark, MarkFile
 PROGRESS_STEPS: Final = 10_000
 """Instructions of SQLite's machine between two looks at the clock: about a millisecond."""
 
-
 SMALL_BYTES: Final = 16 * 1024 * 1024
 """Up to this size the check takes some 15 ms, or as long as the disk needs for so much, and comes before the start."""
 
 
 @attrs.frozen(kw_only=True)
 class Look:
-    """What a check found. `fault` is empty where there is none; `is_whole` is false where the time was not enough, and
-    `is_put_off` is true where there was none yet."""
+    """What a check found. `fault` is empty where nothing was found; `is_whole` is false where the time was not enough.
+    `is_put_off`: the check is still to come."""
 
     fault: str = ""
     is_whole: bool = True
@@ -51,7 +50,7 @@ class Overview:
 
 
 def check(connection: apsw.Connection, *, is_enough: Callable[[], bool]) -> Look:
-    """Let SQLite check its pages until it is enough."""
+    """Let SQLite check its pages, to the end or until `is_enough`, which is asked every millisecond."""
     connection.set_progress_handler(is_enough, PROGRESS_STEPS)
     try:
         answer = str(connection.execute("PRAGMA quick_check(1)").get)
@@ -64,13 +63,13 @@ def check(connection: apsw.Connection, *, is_enough: Callable[[], bool]) -> Look
         connection.set_progress_handler(None)
 
 
-def within(time_s: float, seconds: Callable[[], float]) -> Callable[[], bool]:
-    """Says when that time is over."""
+def over_after(time_s: float, seconds: Callable[[], float]) -> Callable[[], bool]:
+    """Whether that time is over, from now on; for `check`."""
     end_s = seconds() + time_s
     return lambda: seconds() >= end_s
 
 
-def as_far(path: Path, time_s: float) -> str:
+def sound_so_far(path: Path, time_s: float) -> str:
     """The sentence for a check that was not whole."""
     return f'{path}: found sound as far as {time_s:g} s reached; "iadmin spool check" looks at all of it'
 
@@ -93,14 +92,14 @@ def look_over(
     mark = MarkFile(folder).read()
     is_gone = not path.exists() or path.stat().st_size == 0
     if not is_gone:
-        look, newest = _examine(path, is_enough=within(time_s, seconds), boot_id=boot_id, vfs=vfs)
+        look, newest = _examine(path, is_enough=over_after(time_s, seconds), boot_id=boot_id, vfs=vfs)
     elif layout.is_empty_beside_its_log(path):
         look, newest = Look(fault="the database is empty although its log is not"), Mark()
     else:
         look, newest = Look(), Mark()
     said = []
     if not look.is_whole:
-        said.append(as_far(path, time_s))
+        said.append(sound_so_far(path, time_s))
     if not look.fault and newest.event_seq >= mark.event_seq and newest.request_seq >= mark.request_seq:
         return Overview(said=said, is_put_off=look.is_put_off)
     from agent.spool import quarantine  # hardly any start has anything to save

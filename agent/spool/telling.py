@@ -87,7 +87,7 @@ class Telling:
     def take(self, report: Report) -> None:
         """Answer the senders first, then tell those who work the events off."""
         for event, waiting in report.accepts:
-            try:
+            try:  # as `tell` does, without a call more for each event
                 waiting.stored(event.id)
             except Exception:
                 log.failure(NOT_PASSED_ON)

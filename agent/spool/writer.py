@@ -275,8 +275,8 @@ class Writer:
         accepts: Sequence[Accept] = batch.accepts
         window_us = round(self._limits.idempotency_window_s * 1e6)
         has_keys = bool(window_us and [event for event, _ in accepts if event.idempotency_key])
-        is_several = bool(batch.changes) or has_keys or not newcomers.is_one_step(accepts)
-        if is_several:
+        needs_transaction = bool(batch.changes) or has_keys or not newcomers.is_one_step(accepts)
+        if needs_transaction:
             connection.execute("BEGIN IMMEDIATE")
         if has_keys:
             accepts, report.repeats = sort_out(connection, accepts, age_us=age_us, window_us=window_us)
@@ -289,7 +289,7 @@ class Writer:
             self._change(connection, batch.changes, ledger, (stored_us, age_us), report)
             event_seq, request_seq, newest_id = ledger.event_seq, ledger.request_seq, ledger.last_event_id
             report.requests, report.replayed, report.opened = ledger.requests, ledger.replayed, ledger.opened
-        if is_several:
+        if needs_transaction:
             connection.execute("COMMIT")
         self._event_seq, self._request_seq, self.last_event_id = event_seq, request_seq, newest_id
         self._mark.write(Mark(event_seq=event_seq, request_seq=request_seq, event_id=newest_id))

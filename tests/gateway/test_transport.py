@@ -156,7 +156,7 @@ def test_cutting_off_resets_and_drops_what_waits(line: Line) -> None:
     outlet = Outlet(line.transport, moved=lambda: None)
     outlet.send(b"." * 10_000_000)
     line.transport.abortConnection()
-    assert ["lost"] == line.hearer.told
+    assert (["lost"], b"") == (line.hearer.told, outlet._backlog)
     with pytest.raises(ConnectionResetError):
         line.hear()
 

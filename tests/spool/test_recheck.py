@@ -1,5 +1,6 @@
 """The check that comes behind the start, and when it may."""
 
+import apsw
 import pytest
 from twisted.internet.defer import Deferred, execute
 
@@ -85,7 +86,7 @@ def test_a_restart_does_not_wait_for_the_check(filled):
     assert ([], True) == opened(filled)
     writer = open_writer(filled)
     writer.commit(Batch(accepts=[(event(900), None)]))
-    writer._connection.config(__import__("apsw").SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    writer._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     writer._connection.close(force=True)
     assert ([], True) == opened(filled)
 

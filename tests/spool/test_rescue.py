@@ -7,7 +7,7 @@ from agent.spool import layout, rescue
 from agent.spool.batch import Batch, Change
 from agent.spool.journal import Journal
 from agent.spool.mark import Mark, MarkFile
-from agent.spool.rescue import check, look_over, within
+from agent.spool.rescue import check, look_over, over_after
 from agent.spool.rows import LARGE_BYTES
 from agent.spool.writer import Writer
 from tests.spool.support import START_US, FaultyDisk, event, sent, settlement
@@ -286,7 +286,7 @@ def test_the_check_has_an_end(filled):
     connection = layout.open_for_reading(filled / layout.FILE_NAME)
     rescue_steps, rescue.PROGRESS_STEPS = rescue.PROGRESS_STEPS, 10
     try:
-        found = check(connection, is_enough=within(3, lambda: next(ticks)))
+        found = check(connection, is_enough=over_after(3, lambda: next(ticks)))
         [sentence] = look_over(filled, time_s=3, now_us=lambda: START_US, seconds=lambda: next(ticks)).said
     finally:
         rescue.PROGRESS_STEPS = rescue_steps
