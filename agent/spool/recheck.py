@@ -66,10 +66,7 @@ class Recheck:
 
     def _check(self) -> Look:
         is_over = over_after(self._time_s, self._seconds)
-        try:
-            connection = layout.open_for_reading(self._path)
-        except doubt.DAMAGE as error:
-            return Look(fault=str(error))
+        connection = layout.open_for_reading(self._path)
         try:
             return check(connection, is_enough=lambda: self._is_stopping or is_over())
         finally:

@@ -153,7 +153,8 @@ class SqliteSpool:
 
     @property
     def findings(self) -> Sequence[str]:
-        """What the start found damaged or missing, and what was saved of it; sentences for the operator."""
+        """What the start, or the check behind it, found damaged or missing, and what was saved of it; sentences for the
+        operator."""
         return tuple(self._writer.findings)
 
     @property

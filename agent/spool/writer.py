@@ -42,7 +42,6 @@ CHECKPOINT_PAGES: Final = 4000
 """Copy the log into the database when it has grown by this much, 16 MiB: seldom enough that the sync of the database
 costs little, small enough that a restart reads it back in a moment. SQLite's own default is 1000."""
 
-
 SCARCE_PAGES: Final = 256
 """The same while the reserve is spent, 1 MiB: the log must not use up what was given up for it."""
 
@@ -86,9 +85,9 @@ class Writer:
         self._log_pages = 0
         self.last_event_id = ""
         self.findings: list[str] = []
-        """What the start found damaged or missing, as sentences for the operator."""
+        """What was found damaged or missing, as sentences for the operator."""
         self.is_check_due = False
-        """Whether the pages have not been checked yet."""
+        """Whether the check of the pages was put off."""
         self.open_loads: list[tuple[str, int, int]] = []
         """What was open at the start: service, events, bytes of their bodies."""
 

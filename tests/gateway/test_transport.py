@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableDescriptor, IReadWriteDescriptor
 from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from agent.gateway.listening import listen
@@ -206,12 +208,28 @@ def test_who_closes_while_hearing_is_not_asked_to_write(line: Line) -> None:
     assert [b"hello", "lost"] == line.hearer.told
 
 
+def test_an_end_is_told_once(line: Line) -> None:
+    """The reactor may find out what the connection has done itself."""
+    line.transport.abortConnection()
+    line.transport.connectionLost(Failure(ConnectionLost()))
+    assert ["lost"] == line.hearer.told
+
+
 def test_a_producer_of_a_connection_that_is_gone_is_stopped(line: Line) -> None:
     """What it had is lost, and nobody keeps asking for it."""
+    asked: list[str] = []
+
+    class Producer:
+        def resumeProducing(self) -> None:
+            asked.append("more")
+
+        def stopProducing(self) -> None:
+            asked.append("stop")
+
     line.transport.abortConnection()
-    outlet = Outlet(line.transport, moved=lambda: None)
-    outlet.send(b"too late")
-    assert ["lost"] == line.hearer.told
+    line.transport.registerProducer(Producer(), False)
+    line.transport.unregisterProducer()
+    assert ["stop"] == asked
     assert not line.is_looked_after
 
 

@@ -45,6 +45,14 @@ def damage(folder):
         file.write(b"\xff" * PAGE)
 
 
+def kill(folder):
+    """A writer in the midst of its work: the log is left behind."""
+    writer = open_writer(folder)
+    writer.commit(Batch(accepts=[(event(900), None)]))
+    writer._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    writer._connection.close(force=True)
+
+
 def opened(folder, **more):
     """What a start finds, and whether it has put the check off."""
     writer = open_writer(folder, **more)
@@ -84,10 +92,7 @@ def rechecked(folder, **more):
 def test_a_restart_does_not_wait_for_the_check(filled):
     """After an orderly stop in the same run of the machine the check is put off, and after a kill as well."""
     assert ([], True) == opened(filled)
-    writer = open_writer(filled)
-    writer.commit(Batch(accepts=[(event(900), None)]))
-    writer._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    writer._connection.close(force=True)
+    kill(filled)
     assert ([], True) == opened(filled)
 
 
@@ -99,8 +104,10 @@ def test_what_speaks_for_damage_or_costs_nothing_is_checked_before(filled, monke
     if why == "doubt":
         doubt.leave(filled, "a page")
     if why == "cut off":
+        # Behind a log SQLite itself does not look how long the file is.
+        kill(filled)
         path = filled / layout.FILE_NAME
-        path.write_bytes(path.read_bytes()[: 20 * PAGE])
+        path.write_bytes(path.read_bytes()[: -10 * PAGE])
     else:
         damage(filled)
     boot_id = {"other run": "another run", "no name of the run": ""}.get(why, "this run")
@@ -151,6 +158,25 @@ def test_a_doubt_without_reason_goes_with_the_check_that_finds_none(filled):
     assert ([], False) == opened(filled)
     assert not doubt.is_left(filled)
     assert ([], True) == opened(filled)
+
+
+def test_half_a_check_leaves_the_doubt(filled, monkeypatch):
+    """What was met may lie in the other half."""
+    monkeypatch.setattr(rescue, "PROGRESS_STEPS", 10)
+    doubt.leave(filled, "a page")
+    ticks = iter(range(10**9))
+    [sentence], is_due = opened(filled, seconds=lambda: next(ticks))
+    assert "found sound as far as 10 s reached" in sentence
+    assert (False, True) == (is_due, doubt.is_left(filled))
+
+
+def test_a_head_that_is_overwritten_meanwhile_is_damage(filled):
+    """The check cannot even begin; the next start heals it like any other page."""
+    with (filled / layout.FILE_NAME).open("r+b") as file:
+        file.write(b"\xff" * 100)
+    [sentence] = rechecked(filled)
+    assert "the spool is damaged" in sentence
+    assert doubt.is_left(filled)
 
 
 def test_a_page_that_the_start_itself_needs_is_not_put_off(filled):
