@@ -7,6 +7,7 @@ from typing import Final
 import apsw
 
 from agent.errors import ExitStatus, MachineError, SenderError
+from agent.spool import doubt
 from agent.spool.batch import FAULTS_OF_ONE
 
 FULL: Final = "store-full"
@@ -56,6 +57,13 @@ def trouble(error: Exception, folder: object) -> MachineError:
             FULL,
             f"{folder}: the disk is full, so events are refused (503) until there is space again; "
             "free some or move the spool to a larger disk",
+            exit_status=ExitStatus.IO_ERROR,
+        )
+    if isinstance(error, doubt.DAMAGE):
+        return MachineError(
+            "store-damaged",
+            f"{folder}: the spool is damaged ({error}), so what needs the damaged part is refused (events: 503) or "
+            "waits; restart the agent (iadmin restart): it then moves the spool aside and saves what is readable",
             exit_status=ExitStatus.IO_ERROR,
         )
     return MachineError(

@@ -31,6 +31,10 @@ SMALL_BYTES: Final = 16 * 1024 * 1024
 """Up to this size the check takes some 15 ms, or as long as the disk needs for so much, and comes before the start."""
 
 
+DAILY_TABLES: Final = ("meta", "tally", "dedup")
+"""They do not grow with what was stored: a row for each service and destination, and what filters remember."""
+
+
 @attrs.frozen(kw_only=True)
 class Look:
     """What a check found. `fault` is empty where nothing was found; `is_whole` is false where the time was not enough.
@@ -129,7 +133,8 @@ def _examine(path: Path, *, is_enough: Callable[[], bool], boot_id: str, vfs: st
         return Look(fault=str(error)), Mark()
     try:
         if _may_wait(connection, path, boot_id):
-            return Look(is_put_off=True), _newest(connection)
+            fault = _fault_in_daily_use(connection)
+            return (Look(fault=fault), Mark()) if fault else (Look(is_put_off=True), _newest(connection))
         look = check(connection, is_enough=is_enough)
         if look.is_whole and not look.fault:
             doubt.clear(path.parent)
@@ -150,7 +155,22 @@ def _may_wait(connection: apsw.Connection, path: Path, boot_id: str) -> bool:
     """
     if not boot_id or path.stat().st_size <= SMALL_BYTES or doubt.is_left(path.parent) or _is_cut_off(path):
         return False
+    if connection.pragma("user_version") != layout.FORMAT:
+        return False
     return bool(connection.execute("SELECT value FROM meta WHERE name = 'clock_boot_id'").get == boot_id)
+
+
+def _fault_in_daily_use(connection: apsw.Connection) -> str:
+    """What is wrong with the few pages without which nothing goes on. The lines of open events are read by the writer.
+
+    An agent that works on would refuse to begin (`dedup`), to settle (`tally`) or to send until somebody restarts it.
+    """
+    for table in DAILY_TABLES:
+        answer = str(connection.execute(f"PRAGMA quick_check({table})").get)
+        if answer != "ok":
+            return answer
+    connection.execute(f"SELECT count(*) FROM request INDEXED BY request_open WHERE {layout.OPEN_TERM}").fetchall()
+    return ""
 
 
 def _is_cut_off(path: Path) -> bool:

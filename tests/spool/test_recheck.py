@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred, execute
 
 from agent.spool import doubt, layout, rescue
 from agent.spool.batch import Batch, Change
+from agent.spool.faults import trouble
 from agent.spool.journal import Journal
 from agent.spool.mark import FILE_NAME as MARK
 from agent.spool.recheck import Recheck
@@ -34,11 +35,11 @@ def filled(folder, monkeypatch):
     return folder
 
 
-def damage(folder):
-    """A page in the midst of the events."""
+def damage(folder, name="event"):
+    """A page in the midst of a table or an index, of the events unless it is said."""
     connection = layout.open_for_reading(folder / layout.FILE_NAME)
-    query = "SELECT pageno FROM dbstat WHERE name = 'event' AND pagetype = 'leaf' ORDER BY pageno"
-    pages = [page for (page,) in connection.execute(query)]
+    query = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno"
+    pages = [page for (page,) in connection.execute(query, (name,))]
     connection.close()
     with (folder / layout.FILE_NAME).open("r+b") as file:
         file.seek((pages[len(pages) // 2] - 1) * PAGE)
@@ -194,6 +195,28 @@ def test_a_page_that_the_start_itself_needs_is_not_put_off(filled):
     assert not is_due
 
 
+@pytest.mark.parametrize("name", ["dedup", "sqlite_autoindex_dedup_1", "tally", "meta", "request_open"])
+def test_what_nothing_goes_on_without_is_checked_before(filled, name):
+    """Filters do not begin without what they have counted, nothing settles without the tally, nothing is sent without
+    the requests that are open: these few pages are healed before the start, however large the spool is."""
+    damage(filled, name)
+    writer = open_writer(filled)
+    (finding,) = writer.findings
+    assert "200 events were saved" in finding and not writer.is_check_due
+    writer.close()
+
+
+def test_a_former_format_is_checked_before_it_is_brought_up_to_date(filled):
+    """Its tables are others, and the migration reads and writes all of them."""
+    connection = layout.open_for_writing(filled / layout.FILE_NAME)
+    connection.pragma("user_version", layout.FORMAT - 1)
+    connection.close()
+    overview = rescue.look_over(
+        filled, time_s=10.0, now_us=lambda: START_US, seconds=lambda: 0.0, boot_id="this run", vfs=None
+    )
+    assert ([], False) == (overview.said, overview.is_put_off)
+
+
 def test_the_check_has_an_end(filled, monkeypatch):
     """As at a start, and the operator is told how to look at the rest."""
     monkeypatch.setattr(rescue, "PROGRESS_STEPS", 10)
@@ -249,3 +272,10 @@ def test_a_writer_that_meets_damage_leaves_a_doubt(filled):
     assert "CorruptError" in str(failed)
     assert doubt.is_left(filled)
     writer.close()
+
+
+def test_the_operator_is_told_what_heals_damage():
+    """A restart: verifying the spool again, which helps after a sync that has failed, would wait for ever."""
+    said = trouble(apsw.CorruptError("a page"), "var/spool").sentence
+    assert "the spool is damaged" in said and "iadmin restart" in said
+    assert "iadmin restart" not in trouble(apsw.IOError("a sync"), "var/spool").sentence
