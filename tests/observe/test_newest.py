@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 from agent.observe.newest import EXAMINED, MAX_KEPT, MAX_PAGE_CHARS, Newest
 from agent.recent import Alike, Happening, Lines, Wanted
@@ -35,6 +36,18 @@ class Interrupted(Lines):
         if kept is not None:
             kept.put(lines(line("said by a finalizer")), urgent=True)
         return super().__len__()
+
+
+class InterruptedReading(Lines):
+    """The same when they are read."""
+
+    def __init__(self, text: str, kept: Newest) -> None:
+        super().__init__(text)
+        self._kept = kept
+
+    def __getitem__(self, place: Any) -> Any:
+        self._kept.put(lines(line("said by a finalizer")))
+        return super().__getitem__(place)
 
 
 def texts(page: object) -> list[object]:
@@ -123,3 +136,13 @@ def test_a_line_of_a_finalizer_waits_for_nobody() -> None:
     taking.join(2.0)
     assert not taking.is_alive()
     assert ["taken", "said by a finalizer"] == texts(kept.read(place, ANYTHING))
+
+
+def test_what_a_finalizer_says_to_a_reader_is_on_the_next_page() -> None:
+    """Also when nothing else is said after it."""
+    kept = newest()
+    place = kept.read("", ANYTHING).next
+    kept.put(InterruptedReading(line("taken"), kept))
+    page = kept.read(place, ANYTHING)
+    assert ["taken"] == texts(page)
+    assert ["said by a finalizer"] == texts(kept.read(page.next, ANYTHING))

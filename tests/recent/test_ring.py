@@ -75,6 +75,7 @@ def test_what_nobody_reads_is_not_taken_apart() -> None:
     for bundle in bundles:
         kept.add(bundle)
     assert 9 == sum(bundle.reads for bundle in bundles)  # to count the characters
+    assert 2 == len(kept._bundles)
     assert ["b", "c"] == kept.after(25, 9)[0]
     assert 10 == sum(bundle.reads for bundle in bundles)
 
@@ -90,6 +91,10 @@ def test_characters_that_are_too_many_cost_the_oldest_bundle() -> None:
     assert 2 == kept.begin
     kept.add(["d" * (max_chars - 2), "e"])
     assert ["c", "d", "e"] == [item[0] for item in kept.after(0, 9)[0]]
+    kept.add(["f"])
+    assert ["d", "e", "f"] == [item[0] for item in kept.after(0, 9)[0]]
+    kept.add(["g"])
+    assert ["e", "f", "g"] == [item[0] for item in kept.after(0, 9)[0]]
 
 
 def test_nothing_leaves_nothing_behind() -> None:

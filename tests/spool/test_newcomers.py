@@ -42,12 +42,14 @@ def test_any_number_of_events_becomes_the_rows_that_each_alone_would_be(connecti
     assert alone == stored(connection)
 
 
-def test_a_large_body_lies_beside_its_row(connection):
-    """The row itself is small, and a small body stays in its own."""
-    large = event(1, body=b"<a>" + b"x" * rows.LARGE_BYTES + b"</a>")
-    newcomers.insert(connection, accepts([event(0), large]), first_seq=1, stored_us=START_US, age_us=START_US)
+@pytest.mark.parametrize("before", [1, newcomers.MAX_TOGETHER + 1])
+def test_a_large_body_lies_beside_its_row(connection, before):
+    """The row itself is small, and a small body stays in its own; also with the second of two statements."""
+    large = event(before, body=b"<a>" + b"x" * rows.LARGE_BYTES + b"</a>")
+    events = [*map(event, range(before)), large]
+    newcomers.insert(connection, accepts(events), first_seq=1, stored_us=START_US, age_us=START_US)
     found = connection.execute(f"SELECT body, {rows.BODY['event']} FROM event ORDER BY seq").fetchall()
-    assert [(b"<a/>", b"<a/>"), (b"", large.body)] == found
+    assert [(b"<a/>", b"<a/>")] * before + [(b"", large.body)] == found
 
 
 @pytest.mark.parametrize(("number", "steps"), [(1, 1), (45, 1), (64, 1), (65, 2), (200, 4)])
