@@ -76,8 +76,11 @@ class TlsTransport(Protocol):
         if self._connection is None:
             if len(self._beginning) < HELLO_BYTES:
                 self._beginning += data
-            if not self._shake_hands():
-                return
+            if self._shake_hands():
+                self._read()
+                if self._keeps_tickets:
+                    self.transport.acknowledge()  # the sender has said its part of the handshake, and hears nothing yet
+            return
         self._read()
 
     def readConnectionLost(self) -> None:

@@ -493,6 +493,34 @@ def test_nothing_of_a_connection_waits_for_the_garbage_collector() -> None:
     assert not len(stage.gateway._visitors)
 
 
+@pytest.mark.parametrize(
+    ("version", "comes_with_request", "acknowledged"),
+    [
+        (ssl.TLSVersion.TLSv1_3, False, 1),
+        (ssl.TLSVersion.TLSv1_3, True, 0),
+        (ssl.TLSVersion.TLSv1_2, False, 0),
+    ],
+)
+def test_the_end_of_a_handshake_is_acknowledged_at_once(
+    version: ssl.TLSVersion, comes_with_request: bool, acknowledged: int
+) -> None:
+    """The tickets wait for the first answer, and a sender that obeys Nagle's rule for the acknowledgement: 40 ms."""
+    stage = TlsStage(FILES)
+    context = client_context(ROOT)
+    context.maximum_version = version
+    client = stage.tls_client(context)
+    if comes_with_request:
+        with pytest.raises(ssl.SSLWantReadError):
+            client.tls.do_handshake()
+        client.exchange_handshake()
+        client.tls.do_handshake()
+    else:
+        client.shake_hands()
+    client.send(post())
+    assert [202] == statuses(client.received)
+    assert acknowledged == client.raw.transport.acknowledged
+
+
 @pytest.mark.parametrize("is_owed", [True, False])
 def test_tickets_go_along_with_the_first_answer(is_owed: bool) -> None:
     """A packet of their own costs as much as the answer; who asks for nothing gets them with the next sweep."""

@@ -63,6 +63,12 @@ class Line:
         """Whether the reactor would read from it or write to it."""
         return self.transport in self.reactor.getReaders() + self.reactor.getWriters()
 
+    @property
+    def unacknowledged(self) -> int:
+        """Packets of the peer that its kernel has no acknowledgement for: the fifth of the 32-bit numbers of tcp_info."""
+        found = self.peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        return int(struct.unpack_from("=8B5I", found)[12])
+
     def turn(self) -> None:
         self.reactor.doPoll(0.05)
 
@@ -176,6 +182,22 @@ def test_who_pauses_hears_nothing_until_it_goes_on(line: Line) -> None:
     line.transport.loseConnection()
     line.transport.resumeProducing()
     assert line.transport not in line.reactor.getReaders()
+
+
+def test_what_has_come_is_acknowledged_on_demand(line: Line) -> None:
+    """After an exchange the kernel waits for something to go along with; a peer that waits for it is told at once."""
+    for _ in range(100):  # the kernel may be quicker, at first always
+        line.peer.sendall(b"question")
+        line.turn()
+        if line.unacknowledged:
+            break
+        line.transport.getHandle().send(b"answer")
+    else:
+        raise AssertionError("the kernel has never waited")
+    line.transport.acknowledge()
+    assert 0 == line.unacknowledged
+    line.transport.abortConnection()
+    line.transport.acknowledge()
 
 
 def test_a_reset_of_the_peer_is_told(line: Line) -> None:

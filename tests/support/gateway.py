@@ -41,6 +41,7 @@ class FakeTransport:
         self.closed = False
         self.half_closed = False
         self.aborted = False
+        self.acknowledged = 0
         self.protocol: Any = None
         self.producer: Any = None
         self._waiting = b""
@@ -48,8 +49,8 @@ class FakeTransport:
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", self.peer, 40000)
 
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        pass
+    def acknowledge(self) -> None:
+        self.acknowledged += 1
 
     def writeSomeData(self, data: bytes) -> int:
         size = len(data) if self.room is None else min(self.room, len(data))
