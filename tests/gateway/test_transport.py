@@ -65,7 +65,7 @@ class Line:
 
     @property
     def unacknowledged(self) -> int:
-        """Packets of the peer that its kernel has no acknowledgement for: the fifth of the 32-bit numbers of tcp_info."""
+        """Packets of the peer that its kernel has no acknowledgement for: the fifth long number of tcp_info."""
         found = self.peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
         return int(struct.unpack_from("=8B5I", found)[12])
 
