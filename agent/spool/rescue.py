@@ -30,7 +30,6 @@ PROGRESS_STEPS: Final = 10_000
 SMALL_BYTES: Final = 16 * 1024 * 1024
 """Up to this size the check takes some 15 ms, or as long as the disk needs for so much, and comes before the start."""
 
-
 DAILY_TABLES: Final = ("meta", "tally", "dedup")
 """They do not grow with what was stored: a row for each service and destination, and what filters remember."""
 
