@@ -61,7 +61,7 @@ def trouble(error: Exception, folder: object) -> MachineError:
         )
     if isinstance(error, doubt.DAMAGE):
         return MachineError(
-            "store-damaged",
+            "spool-damaged",
             f"{folder}: the spool is damaged ({error}), so what needs the damaged part is refused (events: 503) or "
             "waits; restart the agent (iadmin restart): it then moves the spool aside and saves what is readable",
             exit_status=ExitStatus.IO_ERROR,

@@ -60,7 +60,7 @@ def check(connection: apsw.Connection, *, is_enough: Callable[[], bool]) -> Look
         return Look(fault="" if answer == "ok" else answer)
     except apsw.InterruptError:
         return Look(is_whole=False)
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+    except (*doubt.DAMAGE, apsw.SQLError) as error:
         return Look(fault=str(error))
     finally:
         connection.set_progress_handler(None)
@@ -128,7 +128,7 @@ def _examine(path: Path, *, is_enough: Callable[[], bool], boot_id: str, vfs: st
     """What the check finds, and how far the database goes; nothing of it stays open."""
     try:
         connection = layout.open_for_writing(path, vfs=vfs)
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+    except (*doubt.DAMAGE, apsw.SQLError) as error:
         return Look(fault=str(error)), Mark()
     try:
         if _may_wait(connection, path, boot_id):

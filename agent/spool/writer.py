@@ -129,7 +129,7 @@ class Writer:
         except (apsw.Error, OSError) as error:
             self._drop()
             raise MachineError(
-                "spool-damaged" if isinstance(error, apsw.CorruptError | apsw.NotADBError) else "spool-not-writable",
+                "spool-damaged" if isinstance(error, doubt.DAMAGE) else "spool-not-writable",
                 f"{self._path}: the spool cannot be opened ({error}); check the disk and its space, "
                 "or restore the folder from a backup",
                 exit_status=ExitStatus.IO_ERROR,

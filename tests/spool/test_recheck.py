@@ -276,6 +276,7 @@ def test_a_writer_that_meets_damage_leaves_a_doubt(filled):
 
 def test_the_operator_is_told_what_heals_damage():
     """A restart: verifying the spool again, which helps after a sync that has failed, would wait for ever."""
-    said = trouble(apsw.CorruptError("a page"), "var/spool").sentence
-    assert "the spool is damaged" in said and "iadmin restart" in said
+    damaged = trouble(apsw.CorruptError("a page"), "var/spool")
+    assert "spool-damaged" == damaged.code
+    assert "the spool is damaged" in damaged.sentence and "iadmin restart" in damaged.sentence
     assert "iadmin restart" not in trouble(apsw.IOError("a sync"), "var/spool").sentence
