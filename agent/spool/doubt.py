@@ -34,6 +34,14 @@ def is_left(folder: Path) -> bool:
     return (folder / FILE_NAME).exists()
 
 
+def reason_left(folder: Path) -> str:
+    """Why, in one line; empty where there is no doubt."""
+    try:
+        return first_line((folder / FILE_NAME).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+
+
 def clear(folder: Path) -> None:
     with contextlib.suppress(OSError):
         (folder / FILE_NAME).unlink(missing_ok=True)

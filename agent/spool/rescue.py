@@ -77,6 +77,15 @@ def sound_so_far(path: Path, time_s: float) -> str:
     return f'{path}: found sound as far as {time_s:g} s reached; "iadmin spool check" looks at all of it'
 
 
+def _not_found_again(path: Path, time_s: float, reason: str) -> str:
+    """The same where somebody has met damage before."""
+    return (
+        f"{path}: damage was met in it ({reason}), and the check did not reach it within {time_s:g} s; give "
+        "<spool>/<check-time-s> several times as much and restart (iadmin restart): it is then moved aside, and what "
+        "is readable is saved"
+    )
+
+
 def look_over(
     folder: Path,
     *,
@@ -102,7 +111,8 @@ def look_over(
         look, newest = Look(), Mark()
     said = []
     if not look.is_whole:
-        said.append(sound_so_far(path, time_s))
+        reason = doubt.reason_left(folder)
+        said.append(_not_found_again(path, time_s, reason) if reason else sound_so_far(path, time_s))
     if not look.fault and newest.event_seq >= mark.event_seq and newest.request_seq >= mark.request_seq:
         return Overview(said=said, is_put_off=look.is_put_off)
     from agent.spool import quarantine  # hardly any start has anything to save

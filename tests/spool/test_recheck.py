@@ -162,12 +162,13 @@ def test_a_doubt_without_reason_goes_with_the_check_that_finds_none(filled):
 
 
 def test_half_a_check_leaves_the_doubt(filled, monkeypatch):
-    """What was met may lie in the other half."""
+    """What was met may lie in the other half: the operator is told how to get there, and not that all is sound."""
     monkeypatch.setattr(rescue, "PROGRESS_STEPS", 10)
     doubt.leave(filled, "a page")
     ticks = iter(range(10**9))
     [sentence], is_due = opened(filled, seconds=lambda: next(ticks))
-    assert "found sound as far as 10 s reached" in sentence
+    assert "found sound" not in sentence
+    assert "(a page)" in sentence and "check-time-s" in sentence and "iadmin restart" in sentence
     assert (False, True) == (is_due, doubt.is_left(filled))
 
 
