@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ import attrs
 from bench.procs import Program, cpu_s
 
 SCRIPT: Final = Path(__file__).with_name("accept.lua")
+ANEW: Final = Path(__file__).with_name("anew.py")
 PATH: Final = "/http/applications_bench"
 
 
@@ -41,6 +43,8 @@ class Load:
     is_tls: bool = False
     closes: bool = False
     """A connection of its own for each request."""
+    resumes: bool = True
+    """wrk takes up its TLS session again with each connection; False: `bench.anew`, where each begins at the start."""
     path: str = PATH
 
 
@@ -67,17 +71,14 @@ def send(program: Program, load: Load, *, authorization: str = "") -> Taken:
     with tempfile.NamedTemporaryFile() as body:
         body.write(event_of(load.size_bytes))
         body.flush()
-        scheme = "https" if load.is_tls else "http"
-        argv = ["wrk", "-t", "1", "-c", str(load.connections), "-d", str(load.seconds), "--timeout", "10s"]
-        argv += ["-s", str(SCRIPT), f"{scheme}://127.0.0.1:{program.port}{load.path}", "--"]
-        argv += [body.name, authorization, f"{load.pause_ms:g}", "close" if load.closes else "keep"]
+        argv = (_wrk if load.resumes else _anew)(program, load, body.name, authorization)
         pids = program.pids
         before = cpu_s(pids)
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
         used_s = cpu_s(pids) - before
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
-        raise NotMeasured(f"wrk against {program.name} failed: {done.stdout[-300:]}{done.stderr[-300:]}")
+        raise NotMeasured(f"{argv[0]} against {program.name} failed: {done.stdout[-300:]}{done.stderr[-300:]}")
     found = json.loads(line.removeprefix("RESULT "))
     # With a connection for each request wrk takes its end for a failure.
     failed = 0 if load.closes else found["failed"]
@@ -93,3 +94,15 @@ def send(program: Program, load: Load, *, authorization: str = "") -> Taken:
         p99_ms=found["p99_ms"],
         max_ms=found["max_ms"],
     )
+
+
+def _wrk(program: Program, load: Load, body: str, authorization: str) -> list[str]:
+    scheme = "https" if load.is_tls else "http"
+    argv = ["wrk", "-t", "1", "-c", str(load.connections), "-d", str(load.seconds), "--timeout", "10s"]
+    argv += ["-s", str(SCRIPT), f"{scheme}://127.0.0.1:{program.port}{load.path}", "--"]
+    return [*argv, body, authorization, f"{load.pause_ms:g}", "close" if load.closes else "keep"]
+
+
+def _anew(program: Program, load: Load, body: str, authorization: str) -> list[str]:
+    argv = [sys.executable, str(ANEW), str(program.port), load.path, str(load.seconds), str(load.connections), body]
+    return [*argv, authorization] if authorization else argv

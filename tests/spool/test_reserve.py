@@ -76,6 +76,9 @@ def test_what_an_earlier_process_left_is_taken_over(reserve, tmp_path):
     assert (tmp_path / "reserve").stat().st_size == SIZE
 
 
-def test_free_space_is_that_of_the_folders_disk(tmp_path):
-    """A number of bytes, not of blocks."""
-    assert free_bytes(tmp_path) == os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+def test_free_space_is_that_of_the_folders_disk(tmp_path, monkeypatch):
+    """A number of bytes, not of blocks, and what is for everybody, not for root alone."""
+    look = os.statvfs(tmp_path)
+    looked = []
+    monkeypatch.setattr(os, "statvfs", lambda folder: looked.append(folder) or look)
+    assert (look.f_bavail * look.f_frsize, [tmp_path]) == (free_bytes(tmp_path), looked)
